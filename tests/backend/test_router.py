@@ -1,0 +1,100 @@
+"""The endpoints over HTTP, in an app of their own."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from datetime import datetime, timezone
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+NONCE = "A" * 43
+
+
+@pytest.fixture
+def client(attester, monkeypatch):
+    """Makes a client of a fresh app whose settings are the given environment."""
+
+    def make(answer=None, socket=None, **environ: str) -> TestClient:
+        monkeypatch.setenv("TEE_ATTESTER_SOCKET", socket or str(attester(answer).path))
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        import open_webui.routers.tee as module
+
+        app = FastAPI()
+        app.include_router(importlib.reload(module).router, prefix="/api/v1/tee")
+        return TestClient(app)
+
+    return make
+
+
+def test_quote_has_ccz_fields_and_ours(client) -> None:
+    answer = client().get("/api/v1/tee/quote", params={"nonce": NONCE})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"quote", "quote_parse", "timestamp", "id", "status", "tee", "runtime_data", "event_log"}
+    assert body["status"] is True
+    assert UUID(body["id"]).version == 4
+    assert abs((datetime.now(timezone.utc) - datetime.fromisoformat(body["timestamp"])).total_seconds()) < 60
+    assert body["runtime_data"]["nonce"] == NONCE
+    assert "no-store" in answer.headers["cache-control"]
+
+
+def test_client_without_nonce_is_served(client) -> None:
+    body = client().get("/api/v1/tee/quote").json()
+    assert body["status"] is True
+    assert bytes.fromhex(body["quote"])
+    assert body["quote"] == body["quote"].lower()
+
+
+def test_bad_nonce_is_400(client) -> None:
+    answer = client().get("/api/v1/tee/quote", params={"nonce": "short"})
+    assert answer.status_code == 400
+    assert "32 bytes" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("code", "status"), [("busy", 503), ("device", 503), ("internal", 502)])
+def test_attester_errors(client, code: str, status: int) -> None:
+    line = json.dumps({"ok": False, "error": {"code": code, "message": "The reason."}}).encode() + b"\n"
+    answer = client(lambda _: line).get("/api/v1/tee/quote")
+    assert (answer.status_code, answer.json()["detail"]) == (status, "The reason.")
+    assert ("retry-after" in answer.headers) == (status == 503)
+
+
+def test_no_attester_is_503(client) -> None:
+    assert client(socket="/nonexistent.sock").get("/api/v1/tee/quote").status_code == 503
+
+
+def test_rate_limit(client) -> None:
+    web = client(TEE_RATE_LIMIT="2")
+    assert [web.get("/api/v1/tee/quote").status_code for _ in range(3)] == [200, 200, 429]
+    answer = web.get("/api/v1/tee/quote")
+    assert 1 <= int(answer.headers["retry-after"]) <= 30
+    assert web.get("/api/v1/tee/config").status_code == 200
+
+
+def test_config_shows_public_settings(client) -> None:
+    body = client(TEE_SERVICE="alibaba", TEE_GATE="block", TEE_KIND="tdx-simulated").get("/api/v1/tee/config").json()
+    assert body == {
+        "v": 1,
+        "service": "alibaba",
+        "service_url": "https://attest.cn-beijing.aliyuncs.com",
+        "service_key": None,
+        "gate": "block",
+        "max_age_s": 3600,
+        "tee": "tdx-simulated",
+        "launch": "unmeasured",
+    }
+
+
+def test_collateral_without_pccs_is_503(client, tmp_path, monkeypatch) -> None:
+    web = client()
+    import open_webui.tee.collateral as relay
+
+    monkeypatch.setattr(relay.find_pccs, "__defaults__", (tmp_path / "absent.conf",))
+    answer = web.get("/api/v1/tee/collateral")
+    assert answer.status_code == 503
+    assert "TEE_PCCS_URL" in answer.json()["detail"]
