@@ -1,0 +1,1 @@
+"""The build tool: `python -m scripts STAGE`, one module a stage."""

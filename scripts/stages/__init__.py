@@ -1,0 +1,1 @@
+"""One module a stage; `scripts/stage.py` says what each offers, and the order."""
