@@ -1,0 +1,102 @@
+"""The calls an integrator makes: quotes, TD reports, register extends, attestation keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from . import configfs, library
+from .errors import BusyError, LibraryNotFoundError
+
+REPORT_DATA_SIZE = 64
+ATT_KEY_ID_SIZE = 16
+DIGEST_SIZE = 48
+BUSY_TIMEOUT_S = 5.0
+_BACKOFF_FIRST_S = 0.005
+_BACKOFF_LONGEST_S = 0.25
+
+T = TypeVar("T")
+
+
+def generate_quote(
+    report_data: bytes = b"", *, att_key_ids: Iterable[bytes] | None = None, busy_timeout: float = BUSY_TIMEOUT_S
+) -> bytes:
+    """A TDX quote over `report_data`.
+
+    report_data: 0 to 64 bytes; zeros are appended up to 64.
+    att_key_ids: acceptable attestation keys, 16 bytes each, the first supported one is used; None: the platform's.
+    busy_timeout: seconds to keep asking a busy device before BusyError is raised; 0 asks once.
+
+    Returns the quote as the device gave it (Intel TDX DCAP Quoting Library API, appendix 3). Uses libtdx_attest, or the
+    kernel's configfs-tsm where the library is absent. Raises ValueError for a wrong size, else TdxAttestError.
+    """
+    data = _padded(report_data)
+    ids = b"" if att_key_ids is None else _joined(att_key_ids)
+    try:
+        binding = library.get().binding
+    except LibraryNotFoundError:
+        folder = configfs.find()
+        if folder is None:
+            raise
+        if ids:
+            raise ValueError("configfs-tsm cannot choose an attestation key; leave att_key_ids out") from None
+        return _patiently(lambda: folder.quote(data), busy_timeout)
+    try:
+        quote: bytes = binding.get_quote(data, ids)
+        return quote
+    except BusyError:
+        return _patiently(lambda: binding.get_quote(data, ids), busy_timeout)
+
+
+def get_report(report_data: bytes = b"") -> bytes:
+    """The TDREPORT (1,024 bytes, Intel TDX module specification) over 0 to 64 bytes of report data."""
+    report: bytes = library.get().binding.get_report(_padded(report_data))
+    return report
+
+
+def extend_rtmr(index: int, digest: bytes, *, event_type: int = 0) -> None:
+    """RTMR[index] := SHA-384(RTMR[index] || digest): index 2 or 3, a digest of 48 bytes. Until the next boot."""
+    if len(digest) != DIGEST_SIZE:
+        raise ValueError(f"a digest has {DIGEST_SIZE} bytes, not {len(digest)}")
+    if not 0 <= index < 2**64:
+        raise ValueError(f"an RTMR index is 2 or 3, not {index}")
+    library.get().binding.extend(index, bytes(digest), event_type)
+
+
+def get_supported_key_ids() -> list[bytes]:
+    """The platform's attestation key ids, 16 bytes each."""
+    ids: list[bytes] = library.get().binding.get_supported_att_key_ids()
+    return ids
+
+
+def _padded(report_data: bytes) -> bytes:
+    if isinstance(report_data, str):
+        raise TypeError("report data is bytes, not str")
+    data = bytes(report_data)
+    if len(data) > REPORT_DATA_SIZE:
+        raise ValueError(f"report data has at most {REPORT_DATA_SIZE} bytes, not {len(data)}; hash it first")
+    return data.ljust(REPORT_DATA_SIZE, b"\0")
+
+
+def _joined(att_key_ids: Iterable[bytes]) -> bytes:
+    ids = [bytes(one) for one in att_key_ids]
+    for one in ids:
+        if len(one) != ATT_KEY_ID_SIZE:
+            raise ValueError(f"an attestation key id has {ATT_KEY_ID_SIZE} bytes, not {len(one)}")
+    return b"".join(ids)
+
+
+def _patiently(call: Callable[[], T], timeout: float) -> T:
+    """Repeat `call` while the device is busy: waits of 5 ms, doubling up to 250 ms, until `timeout` has passed."""
+    deadline = time.monotonic() + timeout
+    wait = _BACKOFF_FIRST_S
+    while True:
+        try:
+            return call()
+        except BusyError:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise
+        time.sleep(min(wait, left))
+        wait = min(2 * wait, _BACKOFF_LONGEST_S)
