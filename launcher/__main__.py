@@ -1,0 +1,51 @@
+"""Entry of the launcher: ``python3 -I -S <release>/launcher COMMAND`` (or ``python -m launcher COMMAND``).
+
+This file runs before ``sys.path`` is right, so it imports nothing of ours at the top.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+RELEASE = Path(__file__).absolute().parent.parent
+
+
+def find_packages(release: Path) -> None:
+    """Append the release to ``sys.path``: after the standard library, so that no package can shadow it."""
+    if __package__ in (None, ""):
+        sys.path.pop(0)  # the folder of this file, which Python put there
+    for folder in (release, release / "backend", release / "site-packages"):
+        if str(folder) not in sys.path:
+            sys.path.append(str(folder))
+
+
+def run_module(parent: int, module: str, arguments: list[str]) -> None:
+    """Become ``python -m MODULE``, in a process that does not outlive the launcher ``parent``."""
+    import ctypes
+    import os
+    import runpy
+    import signal
+
+    pr_set_pdeathsig = 1
+    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0) != 0:
+        sys.exit("the kernel refused PR_SET_PDEATHSIG")
+    if os.getppid() != parent:  # it died before we asked
+        sys.exit("the launcher is gone")
+    del ctypes, signal
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def main() -> int:
+    find_packages(RELEASE)
+    if len(sys.argv) > 3 and sys.argv[1] == "_module":
+        run_module(int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+        return 0
+    from launcher.cli import main as command_line
+
+    return command_line(sys.argv[1:], RELEASE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

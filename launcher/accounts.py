@@ -1,0 +1,78 @@
+"""Which account the web server runs as: it executes administrators' Python, so it must not be root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from pathlib import Path
+
+from .errors import SettingError, UnavailableError, writing
+from .processes import User
+
+ACCOUNT = "open-webui-tdx"
+FALLBACK = "nobody"
+
+
+def _lookup(name: str) -> User | None:
+    try:
+        entry = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+    except (KeyError, OverflowError):
+        return None
+    return User(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def choose(run_as: str, must_drop: bool, needs: list[Path]) -> tuple[User | None, str]:
+    """The account for the web server and a notice (or ""). ``needs``: what it must be able to read.
+
+    None keeps the launcher's own account: where that is not root, or where no other one can read the release and
+    ``must_drop`` is false (a simulation). Raises SettingError, UnavailableError.
+    """
+    if os.geteuid() != 0:
+        if run_as:
+            raise SettingError("RUN_AS needs a launcher started by root; without it everything runs as you.")
+        return None, ""
+    if run_as:
+        named = _lookup(run_as)
+        if named is None:
+            raise SettingError(f"RUN_AS={run_as}: there is no such account on this machine.")
+        if named.uid == 0:
+            return None, "RUN_AS=root: the web server runs as root and can reach the TDX device."
+    user = _lookup(run_as) if run_as else _lookup(ACCOUNT) or _lookup(FALLBACK)
+    if user is None:
+        raise UnavailableError(f"There is no account {ACCOUNT} or {FALLBACK} for the web server: make one or set RUN_AS.")
+    blocked = next((path for path in needs if not readable(user, path)), None)
+    if blocked is None:
+        return user, ""
+    sentence = f"the account {user.name} cannot reach {blocked}"
+    if must_drop or run_as:
+        raise UnavailableError(f"The web server must not run as root, but {sentence}: move it, open its folders, or set RUN_AS.")
+    return None, f"The web server runs as root, because {sentence}; on real TDX this would be refused."
+
+
+def readable(user: User, path: Path) -> bool:
+    """Whether ``user`` can read ``path``, asked as that user."""
+    test = ["test", "-x" if path.is_dir() else "-r", str(path)]
+    done = subprocess.run(test, user=user.uid, group=user.gid, extra_groups=[], check=False, capture_output=True)
+    return done.returncode == 0
+
+
+def give(user: User | None, folder: Path) -> None:
+    """Make ``folder`` and everything in it belong to the web server's account, links themselves included."""
+    if user is None:
+        return
+    with writing("the owner of the web server's data", folder):
+        for top, folders, files in os.walk(folder):
+            for name in [".", *folders, *files]:
+                path = os.path.join(top, name)
+                found = os.lstat(path)
+                if (found.st_uid, found.st_gid) != (user.uid, user.gid):
+                    os.chown(path, user.uid, user.gid, follow_symlinks=False)
+
+
+def current() -> str:
+    """The launcher's own account, by name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())

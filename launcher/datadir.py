@@ -1,0 +1,161 @@
+"""The data folder: the only place the launcher and what it starts may write to.
+
+    secret_key                  signs sessions; made once, mode 0600
+    webui/                      Open WebUI's database, uploads, caches: the user's data
+    attestation/<boot id>/      event log
+    tdx-simulator/<boot id>/    registers of the simulated TD
+    logs/                       one file a process; the launch before is kept as *.log.1
+    run/                        sockets, static files, bytecode of this boot; may be deleted when stopped
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DataError, reason, writing
+
+SECRET_BYTES = 48
+# Enough for the database's and the log's next pages: starting with less ends in a half-written database.
+MIN_FREE_BYTES = 64 * 1024 * 1024
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """This boot's id, as the kernel names it (36 characters)."""
+    return BOOT_ID.read_text().strip()
+
+
+@dataclass(frozen=True)
+class DataDir:
+    """Paths below one data folder, for one boot."""
+
+    root: Path
+    boot: str
+
+    @property
+    def webui(self) -> Path:
+        return self.root / "webui"
+
+    @property
+    def event_log(self) -> Path:
+        return self.root / "attestation" / self.boot
+
+    @property
+    def simulator_state(self) -> Path:
+        # A reboot clears the registers of a real TD, so it clears the simulated ones as well.
+        return self.root / "tdx-simulator" / self.boot
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def static(self) -> Path:
+        return self.run / "static"
+
+    def bytecode(self, role: str) -> Path:
+        """Python's bytecode cache of one role: a process must not be able to plant code for a more trusted one,
+        and code compiled before this boot is not trusted at all."""
+        return self.run / f"pycache-{self.boot}" / role
+
+    def prepare(self) -> None:
+        """Make the folders; clear what belongs to one run. Raises DataError with the reason."""
+        with writing("the data folder", self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            for folder in (self.webui, self.logs, self.run, self.root / "attestation"):
+                folder.mkdir(mode=0o755, exist_ok=True)
+            for old in self.run.glob("pycache-*"):
+                if old.name != f"pycache-{self.boot}":
+                    shutil.rmtree(old)
+        self._check_room()
+
+    def _check_room(self) -> None:
+        probe = self.run / ".probe"
+        with writing("the data folder", self.root):
+            probe.write_bytes(b"x" * 4096)
+            probe.unlink()
+            room = os.statvfs(self.root)
+        free = room.f_bavail * room.f_frsize
+        if free < MIN_FREE_BYTES:
+            raise DataError(
+                f"Only {free // 2**20} MiB are free on the disk of {self.root}, and a launch needs "
+                f"{MIN_FREE_BYTES // 2**20}: make room or choose another folder with DATA_DIR."
+            )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this launcher alone; the kernel gives it back even if the launcher is killed."""
+        with writing("the lock", self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                raise DataError(
+                    f"{self.root} is in use by another launcher (process {owner}): stop that one first, "
+                    "or choose another folder with DATA_DIR."
+                ) from None
+            with writing("the lock", self.root):
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(handle)
+
+    def secret_key(self) -> str:
+        """The key that signs sessions: made once with the system's randomness, kept with mode 0600."""
+        path = self.root / "secret_key"
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return self._new_secret(path)
+        except OSError as error:
+            raise DataError(f"Cannot read the session key {path}: {reason(error)}.") from error
+        with open(handle, encoding="ascii", errors="replace") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read().strip()
+        if mode & 0o077:
+            raise DataError(
+                f"The session key {path} can be read by others (mode {mode:04o}): if nobody has, run "
+                f"chmod 600 on it; otherwise delete it, which signs everybody out."
+            )
+        if len(text) < 32:
+            raise DataError(f"The session key {path} is too short to be one: delete it, which signs everybody out.")
+        return text
+
+    def _new_secret(self, path: Path) -> str:
+        key = secrets.token_urlsafe(SECRET_BYTES)
+        beside = path.with_name(f".secret_key.{os.getpid()}")
+        with writing("the session key", path):
+            beside.unlink(missing_ok=True)
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(handle, "w", encoding="ascii") as file:
+                file.write(key + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            beside.rename(path)
+            sync_folder(self.root)
+        return key
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,65 @@
+"""The embedded model server: llama.cpp's own OpenAI-compatible server, for machines without Ollama.
+
+Runs as a process of its own (``_module launcher.llm WEIGHTS READY_FILE``), listens on loopback only, on ports that the
+kernel chooses, and answers only to the key in ``LLM_API_KEY``, so that other users of the machine cannot use it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+CONTEXT_TOKENS = 4096
+SLOTS = 2
+
+
+def model_name(weights: Path) -> str:
+    """``SmolLM2-135M-Instruct.Q4_1.gguf`` is served as ``SmolLM2-135M-Instruct``."""
+    return weights.name.removesuffix(".gguf").split(".")[0]
+
+
+def serve(weights: Path, ready_file: Path, key: str) -> None:
+    """Serve chat and embeddings until SIGTERM. The ready file holds the two base URLs, as JSON."""
+    import xllamacpp
+
+    def start(embedding: bool) -> xllamacpp.Server:
+        params = xllamacpp.CommonParams()
+        params.model.path = str(weights)
+        params.model_alias = {model_name(weights)}
+        params.hostname, params.port = "127.0.0.1", 0
+        params.api_keys = [key]
+        params.offline = True
+        params.ui = params.endpoint_slots = params.endpoint_props = False
+        params.n_parallel = SLOTS
+        params.n_ctx = CONTEXT_TOKENS * SLOTS
+        params.ctx_shift = True  # a long chat forgets its beginning instead of failing
+        params.verbosity = 1
+        # What the authors of SmolLM2 recommend; a request may say otherwise. A small model may also never stop.
+        params.sampling.temp, params.sampling.top_p, params.sampling.penalty_repeat = 0.2, 0.9, 1.1
+        params.n_predict = 1024
+        if embedding:
+            params.embedding = True
+            params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+            params.n_batch = params.n_ubatch = params.n_ctx = CONTEXT_TOKENS
+            params.n_parallel = 1
+            params.ctx_shift = False
+        return xllamacpp.Server(params)
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    chat, embeddings = start(False), start(True)
+    beside = ready_file.with_suffix(".new")
+    beside.write_text(json.dumps({
+        "chat": f"{chat.listening_address}/v1", "embeddings": f"{embeddings.listening_address}/v1",
+        "model": model_name(weights),
+    }))
+    beside.rename(ready_file)
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    # llama.cpp's threads need no farewell, and its destructors may wait for an answer that is still being written.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), Path(sys.argv[2]), os.environ["LLM_API_KEY"])

@@ -1,0 +1,22 @@
+"""Decide what answers chats: Ollama, the embedded model, or nothing of ours."""
+
+from __future__ import annotations
+
+from . import ollama
+from .errors import UnavailableError
+from .settings import Settings
+
+
+def choose(settings: Settings, kind: str) -> str:
+    """``ollama``, ``embedded`` or ``none``. On real TDX a missing Ollama is an error, never a fallback to a toy."""
+    wanted = "ollama" if settings.llm == "auto" and kind == "tdx" else settings.llm
+    if wanted in ("embedded", "none"):
+        return wanted
+    if ollama.version(settings.ollama_base_url) is not None:
+        return "ollama"
+    if wanted == "auto":
+        return "embedded"
+    raise UnavailableError(
+        f"No Ollama answers at {settings.ollama_base_url}: start it (ollama serve), correct OLLAMA_BASE_URL, "
+        "or use the small embedded model with LLM=embedded."
+    )

@@ -1,0 +1,158 @@
+"""Start processes so that they can all be stopped again, whatever happens to the launcher.
+
+Every child leads a process group of its own (a Ctrl-C in the terminal reaches only the launcher, which then stops the
+children in order), asks the kernel to be killed when the launcher dies (see ``__main__.run_module``), and writes to a
+log file of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from .errors import ChildError, Stopped, UnavailableError, writing
+
+TAIL_LINES = 15
+TAIL_BYTES = 16_384
+POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class User:
+    """The account a child runs as; None in ``Spec.user`` keeps the launcher's own."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One process to start: what it is called, how, and how it is seen to be ready."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    ready: Callable[[], bool]
+    user: User | None = None
+    stop_s: float = 5.0
+
+
+@dataclass
+class Child:
+    """A running process of the launcher's."""
+
+    spec: Spec
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def tail(self) -> str:
+        """The last lines of the log, for a person to see why it ended."""
+        with open(self.log, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+        return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:])
+
+
+@dataclass
+class Supervisor:
+    """Starts children in order, watches them, stops them in the opposite order."""
+
+    logs: Path
+    children: list[Child] = field(default_factory=list)
+    signal_received: int | None = None
+
+    def catch_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.signal_received = number
+
+    def check(self) -> None:
+        """Raise Stopped if a signal came, ChildError if a child ended."""
+        if self.signal_received is not None:
+            raise Stopped
+        for child in self.children:
+            code = child.process.poll()
+            if code is not None:
+                raise ChildError(
+                    f"{child.spec.name} ended by itself ({_describe(code)}), so everything was stopped. "
+                    f"Its log is {child.log}; the last lines:\n{child.tail()}"
+                )
+
+    def start(self, spec: Spec, timeout_s: float) -> Child:
+        """Start one process and wait until it is ready. Raises ChildError, UnavailableError, Stopped."""
+        self.check()
+        log = self.logs / f"{spec.name.replace(' ', '-')}.log"
+        with writing("a log", log):
+            if log.exists():
+                log.replace(log.with_suffix(".log.1"))
+            output = open(log, "xb")  # noqa: SIM115 - the child keeps it
+        with output:
+            child = Child(spec, self._popen(spec, output.fileno()), log)
+        self.children.append(child)
+        deadline = time.monotonic() + timeout_s
+        while not spec.ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise UnavailableError(
+                    f"{spec.name} was not ready after {timeout_s:.0f} s (START_TIMEOUT_S). "
+                    f"Its log is {log}; the last lines:\n{child.tail()}"
+                )
+            time.sleep(POLL_S)
+        return child
+
+    def _popen(self, spec: Spec, output: int) -> subprocess.Popen[bytes]:
+        extra: dict[str, object] = {}
+        if spec.user is not None:
+            extra = {"user": spec.user.uid, "group": spec.user.gid, "extra_groups": []}
+        try:
+            return subprocess.Popen(
+                spec.command, env=dict(spec.env), cwd=spec.cwd, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, start_new_session=True, **extra,  # type: ignore[call-overload]
+            )
+        except OSError as error:
+            raise UnavailableError(f"Cannot start {spec.name} with {spec.command[0]}: {error.strerror}.") from error
+
+    def watch(self) -> None:
+        """Return never; raises Stopped or ChildError."""
+        while True:
+            self.check()
+            time.sleep(4 * POLL_S)
+
+    def stop(self) -> None:
+        """End every child and whatever it started, last one first: politely, then not."""
+        for child in reversed(self.children):
+            _signal_group(child.process.pid, signal.SIGTERM)
+            try:
+                child.process.wait(child.spec.stop_s)
+            except subprocess.TimeoutExpired:
+                pass
+            # Also where the leader went by itself: a member of its group may still be there.
+            _signal_group(child.process.pid, signal.SIGKILL)
+            child.process.wait()
+        self.children.clear()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _describe(code: int) -> str:
+    if code < 0:
+        try:
+            return f"signal {signal.Signals(-code).name}"
+        except ValueError:
+            return f"signal {-code}"
+    return f"exit code {code}"

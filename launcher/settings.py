@@ -1,0 +1,188 @@
+"""The settings of a launch, read from the environment and checked before anything starts.
+
+Every name is listed in ``docs/deployment.md``. A value that is not understood is refused by name: a security setting
+that is silently ignored because of a typing error is worse than no setting.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .errors import SettingError
+
+DEFAULT_OLLAMA = "http://127.0.0.1:11434"
+DEFAULT_STORE = "/usr/share/ollama/.ollama/models"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the operator asked for. Empty strings mean: not set."""
+
+    host: str
+    port: int
+    origin: str
+    data_dir: Path
+    tdx: str
+    llm: str
+    profile: str
+    ollama_base_url: str
+    ollama_models: Path
+    ollama_binary: str
+    models: tuple[str, ...]
+    service: str
+    service_url: str
+    service_key: str
+    gate: str
+    rate_limit: int
+    max_age_s: int
+    pccs_url: str
+    tls_spki_sha256: str
+    forwarded_allow_ips: tuple[str, ...]
+    run_as: str
+    start_timeout_s: int
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches the web server."""
+        wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        host = wildcard.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def _choice(*allowed: str) -> Callable[[str, str], str]:
+    def parse(name: str, value: str) -> str:
+        if value not in allowed:
+            raise SettingError(f"{name}={value} is not known; choose one of: {', '.join(allowed)}.")
+        return value
+
+    return parse
+
+
+def _integer(low: int, high: int) -> Callable[[str, str], int]:
+    def parse(name: str, value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
+            raise SettingError(f"{name}={value} is not a whole number from {low} to {high}.")
+        return int(value)
+
+    return parse
+
+
+def _host(name: str, value: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z.:_-]+", value):
+        raise SettingError(f"{name}={value} is not an address or host name to listen on, such as 127.0.0.1 or 0.0.0.0.")
+    return value
+
+
+def _url(name: str, value: str) -> str:
+    """An http(s) URL without credentials, query or fragment; a trailing slash is dropped."""
+    if value == "":
+        return value
+    try:
+        parts = urlsplit(value)
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        raise SettingError(f"{name}={value} is not a URL.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
+        raise SettingError(f"{name}={value} is not an http or https URL.")
+    if parts.username is not None or parts.password is not None:
+        raise SettingError(f"{name} holds a user name or password; give it without.")
+    if parts.query or parts.fragment:
+        raise SettingError(f"{name}={value} has a query or fragment; give it without.")
+    return value.rstrip("/")
+
+
+def _origin(name: str, value: str) -> str:
+    """A web origin as browsers write it: scheme, host, port if it is not the default; lower case."""
+    url = _url(name, value)
+    if url == "":
+        return url
+    parts = urlsplit(url)
+    if parts.path:
+        raise SettingError(f"{name}={value} has a path; an origin is only scheme, host and port.")
+    host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + ("" if parts.port in (None, default) else f":{parts.port}")
+
+
+def _addresses(name: str, value: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    for part in found:
+        try:
+            ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise SettingError(
+                f"{name}={value}: {part} is not an IP address or network; forwarded headers are trusted "
+                "only from addresses named one by one."
+            ) from None
+    return found
+
+
+def _digest(name: str, value: str) -> str:
+    if value and not re.fullmatch(r"[0-9a-f]{64}", value.lower()):
+        raise SettingError(f"{name}={value} is not 64 hexadecimal digits.")
+    return value.lower()
+
+
+def _names(name: str, value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", value) if part))
+
+
+def _text(name: str, value: str) -> str:
+    if any(ord(char) < 32 for char in value):
+        raise SettingError(f"{name} holds a control character.")
+    return value
+
+
+def _path(name: str, value: str) -> Path:
+    return Path(_text(name, value)).expanduser().absolute()
+
+
+# name, field, default, parser. The order is the one of docs/deployment.md.
+_TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
+    ("HOST", "host", "127.0.0.1", _host),
+    ("PORT", "port", "8080", _integer(1, 65535)),
+    ("ORIGIN", "origin", "", _origin),
+    ("DATA_DIR", "data_dir", "var", _path),
+    ("TDX", "tdx", "auto", _choice("auto", "real", "simulated")),
+    ("LLM", "llm", "auto", _choice("auto", "ollama", "embedded", "none")),
+    ("PROFILE", "profile", "slim", _choice("slim", "full")),
+    ("OLLAMA_BASE_URL", "ollama_base_url", DEFAULT_OLLAMA, _url),
+    ("OLLAMA_MODELS", "ollama_models", DEFAULT_STORE, _path),
+    ("OLLAMA_BINARY", "ollama_binary", "", _text),
+    ("MODELS", "models", "", _names),
+    ("TEE_SERVICE", "service", "none", _choice("none", "alibaba", "trustee")),
+    ("TEE_SERVICE_URL", "service_url", "", _url),
+    ("TEE_SERVICE_KEY", "service_key", "", _text),
+    ("TEE_GATE", "gate", "warn", _choice("off", "warn", "block")),
+    ("TEE_RATE_LIMIT", "rate_limit", "60", _integer(1, 100_000)),
+    ("TEE_MAX_AGE_S", "max_age_s", "3600", _integer(10, 7 * 86_400)),
+    ("TEE_PCCS_URL", "pccs_url", "", _url),
+    ("TLS_SPKI_SHA256", "tls_spki_sha256", "", _digest),
+    ("FORWARDED_ALLOW_IPS", "forwarded_allow_ips", "", _addresses),
+    ("RUN_AS", "run_as", "", _text),
+    ("START_TIMEOUT_S", "start_timeout_s", "180", _integer(5, 3600)),
+)
+NAMES = tuple(row[0] for row in _TABLE)
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read and check every setting. An empty value means the default. Raises SettingError."""
+    unknown = sorted(name for name in environ if name.startswith("TEE_") and name not in NAMES)
+    if unknown:
+        known = ", ".join(name for name in NAMES if name.startswith("TEE_"))
+        raise SettingError(f"{unknown[0]} is not a setting; known are: {known}.")
+    values = {field: parse(name, environ.get(name) or default) for name, field, default, parse in _TABLE}
+    settings = Settings(**values)  # type: ignore[arg-type]
+    if settings.service == "trustee" and not settings.service_url:
+        raise SettingError("TEE_SERVICE=trustee needs TEE_SERVICE_URL, the address of your Trustee.")
+    if settings.service == "none" and (settings.service_url or settings.service_key):
+        raise SettingError("TEE_SERVICE_URL or TEE_SERVICE_KEY is set, but TEE_SERVICE is none.")
+    if settings.tls_spki_sha256 and not settings.origin.startswith("https://"):
+        raise SettingError("TLS_SPKI_SHA256 needs ORIGIN=https://..., the address whose certificate holds that key.")
+    return settings

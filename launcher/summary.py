@@ -1,0 +1,49 @@
+"""What the launcher tells the person at the terminal."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+BOLD, AMBER, RESET = "\x1b[1m", "\x1b[33m", "\x1b[0m"
+
+
+def say(text: str, *, style: str = "") -> None:
+    """One message to standard output, coloured only on a terminal."""
+    coloured = style and sys.stdout.isatty()
+    print(f"{style}{text}{RESET}" if coloured else text, flush=True)
+
+
+def notice(text: str) -> None:
+    """Something that the operator must not miss."""
+    say(f"NOTICE: {text}", style=AMBER)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The state of a launch, once the web server answers."""
+
+    address: str
+    origin: str
+    kind: str
+    launch: str
+    model: str
+    account: str
+    data: str
+    seconds: float
+
+    def print(self) -> None:
+        simulated = self.kind != "tdx"
+        tdx = "SIMULATED: quotes prove nothing, and every verifier says so" if simulated else "real"
+        rows = {
+            "address": self.address + (f"  (public: {self.origin})" if self.origin else ""),
+            "TDX": tdx,
+            "launch": self.launch,
+            "model": self.model,
+            "data": self.data,
+            "runs as": self.account,
+        }
+        say(f"\nOpen WebUI is ready after {self.seconds:.1f} s.", style=BOLD)
+        for name, value in rows.items():
+            say(f"  {name:8} {value}", style=AMBER if name == "TDX" and simulated else "")
+        say("Ctrl-C stops it.\n")
