@@ -58,3 +58,17 @@ def status(quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only
         raise typer.Exit(WORK_TO_DO)
     if quiet:
         print(f"Nothing to do: {destination(cfg, load(STAGES[-1]))} is up to date.")
+
+
+@app.command("list-upstream")
+def list_upstream() -> None:
+    """Make scripts/upstream-files.sha256 anew from the pinned source (only when the pin itself changes)."""
+    from scripts import upstream_files
+    from scripts.run import Runner
+    from scripts.stage import write_durably
+    from scripts.stages.fetch import list_upstream as make
+
+    cfg = config()
+    text = make(cfg, Runner("list-upstream", cfg.logs / "list-upstream.log"))
+    write_durably(cfg.root / upstream_files.LIST, text.encode())
+    print(f"{cfg.root / upstream_files.LIST}: {text.count(chr(10))} lines, {len(text)} bytes")

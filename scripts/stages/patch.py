@@ -1,0 +1,35 @@
+"""Applies the patch queue to the fetched source, then adds the new files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts import patching, patchqueue, upstream_files
+from scripts.config import Config
+from scripts.run import Runner
+from scripts.stage import Input, Output
+
+NAME = "patch"
+DEPENDS = ("fetch",)
+
+
+def inputs(cfg: Config) -> Iterable[Input]:
+    yield Output("fetch")
+    yield cfg.root / "patches"
+    yield cfg.root / "scripts" / "patching.py"
+
+
+def build(cfg: Config, run: Runner, out: Path) -> None:
+    queue = read_queue(cfg)
+    shutil.copytree(cfg.stage("fetch"), out, dirs_exist_ok=True)
+    run.say(f"applying {len(queue.patches)} patches, adding {len(queue.new_files)} files")
+    for outcome in patching.apply_queue(queue, out):
+        for offset in outcome.offsets:
+            run.say(f"{outcome.patch}: {offset}")
+
+
+def read_queue(cfg: Config) -> patchqueue.Queue:
+    """The queue, checked against the list of upstream's files."""
+    return patchqueue.read(cfg.root / "patches", upstream_files.read(cfg.root / upstream_files.LIST))
