@@ -1,28 +1,43 @@
 """The one extension module of quote_generator; everything else about the package is in pyproject.toml."""
 
+import os
 import shlex
 import shutil
+import sysconfig
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CCompilerError
 
-NO_COMPILER = "error: quote_generator needs a C compiler ({why}): install one (`yum install gcc`, `apt install gcc`) or set CC"
+NO_COMPILER = (
+    "error: quote_generator needs a C compiler ({} was not found): "
+    "install one (`yum install gcc`, `apt install gcc`) or set CC"
+)
 
 
 class BuildExt(build_ext):
-    """Says in one sentence that the C compiler is missing, instead of a traceback."""
+    """Compiles with our flags alone and, where there is no C compiler, says so in one sentence.
+
+    The flags Python itself was built with carry its folder (a library search path) and differ from one Python to the
+    next; without them the same sources and compiler give the same bytes anywhere. CC and CFLAGS are honoured.
+    """
 
     def build_extensions(self) -> None:
-        command = getattr(self.compiler, "compiler_so", None) or ["cc"]
-        program = shlex.split(command)[0] if isinstance(command, str) else command[0]
-        if shutil.which(program) is None:
-            raise SystemExit(NO_COMPILER.format(why=f"{program} was not found"))
+        cc = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+        if shutil.which(cc[0]) is None and "CC" not in os.environ:
+            cc = ["cc"]
+        if shutil.which(cc[0]) is None:
+            raise SystemExit(NO_COMPILER.format(cc[0]))
+        flags = ["-std=c11", "-DNDEBUG", "-fPIC", "-O2", "-g0", "-Werror=implicit-function-declaration"]
+        self.compiler.set_executables(
+            compiler_so=[*cc, *flags, *shlex.split(os.environ.get("CFLAGS", ""))],
+            linker_so=[*cc, "-shared", "-Wl,--build-id=none", "-Wl,-s", *shlex.split(os.environ.get("LDFLAGS", ""))],
+        )
         try:
             super().build_extensions()
         except CCompilerError as error:
-            raise SystemExit(f"error: the extension of quote_generator does not compile with {program}: {error}") from None
+            raise SystemExit(f"error: quote_generator does not compile with {cc[0]}: {error}") from None
 
 
 binding = Extension(
@@ -32,9 +47,6 @@ binding = Extension(
     depends=["quote_generator/_abi.h"],
     define_macros=[("Py_LIMITED_API", "0x030B0000")],
     py_limited_api=True,
-    # -g0 and no build id: the same sources give the same bytes in any folder.
-    extra_compile_args=["-std=c11", "-O2", "-g0", "-Werror=implicit-function-declaration"],
-    extra_link_args=["-Wl,--build-id=none", "-Wl,-s"],
 )
 
 setup(

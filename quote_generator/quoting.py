@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 from . import configfs, library
@@ -33,20 +34,24 @@ def generate_quote(
     """
     data = _padded(report_data)
     ids = b"" if att_key_ids is None else _joined(att_key_ids)
+    ask = _asker(data, ids)
     try:
-        binding = library.get().binding
+        return ask()
+    except BusyError:
+        return _patiently(ask, busy_timeout)
+
+
+def _asker(data: bytes, ids: bytes) -> Callable[[], bytes]:
+    """The call that makes the quote: the library's, or configfs-tsm's where there is no library."""
+    try:
+        return partial(library.get().binding.get_quote, data, ids)
     except LibraryNotFoundError:
         folder = configfs.find()
         if folder is None:
             raise
-        if ids:
-            raise ValueError("configfs-tsm cannot choose an attestation key; leave att_key_ids out") from None
-        return _patiently(lambda: folder.quote(data), busy_timeout)
-    try:
-        quote: bytes = binding.get_quote(data, ids)
-        return quote
-    except BusyError:
-        return _patiently(lambda: binding.get_quote(data, ids), busy_timeout)
+    if ids:
+        raise ValueError("configfs-tsm cannot choose an attestation key; leave att_key_ids out")
+    return partial(folder.quote, data)
 
 
 def get_report(report_data: bytes = b"") -> bytes:
@@ -71,9 +76,7 @@ def get_supported_key_ids() -> list[bytes]:
 
 
 def _padded(report_data: bytes) -> bytes:
-    if isinstance(report_data, str):
-        raise TypeError("report data is bytes, not str")
-    data = bytes(report_data)
+    data = bytes(memoryview(report_data))  # refuses an int, of which bytes() would make zeros
     if len(data) > REPORT_DATA_SIZE:
         raise ValueError(f"report data has at most {REPORT_DATA_SIZE} bytes, not {len(data)}; hash it first")
     return data.ljust(REPORT_DATA_SIZE, b"\0")
