@@ -92,3 +92,6 @@ class TdBody:
 
 
 TD = TdBody()
+
+# --- the simulated CPU's key over TDREPORTs; a real one never leaves the CPU ------------------------------------------
+REPORT_MAC_KEY = hashlib.sha256(b"simulated TDREPORT key").digest()

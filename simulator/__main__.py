@@ -1,0 +1,114 @@
+"""python -m simulator: build the library, make quotes and collateral, serve collateral, remake the PKI."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    from .build import BuildError, compile_library
+
+    try:
+        print(compile_library(arguments.out, cc=shlex.split(arguments.cc)))
+    except BuildError as error:
+        raise SystemExit(f"simulator: {error}") from None
+
+
+def _pki(arguments: argparse.Namespace) -> None:
+    from . import embed, pki
+
+    pki.generate()
+    embed.write()
+    print(pki.FOLDER)
+
+
+def _quote(arguments: argparse.Namespace) -> None:
+    from .quotes import make_quote
+
+    try:
+        quote = make_quote(bytes.fromhex(arguments.report_data), version=arguments.version, fault=arguments.fault)
+    except ValueError as error:
+        raise SystemExit(f"simulator: {error}") from None
+    arguments.out.write_bytes(quote)
+
+
+def _collateral(arguments: argparse.Namespace) -> None:
+    from .collateral import collateral
+
+    try:
+        made = collateral(arguments.now, fault=arguments.fault)
+    except ValueError as error:
+        raise SystemExit(f"simulator: {error}") from None
+    text = json.dumps(made, indent=2) + "\n"
+    if arguments.out:
+        arguments.out.write_text(text)
+    else:
+        sys.stdout.write(text)
+
+
+def _faults(arguments: argparse.Namespace) -> None:
+    from .collateral_faults import FAULTS as collateral_faults
+    from .quote_faults import FAULTS as quote_faults
+
+    for title, faults in (("quote", quote_faults), ("collateral", collateral_faults)):
+        for fault in faults.values():
+            print(f"{title:10}  {fault.name:38}  {fault.verdict:34}  {fault.summary}")
+
+
+def _pccs(arguments: argparse.Namespace) -> None:
+    from .pccs import serve
+
+    try:
+        serve(arguments.port, fault=arguments.fault, ready_file=arguments.ready_file)
+    except ValueError as error:
+        raise SystemExit(f"simulator: {error}") from None
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build", help="compile libtdx_attest.so.1")
+    build.add_argument("--out", type=Path, required=True, help="folder for the library")
+    build.add_argument("--cc", default=os.environ.get("CC") or "cc", help='compiler, for example "gcc" (default: $CC or cc)')
+    build.set_defaults(run=_build)
+
+    pki = commands.add_parser("pki", help="write the published keys and certificates again")
+    pki.set_defaults(run=_pki)
+
+    quote = commands.add_parser("quote", help="write a quote")
+    quote.add_argument("--out", type=Path, required=True)
+    quote.add_argument("--report-data", default="", metavar="HEX", help="0 to 64 bytes")
+    quote.add_argument("--version", type=int, default=4, choices=(4, 5))
+    quote.add_argument("--fault")
+    quote.set_defaults(run=_quote)
+
+    collateral = commands.add_parser("collateral", help="print or write the collateral (JSON)")
+    collateral.add_argument("--out", type=Path)
+    collateral.add_argument("--now", type=float, help="seconds since 1970 (default: the clock)")
+    collateral.add_argument("--fault")
+    collateral.set_defaults(run=_collateral)
+
+    faults = commands.add_parser("faults", help="list the faults of quotes and collateral")
+    faults.set_defaults(run=_faults)
+
+    pccs = commands.add_parser("pccs", help="serve the collateral on 127.0.0.1 as a PCCS does")
+    pccs.add_argument("--port", type=int, default=0, help="0: any free one")
+    pccs.add_argument("--fault", help="a collateral fault")
+    pccs.add_argument("--ready-file", type=Path, help="gets the URL once the server listens")
+    pccs.set_defaults(run=_pccs)
+    return top
+
+
+def main() -> None:
+    """Run one command."""
+    arguments = parser().parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()

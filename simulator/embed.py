@@ -1,0 +1,44 @@
+"""What the library carries, made once from the Python side and committed, so that a build needs no cryptography.
+
+    pki/embedded/*.bin                  the profile's fields and the attestation key (DER)
+    pki/embedded/certification/*.bin    what follows a quote's signature: one for each way it can be wrong
+"""
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+
+from . import pki, profile, quote_faults, quotes
+
+FOLDER = pki.FOLDER / "embedded"
+CERTIFICATION_FAULTS = ("wrong-qe-identity", "other-fmspc", "expired-pck", "foreign-root")
+
+
+def contents() -> dict[str, bytes]:
+    """Every embedded file by its path inside the folder."""
+    files = {
+        "attestation_key.bin": pki.key("attestation").private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+        "cpu_svn.bin": profile.CPU_SVN,
+        "mr_td.bin": profile.TD.mr_td,
+        "qe_user_data.bin": profile.QE_USER_DATA,
+        "qe_vendor_id.bin": profile.QE_VENDOR_ID,
+        "report_mac_key.bin": profile.REPORT_MAC_KEY,
+        "rtmrs.bin": b"".join(profile.TD.rtmrs),
+        "td_body.bin": profile.TD.td15(),
+    }
+    for fault in (None, *CERTIFICATION_FAULTS):
+        plan = quotes.Plan()
+        if fault:
+            quote_faults.apply(fault, plan)
+        files[f"certification/{fault or 'default'}.bin"] = quotes.certification(plan)
+    return files
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Write them all."""
+    for name, data in contents().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
