@@ -34,11 +34,7 @@ def generate_quote(
     """
     data = _padded(report_data)
     ids = b"" if att_key_ids is None else _joined(att_key_ids)
-    ask = _asker(data, ids)
-    try:
-        return ask()
-    except BusyError:
-        return _patiently(ask, busy_timeout)
+    return _patiently(_asker(data, ids), busy_timeout)
 
 
 def _asker(data: bytes, ids: bytes) -> Callable[[], bytes]:
