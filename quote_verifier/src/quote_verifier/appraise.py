@@ -1,0 +1,144 @@
+"""The judgement: all checks, in their order, over one bundle or one bare quote. No network, no files, no clock of its own.
+
+A check that cannot be asked because an earlier one failed is `fail` with a detail that says so.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .acceptable import check_debug, check_platform, check_tcb
+from .binding import check_channel, check_nonce
+from .bundle import Bundle, load_bundle
+from .collateral import Seen, parse_collateral
+from .encoding import from_hex
+from .errors import Malformed
+from .eventlog import check_release, check_replay
+from .genuine import Genuine, NotGenuine, verify_quote
+from .policy import Policy
+from .quote import Quote, parse_quote
+from .references import References
+from .strictjson import text_member
+from .tokens import Service, check_tokens
+from .verdict import BARE_CHECKS, TITLES, Check, Verdict
+
+ALL_CHECKS = tuple(check_id for check_id in TITLES if check_id != "assets.match")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the relying party holds. `test_root_is_genuine` is for tests of this package only: it makes the simulator's
+    published root count as Intel's, and no command line sets it."""
+
+    references: References = References()
+    policy: Policy = Policy()
+    services: tuple[Service, ...] = ()
+    seen: Seen = Seen()
+    test_root_is_genuine: bool = field(default=False, kw_only=True)
+
+
+def _not_asked(check_ids: Iterable[str], cause: str, services_chosen: bool = True) -> list[Check]:
+    checks = []
+    for check_id in check_ids:
+        if check_id == "service.token" and not services_chosen:
+            checks.append(Check(check_id, "skipped", "No attestation service was chosen"))
+        else:
+            checks.append(Check(check_id, "fail", f"Not asked: {cause}."))
+    return checks
+
+
+def _stopped(failed: Check, checks: list[Check], ids: tuple[str, ...], options: Options) -> Verdict:
+    """The verdict when `failed` leaves nothing else to ask."""
+    rest = ids[len(checks) + 1 :]
+    chosen = bool(options.services or options.policy.required_services)
+    return Verdict((*checks, failed, *_not_asked(rest, f"{failed.id} failed", chosen)), {})
+
+
+def _real(genuine: Genuine, options: Options) -> Check:
+    if genuine.root == "intel":
+        return Check("tee.real", "pass", "The root that verified is Intel's")
+    if options.test_root_is_genuine:
+        return Check("tee.real", "pass", "TEST ONLY: the simulator's root counts as genuine")
+    return Check("tee.real", "fail", "SIMULATED: signed under the simulator's published test root, which protects nothing")
+
+
+def _signature(genuine: Genuine) -> Check:
+    root = "Intel SGX Root CA" if genuine.root == "intel" else "the simulator's published test root"
+    return Check("quote.signature", "pass", f"The chain ends at {root}; nothing on it is revoked or expired")
+
+
+def _quote_checks(
+    quote: Quote, collateral: Any, now: int, options: Options, ids: tuple[str, ...]
+) -> tuple[list[Check], Verdict | None, Genuine | None]:
+    """The five checks of a bare quote; a finished verdict if the signature does not hold."""
+    checks = [Check("quote.format", "pass", f"TDX quote, version {quote.version}, TD {'1.0' if quote.body_type == 2 else '1.5'}")]
+    try:
+        genuine = verify_quote(quote, parse_collateral(collateral), now, options.seen)
+    except (Malformed, NotGenuine) as error:
+        return checks, _stopped(Check("quote.signature", "fail", str(error)), checks, ids, options), None
+    checks += [
+        _signature(genuine),
+        check_tcb(genuine, quote, options.policy),
+        check_debug(quote),
+        _real(genuine, options),
+    ]
+    if genuine.tcb is None and not any(check.status == "fail" for check in checks[2:4]):
+        refusal = Check("quote.debug", "fail", f"dcap-qvl refuses the TD's attributes: {genuine.refusal}")
+        checks[3] = refusal
+    return checks, None, genuine
+
+
+def _claims(quote: Quote) -> dict[str, str]:
+    return {name: value.hex() for name, value in quote.body.items()}
+
+
+def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> list[Check]:
+    runtime_data = bundle.evidence.get("runtime_data")
+    nonce = check_nonce(runtime_data, bundle.nonce, bundle.time, quote, now, options.policy.max_age_s)
+    bound_release = None
+    if nonce.status == "pass":
+        channel = check_channel(runtime_data or {}, bundle.origin, bundle.spki)
+        bound_release = (runtime_data or {}).get("release")
+    else:
+        (channel,) = _not_asked(["binding.channel"], "binding.nonce failed")
+    replayed, events = check_replay(bundle.evidence.get("event_log"), quote)
+    if replayed.status == "fail":
+        (release,) = _not_asked(["release.match"], "eventlog.replay failed")
+    else:
+        release = check_release(events, options.references, bound_release)
+    platform = check_platform(quote, options.references, options.policy)
+    token = check_tokens(options.services, options.policy.required_services, bundle.tokens, quote, now)
+    return [nonce, channel, replayed, release, platform, token]
+
+
+def verify(bundle: Bundle | bytes | str, *, now: int | None = None, options: Options = Options()) -> Verdict:
+    """Judge an evidence bundle as of `now` (Unix seconds; the clock's time if left out).
+
+    Establishes what docs/verification.md says of each check, and nothing beyond what `options` lets it compare with.
+    Never raises for what the bundle holds: a malformed bundle is not genuine.
+    """
+    moment = int(time.time()) if now is None else now
+    try:
+        judged = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+        quote = parse_quote(from_hex(text_member(judged.evidence, "quote", "the evidence"), "the quote"))
+    except Malformed as error:
+        return _stopped(Check("quote.format", "fail", str(error)), [], ALL_CHECKS, options)
+    checks, stopped, genuine = _quote_checks(quote, judged.collateral, moment, options, ALL_CHECKS)
+    if stopped or genuine is None:
+        return stopped or Verdict((), {})
+    return Verdict((*checks, *_bound_checks(judged, quote, moment, options)), _claims(quote))
+
+
+def verify_bare(quote: bytes, collateral: Any, *, now: int | None = None, options: Options = Options()) -> Verdict:
+    """Judge a bare quote and its collateral object: only `quote.*` and `tee.real`.
+
+    Establishes that the quote is genuine and its platform acceptable; not that it is fresh, nor whose it is.
+    """
+    moment = int(time.time()) if now is None else now
+    try:
+        parsed = parse_quote(quote)
+    except Malformed as error:
+        return _stopped(Check("quote.format", "fail", str(error)), [], BARE_CHECKS, options)
+    checks, stopped, genuine = _quote_checks(parsed, collateral, moment, options, BARE_CHECKS)
+    return stopped or Verdict(tuple(checks), _claims(parsed))

@@ -1,0 +1,108 @@
+"""The evidence bundle: one JSON file with everything a judgement needs, written and read by both verifiers."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from .encoding import from_hex
+from .errors import Malformed
+from .strictjson import load_object, text_member
+
+_MEMBERS = {"v", "time", "nonce", "connected", "evidence", "collateral", "service_tokens"}
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|\+00:00)\Z")
+
+
+@dataclass(frozen=True)
+class Token:
+    """An attestation service's answer, not yet believed."""
+
+    service: str
+    url: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """`origin` and `spki` are the client's own record of its connection; everything else came from others."""
+
+    time: datetime
+    nonce: str | None
+    origin: str | None
+    spki: str | None
+    evidence: dict[str, Any]
+    collateral: Any
+    tokens: tuple[Token, ...] = field(default=())
+
+
+def parse_time(text: str, what: str) -> datetime:
+    """ISO 8601 in UTC, such as 2025-07-01T00:00:00Z. Raises `Malformed`."""
+    try:
+        if not _TIME.match(text):
+            raise ValueError
+        return datetime.fromisoformat(re.sub(r"\.\d+", "", text).replace("Z", "+00:00")).astimezone(UTC)
+    except ValueError:
+        raise Malformed(f"{what} is {text[:40]!r}, expected a time such as 2025-07-01T00:00:00Z") from None
+
+
+def origin_of(url: str) -> str:
+    """scheme://host[:port] of `url`, in a browser's spelling: lower case, no default port. Raises `Malformed`."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Malformed(f"{url[:200]!r} is not a URL") from None
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+        raise Malformed(f"{url[:200]!r} is not an http or https URL")
+    shown = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port not in (None, default) else "")
+
+
+def _connected(value: Any) -> tuple[str | None, str | None]:
+    if value is None:
+        return None, None
+    if not isinstance(value, dict) or set(value) - {"origin", "tls_spki_sha256"}:
+        raise Malformed("the bundle is malformed: connected is not an object of origin and tls_spki_sha256")
+    origin = text_member(value, "origin", "the bundle's connected")
+    if origin_of(origin) != origin:
+        raise Malformed(f"the bundle is malformed: {origin[:200]!r} is not an origin")
+    spki = value.get("tls_spki_sha256")
+    if spki is not None:
+        from_hex(text_member(value, "tls_spki_sha256", "the bundle's connected"), "tls_spki_sha256", 32)
+    return origin, spki
+
+
+def _tokens(value: Any) -> tuple[Token, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or len(value) > 16:
+        raise Malformed("the bundle is malformed: service_tokens is not a short list")
+    tokens = []
+    for item in value:
+        if not isinstance(item, dict):
+            raise Malformed("the bundle is malformed: an entry of service_tokens is not an object")
+        members = {key: text_member(item, key, "a service token") for key in ("service", "url", "token")}
+        tokens.append(Token(**members))
+    return tuple(tokens)
+
+
+def bundle_from(value: dict[str, Any]) -> Bundle:
+    """Check the shape of a bundle. Raises `Malformed`."""
+    unknown = sorted(set(value) - _MEMBERS)
+    if unknown:
+        raise Malformed(f"the bundle is malformed: unknown member {unknown[0][:64]!r}")
+    if value.get("v") != 1 or isinstance(value.get("v"), (bool, float)):
+        raise Malformed(f"the bundle is malformed: v is {str(value.get('v'))[:40]!r}, expected 1")
+    time = parse_time(text_member(value, "time", "the bundle"), "the bundle's time")
+    nonce = text_member(value, "nonce", "the bundle") if value.get("nonce") is not None else None
+    if not isinstance(value.get("evidence"), dict):
+        raise Malformed("the bundle is malformed: evidence is missing or not an object")
+    origin, spki = _connected(value.get("connected"))
+    return Bundle(time, nonce, origin, spki, value["evidence"], value.get("collateral"), _tokens(value.get("service_tokens")))
+
+
+def load_bundle(data: bytes | str) -> Bundle:
+    """A bundle from the bytes of a file. Raises `Malformed`, also for duplicate keys and what else strict JSON refuses."""
+    return bundle_from(load_object(data, "the bundle"))

@@ -1,0 +1,17 @@
+"""What can go wrong, as three exceptions: their messages are one sentence and are shown to people as they are."""
+
+
+class VerifierError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class Malformed(VerifierError):
+    """A document or byte string breaks its format. Evidence that is malformed is not genuine."""
+
+
+class UsageError(VerifierError):
+    """The caller's own input (a policy, reference values, a key, an option) cannot be used."""
+
+
+class Unreachable(VerifierError):
+    """A service, PCCS or server did not answer in time with something usable."""

@@ -1,0 +1,150 @@
+"""Genuine? Whether Intel's chain of trust, or the simulator's published one, signs a quote as of a time.
+
+Establishes: the quote's body was made by a quoting enclave that the collateral describes, on a platform whose PCK chain
+ends at the named root, nothing on the way revoked or out of date. Does not establish that the body is acceptable, nor
+who holds the TD: that is for the other checks. The cryptography is dcap-qvl's; this module picks the root, keeps roles
+apart, and reads dcap-qvl's answers.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Literal
+
+import dcap_qvl
+
+from .collateral import Collateral, Seen, crl_number
+from .errors import Malformed
+from .quote import Quote
+from .roles import role_fault
+
+RootName = Literal["intel", "simulator"]
+# dcap-qvl appraises TD attributes and TCB revocation after every signature has been verified, and reports them as
+# errors of the same kind. They say "not acceptable", not "forged". (tests/quote_verifier/test_genuine.py holds this
+# order: each of them together with a broken signature must be reported as the broken signature.)
+REVOKED = "TCB status is invalid: Revoked"
+ATTRIBUTE_REFUSALS = {
+    "Debug mode is enabled",
+    "TD profiling is enabled",
+    "Reserved bits in TD attributes are set",
+    "TD migration is enabled",
+    "SERVTD_EXT is enabled",
+    "SEPT_VE_DISABLE is not enabled",
+    "Invalid MR service TD",
+}
+# dcap-qvl's name of a body field -> ours, where they differ
+_DCAP_NAMES = {"rt_mr0": "rtmr_0", "rt_mr1": "rtmr_1", "rt_mr2": "rtmr_2", "rt_mr3": "rtmr_3"}
+
+
+class NotGenuine(Exception):
+    """No known root signs the quote; the message says why in one sentence."""
+
+
+@dataclass(frozen=True)
+class Tcb:
+    """What the collateral says about the platform's and the QE's security version (status names are Intel's)."""
+
+    status: str
+    qe_status: str
+    advisories: tuple[str, ...]
+    evaluation_data_number: int
+    pce_svn: int
+    qe_isv_svn: int
+    flags: dict[str, bool | None]  # dynamic_platform, cached_keys, smt_enabled; None: not stated
+
+
+@dataclass(frozen=True)
+class Genuine:
+    """The root that verified; the TCB, or in `refusal` why dcap-qvl gives none; how new the collateral is."""
+
+    root: RootName
+    tcb: Tcb | None
+    refusal: str
+    collateral: Seen
+
+
+@lru_cache
+def root_certificate(name: RootName) -> bytes:
+    """A known root in DER: Intel SGX Root CA, or the simulator's published test root (whose key is public)."""
+    return resources.files(__package__).joinpath("roots", f"{name}.der").read_bytes()
+
+
+def _claims(quote: Quote, collateral_json: str, root: RootName, now: int) -> dict[str, Any]:
+    verifier = dcap_qvl.QuoteVerifier(root_certificate(root))
+    parsed = dcap_qvl.QuoteCollateralV3.from_json(collateral_json)
+    policy = dcap_qvl.QuotePolicy.claims_only(now)
+    claims: dict[str, Any] = json.loads(verifier.verify_with_policy(quote.raw, parsed, now, policy).to_json())
+    return claims
+
+
+def _try_root(quote: Quote, collateral_json: str, root: RootName, now: int) -> tuple[dict[str, Any] | None, str]:
+    try:
+        return _claims(quote, collateral_json, root, now), ""
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # dcap-qvl's own errors, and Rust panics, which are no Exception
+        return None, str(error).removeprefix("Verification failed: ") or type(error).__name__
+
+
+def _body_of(report: dict[str, Any]) -> dict[str, str]:
+    """dcap-qvl's report, flattened to our field names."""
+    (body,) = report.values()
+    flat = {**body.get("base", {}), **{key: value for key, value in body.items() if key != "base"}}
+    return {_DCAP_NAMES.get(key, key): value for key, value in flat.items()}
+
+
+def _tcb(claims: dict[str, Any]) -> Tcb:
+    pck, qe = claims["platform"]["pck"], claims["qe"]
+    flags = {name: pck[name] if isinstance(pck[name], bool) else None for name in ("dynamic_platform", "cached_keys", "smt_enabled")}
+    return Tcb(
+        status=claims["tcb"]["status"],
+        qe_status=qe["tcb_level"]["tcbStatus"],
+        advisories=tuple(claims["tcb"]["advisory_ids"]),
+        evaluation_data_number=claims["tcb"]["eval_data_number"],
+        pce_svn=pck["pce_svn"],
+        qe_isv_svn=qe["report"]["isv_svn"],
+        flags=flags,
+    )
+
+
+def _age_of(collateral: Collateral) -> Seen:
+    numbers = [json.loads(collateral.members[key]).get("tcbEvaluationDataNumber", 0) for key in ("tcb_info", "qe_identity")]
+    return Seen(
+        tcb_evaluation_data_number=min(number if isinstance(number, int) else 0 for number in numbers),
+        root_ca_crl_number=crl_number(bytes.fromhex(collateral.members["root_ca_crl"])),
+        pck_crl_number=crl_number(bytes.fromhex(collateral.members["pck_crl"])),
+    )
+
+
+def verify_quote(quote: Quote, collateral: Collateral, now: int, seen: Seen = Seen()) -> Genuine:
+    """Verify as of `now` (Unix seconds), Intel's root first, then the simulator's.
+
+    Raises `NotGenuine` if neither root signs the quote, if a certificate is used outside its role, or if the collateral
+    is older than `seen`.
+    """
+    text = collateral.for_dcap(quote.pck_chain)
+    reasons: dict[RootName, str] = {}
+    for root in ("intel", "simulator"):
+        claims, reason = _try_root(quote, text, root, now)
+        if claims is not None or reason in ATTRIBUTE_REFUSALS or reason == REVOKED:
+            return _accept(quote, collateral, root, claims, reason, seen)
+        reasons[root] = reason
+    simulated = root_certificate("simulator") in quote.pck_chain
+    raise NotGenuine(f"neither Intel's chain of trust nor the simulator's signs it: {reasons['simulator' if simulated else 'intel']}")
+
+
+def _accept(
+    quote: Quote, collateral: Collateral, root: RootName, claims: dict[str, Any] | None, reason: str, seen: Seen
+) -> Genuine:
+    fault = role_fault(quote, collateral, root_certificate(root))
+    try:
+        age = _age_of(collateral)
+    except Malformed as error:
+        fault, age = str(error), seen
+    fault = fault or seen.refusal(age)
+    if claims is not None and _body_of(claims["report"]) != {name: value.hex() for name, value in quote.body.items()}:
+        fault = "two parsers read the quote differently"
+    if fault:
+        raise NotGenuine(fault)
+    return Genuine(root, _tcb(claims) if claims is not None else None, reason, age)

@@ -1,0 +1,204 @@
+"""The policy: what the relying party accepts, as data. Unknown keys and empty expected values are errors.
+
+Strict where it says nothing: only TCB status UpToDate, no advisories, evidence at most ten minutes old.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import Any
+
+from .encoding import from_hex
+from .errors import Malformed, UsageError
+
+PLATFORM_SIZES = {
+    "mr_td": 48,
+    "rtmr_0": 48,
+    "rtmr_1": 48,
+    "rtmr_2": 48,
+    "xfam": 8,
+    "td_attributes": 8,
+    "mr_seam": 48,
+}
+ACCEPTABLE_STATUSES = (
+    "SWHardeningNeeded",
+    "ConfigurationNeeded",
+    "ConfigurationAndSWHardeningNeeded",
+    "OutOfDate",
+    "OutOfDateConfigurationNeeded",
+    "TDRelaunchAdvised",
+    "TDRelaunchAdvisedConfigurationNeeded",
+)
+SERVICES = ("alibaba", "trustee")
+_ADVISORY = re.compile(r"[A-Z0-9][A-Z0-9-]{2,63}\Z")
+_ALLOWED = {
+    "tcb": {
+        "accepted_statuses",
+        "refused_advisories",
+        "accepted_advisories",
+        "min_tcb_evaluation_data_number",
+        "min_tee_tcb_svn",
+        "min_pce_svn",
+        "min_qe_isv_svn",
+        "allow_dynamic_platform",
+        "allow_cached_keys",
+        "allow_smt",
+    },
+    "platform": set(PLATFORM_SIZES),
+    "services": {"required"},
+    "freshness": {"max_age_s"},
+}
+
+DEFAULT_TOML = """\
+v = 1
+
+[tcb]
+# UpToDate always passes. A status listed here is accepted, and still only a warning. Revoked cannot be accepted.
+accepted_statuses = []
+# Advisories that fail, and advisories that are fine. Any other advisory is a warning.
+refused_advisories = []
+accepted_advisories = []
+# What a platform's registration says about it; not stated counts as true.
+allow_dynamic_platform = true
+allow_cached_keys = true
+allow_smt = true
+# Minimums; each may be left out.
+# min_tcb_evaluation_data_number = 17
+# min_tee_tcb_svn = "06010300000000000000000000000000"  # 16 components, each must be at least this
+# min_pce_svn = 11
+# min_qe_isv_svn = 4
+
+[platform]
+# Allow-lists of lower-case hexadecimal values, asked in addition to the reference values; each may be left out.
+# mr_td = ["..."]
+# rtmr_0, rtmr_1, rtmr_2, xfam, td_attributes, mr_seam likewise
+
+[services]
+# Attestation services whose token must be there: "alibaba", "trustee".
+required = []
+
+[freshness]
+# Seconds between the evidence and the judgement.
+max_age_s = 600
+"""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """See `DEFAULT_TOML` for the meaning of each member. `platform` holds only the lists that were given."""
+
+    accepted_statuses: tuple[str, ...] = ()
+    refused_advisories: tuple[str, ...] = ()
+    accepted_advisories: tuple[str, ...] = ()
+    min_tcb_evaluation_data_number: int = 0
+    min_tee_tcb_svn: bytes = bytes(16)
+    min_pce_svn: int = 0
+    min_qe_isv_svn: int = 0
+    allow_dynamic_platform: bool = True
+    allow_cached_keys: bool = True
+    allow_smt: bool = True
+    platform: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required_services: tuple[str, ...] = ()
+    max_age_s: int = 600
+
+
+def _bad(key: str, problem: str) -> UsageError:
+    return UsageError(f"the policy's {key} {problem}")
+
+
+def _strings(value: Any, key: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _bad(key, "must be a list of strings")
+    if any(not item for item in value):
+        raise _bad(key, "holds an empty value; leave the key out to expect nothing")
+    return tuple(value)
+
+
+def _natural(value: Any, key: str, least: int = 0) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise _bad(key, f"is {value!r}, expected a whole number of at least {least}")
+    return value
+
+
+def _boolean(value: Any, key: str) -> bool:
+    if not isinstance(value, bool):
+        raise _bad(key, f"is {value!r}, expected true or false")
+    return value
+
+
+def _hexadecimal(value: Any, key: str, size: int) -> str:
+    if not isinstance(value, str) or not value:
+        raise _bad(key, "is empty or not a string; leave the key out to expect nothing")
+    try:
+        from_hex(value, f"the policy's {key}", size)
+    except Malformed as error:
+        raise UsageError(str(error)) from None
+    return value
+
+
+def _listed(value: Any, key: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    items = _strings(value, key)
+    for item in items:
+        if item not in allowed:
+            raise _bad(key, f"holds {item!r}, expected one of {', '.join(allowed)}")
+    return items
+
+
+def _advisories(value: Any, key: str) -> tuple[str, ...]:
+    for item in _strings(value, key):
+        if not _ADVISORY.match(item):
+            raise _bad(key, f"holds {item!r}, expected an advisory such as INTEL-SA-00837")
+    return tuple(value)
+
+
+def _tcb_section(section: dict[str, Any]) -> dict[str, Any]:
+    readers: dict[str, Any] = {
+        "accepted_statuses": lambda value, key: _listed(value, key, ACCEPTABLE_STATUSES),
+        "refused_advisories": _advisories,
+        "accepted_advisories": _advisories,
+        "min_tee_tcb_svn": lambda value, key: bytes.fromhex(_hexadecimal(value, key, 16)),
+    }
+    members = {}
+    for key, value in section.items():
+        reader = readers.get(key) or (_boolean if key.startswith("allow_") else _natural)
+        members[key] = reader(value, f"tcb.{key}")
+    return members
+
+
+def _platform_section(section: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    lists = {}
+    for key, value in section.items():
+        items = _strings(value, f"platform.{key}")
+        if not items:
+            raise _bad(f"platform.{key}", "is an empty list; leave the key out to expect nothing")
+        lists[key] = tuple(_hexadecimal(item, f"platform.{key}", PLATFORM_SIZES[key]) for item in items)
+    return lists
+
+
+def policy_from(document: dict[str, Any]) -> Policy:
+    """A policy from its TOML or JSON object. Raises `UsageError`, naming the key, its value and what was expected."""
+    if document.get("v", 1) != 1 or isinstance(document.get("v"), bool):
+        raise _bad("v", f"is {document['v']!r}, this version reads 1")
+    for key, section in document.items():
+        if key == "v":
+            continue
+        if key not in _ALLOWED:
+            raise _bad(f"key {key!r}", f"is unknown; known are {', '.join(_ALLOWED)}")
+        if not isinstance(section, dict):
+            raise _bad(key, "must be a table")
+        for name in section:
+            if name not in _ALLOWED[key]:
+                raise _bad(f"key '{key}.{name}'", f"is unknown; known are {', '.join(sorted(_ALLOWED[key]))}")
+    members = _tcb_section(document.get("tcb", {}))
+    members["platform"] = _platform_section(document.get("platform", {}))
+    members["required_services"] = _listed(document.get("services", {}).get("required", []), "services.required", SERVICES)
+    members["max_age_s"] = _natural(document.get("freshness", {}).get("max_age_s", 600), "freshness.max_age_s", 1)
+    return Policy(**members)
+
+
+def load_policy(text: str) -> Policy:
+    """A policy from TOML text. Raises `UsageError`."""
+    try:
+        return policy_from(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the policy is not TOML: {error}") from None
