@@ -1,0 +1,53 @@
+/**
+ * How dcap-qvl's JavaScript enters: as the module `#dcap`, made of its verifier, its copy of Intel's root and the
+ * simulator's root. Node's own `crypto` is left out on purpose: with it, dcap-qvl would run other code here than in a
+ * browser, and the tests would test something that nobody ships.
+ */
+
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const HERE = dirname(fileURLToPath(import.meta.url));
+const SIMULATOR_ROOT = resolve(HERE, '../simulator/pki/root.der');
+
+/** esbuild plugin. `dcapQvl`: folder of dcap-qvl-js 0.7.0; throws one sentence where something is missing. */
+export function dcapPlugin(dcapQvl, simulatorRoot = SIMULATOR_ROOT) {
+	const verifier = join(resolve(dcapQvl), 'src/verify.js');
+	const intelRoot = join(resolve(dcapQvl), 'src/TrustedRootCA.der');
+	for (const file of [verifier, intelRoot, simulatorRoot])
+		if (!existsSync(file)) throw new Error(`${file} is missing; --dcap-qvl names the folder of dcap-qvl-js 0.7.0.`);
+	const contents = [
+		`import verify from ${JSON.stringify(verifier)};`,
+		'export const QuoteVerifier = verify.QuoteVerifier;',
+		`export { default as intelRoot } from ${JSON.stringify(intelRoot)};`,
+		`export { default as simulatorRoot } from ${JSON.stringify(simulatorRoot)};`
+	].join('\n');
+	return {
+		name: 'dcap',
+		setup(build) {
+			build.onResolve({ filter: /^#dcap$/ }, () => ({ path: 'dcap', namespace: 'dcap' }));
+			build.onLoad({ filter: /.*/, namespace: 'dcap' }, () => ({ contents, resolveDir: HERE }));
+			build.onResolve({ filter: /^(crypto|node-fetch|vm)$/ }, ({ path }) => ({ path, namespace: 'absent' }));
+			build.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
+		}
+	};
+}
+
+/** Options that the release's bundle and the tests' copy of dcap-qvl share. */
+export function commonOptions(dcapQvl, simulatorRoot) {
+	return {
+		bundle: true,
+		format: 'esm',
+		platform: 'browser',
+		target: 'es2022',
+		charset: 'utf8',
+		legalComments: 'none',
+		loader: { '.der': 'binary' },
+		// dcap-qvl lies outside this package; its dependencies are the ones pinned in our lock
+		nodePaths: [join(HERE, 'node_modules')],
+		absWorkingDir: HERE,
+		plugins: [dcapPlugin(dcapQvl, simulatorRoot)],
+		logLevel: 'warning'
+	};
+}

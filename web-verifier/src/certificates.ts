@@ -1,0 +1,169 @@
+/**
+ * X.509 certificates of Intel's provisioning PKI (RFC 5280; "Intel SGX PCK Certificate and CRL Profile"): names, dates,
+ * and the roles that dcap-qvl does not separate, so that a key made for one purpose cannot serve another.
+ */
+
+import { AsnConvert } from '@peculiar/asn1-schema';
+import { BasicConstraints, Certificate, CertificateList, CRLNumber, KeyUsage, KeyUsageFlags, type Name } from '@peculiar/asn1-x509';
+import { equalBytes, fromBase64, sha256, toHex } from './bytes.js';
+
+export class CertificateError extends Error {}
+
+export interface CertificateSummary {
+	subject: string;
+	issuer: string;
+	notBefore: string;
+	notAfter: string;
+	/** SHA-256 of the DER, lower-case hex. */
+	sha256: string;
+}
+
+export interface ParsedCertificate extends CertificateSummary {
+	der: Uint8Array;
+	commonName: string;
+	issuerName: string;
+	isCa: boolean;
+	/** keyUsage as KeyUsageFlags, null where the extension is missing. */
+	keyUsage: number | null;
+	hasSgxExtension: boolean;
+}
+
+const OID = {
+	commonName: '2.5.4.3', basicConstraints: '2.5.29.19', keyUsage: '2.5.29.15', crlNumber: '2.5.29.20',
+	sgx: '1.2.840.113741.1.13.1'
+};
+const SHORT_NAMES: Record<string, string> = {
+	[OID.commonName]: 'CN', '2.5.4.10': 'O', '2.5.4.7': 'L', '2.5.4.8': 'ST', '2.5.4.6': 'C'
+};
+const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g;
+export const MAX_CERTIFICATES = 8;
+
+function nameText(name: Name): string {
+	return name.flatMap((rdn) => rdn.map((part) => `${SHORT_NAMES[part.type] ?? part.type}=${part.value.toString()}`)).join(', ');
+}
+
+function commonName(name: Name): string {
+	const found = name.flatMap((rdn) => rdn.filter((part) => part.type === OID.commonName));
+	return found.length === 1 ? found[0]!.value.toString() : '';
+}
+
+/** Seconds are the resolution of every date here. */
+export function isoDate(date: Date): string {
+	return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+export function parseCertificate(der: Uint8Array): ParsedCertificate {
+	try {
+		const certificate = AsnConvert.parse(der, Certificate);
+		const tbs = certificate.tbsCertificate;
+		const extension = (oid: string) => tbs.extensions?.find((one) => one.extnID === oid)?.extnValue;
+		const constraints = extension(OID.basicConstraints);
+		const usage = extension(OID.keyUsage);
+		return {
+			der,
+			subject: nameText(tbs.subject),
+			issuer: nameText(tbs.issuer),
+			commonName: commonName(tbs.subject),
+			issuerName: commonName(tbs.issuer),
+			notBefore: isoDate(tbs.validity.notBefore.getTime()),
+			notAfter: isoDate(tbs.validity.notAfter.getTime()),
+			sha256: toHex(sha256(der)),
+			isCa: constraints !== undefined && AsnConvert.parse(constraints, BasicConstraints).cA === true,
+			keyUsage: usage === undefined ? null : AsnConvert.parse(usage, KeyUsage).toNumber(),
+			hasSgxExtension: extension(OID.sgx) !== undefined
+		};
+	} catch (error) {
+		throw new CertificateError(`a certificate cannot be read (${(error as Error).message})`);
+	}
+}
+
+/** The certificates of a PEM text, in its order; throws where there is none, too many, or an unreadable one. */
+export function parseChain(pem: string, what: string): ParsedCertificate[] {
+	const found = [...pem.matchAll(PEM)].map((match) => match[1]!.replace(/\s+/g, ''));
+	if (found.length === 0) throw new CertificateError(`the ${what} holds no certificate`);
+	if (found.length > MAX_CERTIFICATES)
+		throw new CertificateError(`the ${what} holds ${found.length} certificates, more than ${MAX_CERTIFICATES}`);
+	return found.map((base64) => {
+		let der: Uint8Array;
+		try {
+			der = fromBase64(base64);
+		} catch {
+			throw new CertificateError(`the ${what} holds a certificate that is not base64`);
+		}
+		return parseCertificate(der);
+	});
+}
+
+export function summary(certificate: ParsedCertificate): CertificateSummary {
+	const { subject, issuer, notBefore, notAfter, sha256 } = certificate;
+	return { subject, issuer, notBefore, notAfter, sha256 };
+}
+
+/** The cRLNumber of a CRL (RFC 5280, 5.2.3), by which an older list is told from a newer one; null where absent. */
+export function crlNumber(der: Uint8Array): bigint | null {
+	try {
+		const list = AsnConvert.parse(der, CertificateList);
+		const value = list.tbsCertList.crlExtensions?.find((one) => one.extnID === OID.crlNumber)?.extnValue;
+		if (value === undefined) return null;
+		return BigInt('0x' + (toHex(new Uint8Array(AsnConvert.parse(value, CRLNumber).value)) || '0'));
+	} catch (error) {
+		throw new CertificateError(`a revocation list cannot be read (${(error as Error).message})`);
+	}
+}
+
+interface Role {
+	names: string[];
+	issuers: string[];
+	ca: boolean;
+	sgx: boolean;
+	usage: number;
+	notUsage: number;
+}
+
+const ROOT = 'Intel SGX Root CA';
+const PCK_CAS = ['Intel SGX PCK Platform CA', 'Intel SGX PCK Processor CA'];
+const CA_USAGE = KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign;
+const ROLES = {
+	root: { names: [ROOT], issuers: [ROOT], ca: true, sgx: false, usage: CA_USAGE, notUsage: 0 },
+	'PCK CA': { names: PCK_CAS, issuers: [ROOT], ca: true, sgx: false, usage: CA_USAGE, notUsage: 0 },
+	PCK: {
+		names: ['Intel SGX PCK Certificate'], issuers: PCK_CAS, ca: false, sgx: true,
+		usage: KeyUsageFlags.digitalSignature, notUsage: CA_USAGE
+	},
+	'TCB signing': {
+		names: ['Intel SGX TCB Signing'], issuers: [ROOT], ca: false, sgx: false,
+		usage: KeyUsageFlags.digitalSignature, notUsage: CA_USAGE
+	}
+} satisfies Record<string, Role>;
+export type RoleName = keyof typeof ROLES;
+
+/** Throws where `certificate` is not what Intel's profile lets act as `role`. */
+export function requireRole(certificate: ParsedCertificate, role: RoleName, where: string): void {
+	const wanted: Role = ROLES[role];
+	const refuse = (why: string) => new CertificateError(`${where} is no ${role} certificate: ${why}`);
+	if (!wanted.names.includes(certificate.commonName)) throw refuse(`its subject is "${certificate.commonName}"`);
+	if (!wanted.issuers.includes(certificate.issuerName)) throw refuse(`its issuer is "${certificate.issuerName}"`);
+	if (certificate.isCa !== wanted.ca) throw refuse(wanted.ca ? 'it is not a CA' : 'it is a CA');
+	if (certificate.hasSgxExtension !== wanted.sgx)
+		throw refuse(wanted.sgx ? 'it lacks the SGX extension' : 'it carries the SGX extension of a PCK certificate');
+	if (certificate.keyUsage === null) throw refuse('it states no key usage');
+	if ((certificate.keyUsage & wanted.usage) !== wanted.usage || (certificate.keyUsage & wanted.notUsage) !== 0)
+		throw refuse('its key usage does not fit');
+}
+
+/** Throws where a chain is not exactly these roles, leaf first, its root optional but, if there, equal to `root`. */
+export function requireChain(chain: ParsedCertificate[], roles: RoleName[], root: Uint8Array, where: string): void {
+	const last = chain.at(-1)!;
+	const links = equalBytes(last.der, root) ? chain.slice(0, -1) : chain;
+	if (links.length !== roles.length)
+		throw new CertificateError(`the ${where} has ${links.length} certificates below the root, not ${roles.length}`);
+	links.forEach((certificate, i) => requireRole(certificate, roles[i]!, `certificate ${i + 1} of the ${where}`));
+}
+
+export function requireDates(certificate: ParsedCertificate, now: Date, where: string): void {
+	if (now < new Date(certificate.notBefore) || now > new Date(certificate.notAfter))
+		throw new CertificateError(
+			`certificate "${certificate.commonName}" of the ${where} is valid from ${certificate.notBefore} to ` +
+				`${certificate.notAfter}, not on ${isoDate(now)}`
+		);
+}

@@ -1,0 +1,91 @@
+/** Every sentence of a verdict, by its stable key. {{placeholders}} are i18next's. Translations replace the values. */
+
+export const messages = {
+	'tee.check.quote.format.title': 'The quote is well-formed',
+	'tee.check.quote.format.pass': 'The quote is a version {{version}} TDX quote ({{body}}, {{size}} bytes).',
+	'tee.check.quote.format.bundle': 'The evidence cannot be read: {{reason}}',
+	'tee.check.quote.format.malformed': 'The quote cannot be read: {{reason}}.',
+	'tee.check.blocked': 'This could not be checked because {{check}} failed.',
+
+	'tee.check.quote.signature.title': 'Intel\'s chain of trust signs it',
+	'tee.check.quote.signature.pass': 'The signature, its certificate chain and the collateral are valid under "{{root}}".',
+	'tee.check.quote.signature.invalid': 'The quote is not genuine: {{reason}}.',
+	'tee.check.quote.signature.collateral': 'The collateral cannot be used: {{reason}}.',
+	'tee.check.quote.signature.nocollateral': 'There is no collateral, without which no signature can be checked.',
+	'tee.check.quote.signature.rollback': 'The {{what}} is number {{actual}}, older than number {{expected}} seen before.',
+
+	'tee.check.quote.tcb.title': 'The platform\'s security version',
+	'tee.check.quote.tcb.uptodate': 'The TCB status is UpToDate (TCB date {{date}}, evaluation {{evaluation}}).',
+	'tee.check.quote.tcb.tolerated': 'The TCB status is {{actual}} (TCB date {{date}}, advisories: {{advisories}}), which the policy tolerates.',
+	'tee.check.quote.tcb.outofdate': 'The TCB status is {{actual}} (TCB date {{date}}, advisories: {{advisories}}); the policy allows {{expected}}.',
+	'tee.check.quote.tcb.advisory': 'The platform is subject to {{actual}}, which the policy refuses.',
+	'tee.check.quote.tcb.svn': '{{field}} is {{actual}}; the policy asks for at least {{expected}}.',
+
+	'tee.check.quote.debug.title': 'Closed to debuggers',
+	'tee.check.quote.debug.pass': 'The TD is not debuggable (td_attributes {{actual}}).',
+	'tee.check.quote.debug.fail': 'The host can look into this TD: td_attributes {{actual}} sets {{bits}}.',
+
+	'tee.check.tee.real.title': 'Real hardware',
+	'tee.check.tee.real.pass': 'The certificate chain ends in Intel\'s root.',
+	'tee.check.tee.real.simulated': 'The TEE is simulated: the chain ends in the simulator\'s published test root, so nothing is protected.',
+
+	'tee.check.binding.nonce.title': 'Made for this question',
+	'tee.check.binding.nonce.pass': 'The quote is bound to runtime data that carries my nonce.',
+	'tee.check.binding.nonce.missing': 'The evidence carries no nonce of mine to compare with.',
+	'tee.check.binding.nonce.malformed': 'The runtime data cannot be read: {{reason}}.',
+	'tee.check.binding.nonce.replayed': 'The runtime data carries nonce {{actual}}, not mine ({{expected}}): this may be an old answer.',
+	'tee.check.binding.nonce.reportdata': 'The quote\'s report_data is {{actual}}, not the hash of the runtime data ({{expected}}).',
+
+	'tee.check.binding.channel.title': 'Made for this connection',
+	'tee.check.binding.channel.pass': 'The quote is bound to {{origin}}, where I am connected.',
+	'tee.check.binding.channel.tls': 'The quote is bound to {{origin}} and to the TLS key it uses.',
+	'tee.check.binding.channel.loopback': 'The connection to {{origin}} does not leave this machine.',
+	'tee.check.binding.channel.noorigin': 'The service has no public origin configured, so the quote is not bound to {{origin}}.',
+	'tee.check.binding.channel.unknown': 'It is not known which origin the evidence was fetched from.',
+	'tee.check.binding.channel.http': 'The connection to {{origin}} is plain http: anybody on the way can read and change it.',
+	'tee.check.binding.channel.notls': 'The quote is bound to {{origin}}, but to no TLS key.',
+	'tee.check.binding.channel.unseen': 'The quote is bound to TLS key {{expected}}, which this client could not compare.',
+	'tee.check.binding.channel.origin': 'The quote is bound to origin {{actual}}, but I am connected to {{expected}}.',
+	'tee.check.binding.channel.key': 'The quote is bound to TLS key {{actual}}, but the connection uses {{expected}}.',
+
+	'tee.check.eventlog.replay.title': 'The launch log is complete',
+	'tee.check.eventlog.replay.pass': 'The log of {{count}} events replays to RTMR 3.',
+	'tee.check.eventlog.replay.unmeasured': 'The launch was not measured: RTMR 3 is empty.',
+	'tee.check.eventlog.replay.missing': 'There is no event log that explains RTMR 3 ({{actual}}).',
+	'tee.check.eventlog.replay.malformed': 'The event log cannot be read: {{reason}}.',
+	'tee.check.eventlog.replay.mismatch': 'The event log replays to {{expected}}, but RTMR 3 is {{actual}}.',
+	'tee.check.eventlog.replay.unknown': 'Event {{line}} of the log is unknown: {{event}}',
+	'tee.check.eventlog.replay.norelease': 'The event log records no release.',
+	'tee.check.eventlog.replay.extra': 'The log replays to RTMR 3, and records what needs trust beyond the release: {{events}}',
+
+	'tee.check.release.match.title': 'Known software',
+	'tee.check.release.match.pass': 'All {{count}} measured events are among the reference values "{{name}}".',
+	'tee.check.release.match.trusted': 'All measured events are the same as you trusted on {{date}}.',
+	'tee.check.release.match.none': 'There are no reference values to compare the software with.',
+	'tee.check.release.match.unmeasured': 'Nothing was measured that could be compared with reference values.',
+	'tee.check.release.match.changed': 'The software changed since you trusted it on {{date}}: {{changes}}',
+	'tee.check.release.match.fail': 'The {{component}} is not among the reference values "{{name}}": actual {{actual}}; expected {{expected}}.',
+	'tee.check.release.match.norelease': 'The event log records no release that reference values could be compared with.',
+	'tee.check.release.match.malformed': 'The reference values cannot be used: {{reason}}.',
+
+	'tee.check.platform.match.title': 'Known firmware and kernel',
+	'tee.check.platform.match.pass': 'The platform\'s registers equal platform {{index}} of the reference values "{{name}}".',
+	'tee.check.platform.match.trusted': 'The platform is the same as you trusted on {{date}}.',
+	'tee.check.platform.match.none': 'There are no reference values for the platform: firmware and kernel are unknown.',
+	'tee.check.platform.match.changed': 'The platform changed since you trusted it on {{date}}: {{changes}}',
+	'tee.check.platform.match.fail': 'The platform\'s {{field}} is {{actual}}; the reference values "{{name}}" hold {{expected}}.',
+	'tee.check.platform.match.policy': 'The platform\'s {{field}} is {{actual}}; the policy allows {{expected}}.',
+	'tee.check.platform.match.malformed': 'The reference values cannot be used: {{reason}}.',
+
+	'tee.check.service.token.title': 'Attestation service',
+	'tee.check.service.token.none': 'No attestation service is chosen.',
+	'tee.check.service.token.pass': '{{service}} vouches for the same quote until {{expires}}.',
+	'tee.check.service.token.missing': '{{service}} was chosen, but there is no token of it: {{reason}}.',
+	'tee.check.service.token.nowebcrypto': 'The token cannot be checked: this page has no WebCrypto, as it came over plain http.',
+	'tee.check.service.token.nokey': 'The token cannot be checked: no key of {{service}} is known here.',
+	'tee.check.service.token.invalid': 'The token of {{service}} is refused: {{reason}}.',
+	'tee.check.service.token.claim': 'The token of {{service}} is about something else: {{field}} is {{actual}}, the quote\'s is {{expected}}.',
+	'tee.check.service.token.contraindicated': '{{service}} refuses the evidence: its status is {{actual}}.'
+} as const;
+
+export type MessageKey = keyof typeof messages;

@@ -1,0 +1,160 @@
+/**
+ * TDX quotes, versions 4 and 5, as laid out in Intel's "TDX DCAP Quoting Library API", appendix 3. All integers are
+ * little-endian. Every measurement is given as lower-case hex of its raw bytes.
+ */
+
+import { fromHex, toHex } from './bytes.js';
+
+export class QuoteFormatError extends Error {}
+
+/** The TD report body; sizes in bytes: SVNs 16, attributes and xfam 8, report_data 64, the others 48. */
+export interface TdReport {
+	tee_tcb_svn: string;
+	mr_seam: string;
+	mrsigner_seam: string;
+	seam_attributes: string;
+	td_attributes: string;
+	xfam: string;
+	mr_td: string;
+	mr_config_id: string;
+	mr_owner: string;
+	mr_owner_config: string;
+	rtmr_0: string;
+	rtmr_1: string;
+	rtmr_2: string;
+	rtmr_3: string;
+	report_data: string;
+	/** TD 1.5 only. */
+	tee_tcb_svn2?: string;
+	/** TD 1.5 only. */
+	mr_servicetd?: string;
+}
+
+export interface ParsedQuote extends TdReport {
+	version: 4 | 5;
+	att_key_type: number;
+	tee_type: number;
+	vendor_id: string;
+	user_data: string;
+	/** The TD report's generation: body type 2 is TD 1.0, 3 is TD 1.5. */
+	body: 'td-1.0' | 'td-1.5';
+	/** How many leading bytes the attestation key signs. */
+	signed_size: number;
+	/** PEM text of the PCK certificate chain inside the quote: leaf first. */
+	pck_chain: string;
+	/** Size of the QE authentication data; Intel's QE writes 32 bytes. */
+	qe_auth_size: number;
+	size: number;
+}
+
+export const TEE_TYPE_TDX = 0x81;
+export const ATTESTATION_KEY_ECDSA_P256 = 2;
+export const MAX_QUOTE_SIZE = 64 * 1024;
+export const INTEL_QE_VENDOR_ID = '939a7233f79c4ca9940a0db3957f0607';
+const PCK_CERT_CHAIN = 5;
+const QE_REPORT_SIZE = 384;
+
+const TD_10: [keyof TdReport, number][] = [
+	['tee_tcb_svn', 16], ['mr_seam', 48], ['mrsigner_seam', 48], ['seam_attributes', 8], ['td_attributes', 8],
+	['xfam', 8], ['mr_td', 48], ['mr_config_id', 48], ['mr_owner', 48], ['mr_owner_config', 48],
+	['rtmr_0', 48], ['rtmr_1', 48], ['rtmr_2', 48], ['rtmr_3', 48], ['report_data', 64]
+];
+const TD_15: [keyof TdReport, number][] = [...TD_10, ['tee_tcb_svn2', 16], ['mr_servicetd', 48]];
+
+class Cursor {
+	at = 0;
+	constructor(private readonly bytes: Uint8Array, private readonly what: string) {}
+
+	take(size: number, field: string): Uint8Array {
+		if (this.at + size > this.bytes.length)
+			throw new QuoteFormatError(
+				`the ${this.what} ends inside ${field}: ${this.at + size} bytes are needed, ${this.bytes.length} are there`
+			);
+		this.at += size;
+		return this.bytes.subarray(this.at - size, this.at);
+	}
+
+	u16(field: string): number {
+		const [low, high] = this.take(2, field) as unknown as [number, number];
+		return low | (high << 8);
+	}
+
+	u32(field: string): number {
+		return this.u16(field) + this.u16(field) * 0x10000;
+	}
+}
+
+function quoteBytes(quote: string | Uint8Array): Uint8Array {
+	let bytes: Uint8Array;
+	try {
+		bytes = typeof quote === 'string' ? fromHex(quote) : quote;
+	} catch {
+		throw new QuoteFormatError('it is not hexadecimal');
+	}
+	if (bytes.length === 0) throw new QuoteFormatError('it is empty');
+	if (bytes.length > MAX_QUOTE_SIZE)
+		throw new QuoteFormatError(`it has ${bytes.length} bytes, more than ${MAX_QUOTE_SIZE}`);
+	return bytes;
+}
+
+function bodyLayout(cursor: Cursor, version: number): [ParsedQuote['body'], [keyof TdReport, number][]] {
+	if (version === 4) return ['td-1.0', TD_10];
+	const type = cursor.u16('body type');
+	const size = cursor.u32('body size');
+	const known = type === 2 ? (['td-1.0', TD_10] as const) : type === 3 ? (['td-1.5', TD_15] as const) : null;
+	if (!known) throw new QuoteFormatError(`its body type is ${type}; 2 (TD 1.0) and 3 (TD 1.5) are known`);
+	const expected = known[1].reduce((sum, [, fieldSize]) => sum + fieldSize, 0);
+	if (size !== expected) throw new QuoteFormatError(`its body size is ${size}; body type ${type} has ${expected}`);
+	return [known[0], known[1]];
+}
+
+const ONLY_PEM = /^\s*(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*){1,5}\0*$/;
+
+/** The PCK chain inside the signature data, and the size of the QE authentication data. */
+function signatureData(cursor: Cursor): { pem: string; authentication: number } {
+	const whole = new Cursor(cursor.take(cursor.u32('signature size'), 'signature data'), 'signature data');
+	whole.take(64, 'signature');
+	whole.take(64, 'attestation key');
+	whole.u16('outer certification type'); // unsigned and without meaning: never relied on
+	const qe = new Cursor(whole.take(whole.u32('certification size'), 'certification data'), 'certification data');
+	qe.take(QE_REPORT_SIZE, 'QE report');
+	qe.take(64, 'QE report signature');
+	const authentication = qe.u16('QE authentication size');
+	qe.take(authentication, 'QE authentication data');
+	const inner = qe.u16('PCK certification type');
+	if (inner !== PCK_CERT_CHAIN)
+		throw new QuoteFormatError(`its PCK certification data is of type ${inner}, not ${PCK_CERT_CHAIN} (a chain)`);
+	const pem = new TextDecoder('latin1').decode(qe.take(qe.u32('PCK chain size'), 'PCK chain'));
+	// PEM readers differ about anything else, and could then pick different first certificates
+	if (!ONLY_PEM.test(pem)) throw new QuoteFormatError('its PCK chain is not a plain sequence of PEM certificates');
+	return { pem, authentication };
+}
+
+/**
+ * Parse a quote (bytes or hex). Throws QuoteFormatError on any other TEE, version, key type or size. Establishes
+ * nothing but the layout: nobody's signature is checked here. Bytes after the quote are ignored, as the kernel pads.
+ */
+export function parseQuote(quote: string | Uint8Array): ParsedQuote {
+	const bytes = quoteBytes(quote);
+	const cursor = new Cursor(bytes, 'quote');
+	const version = cursor.u16('version');
+	if (version !== 4 && version !== 5) throw new QuoteFormatError(`its version is ${version}; 4 and 5 are known`);
+	const att_key_type = cursor.u16('attestation key type');
+	const tee_type = cursor.u32('TEE type');
+	cursor.take(4, 'reserved');
+	const vendor_id = toHex(cursor.take(16, 'QE vendor id'));
+	const user_data = toHex(cursor.take(20, 'user data'));
+	if (tee_type !== TEE_TYPE_TDX)
+		throw new QuoteFormatError(`its TEE type is 0x${tee_type.toString(16)}, not 0x81 (TDX)`);
+	if (att_key_type !== ATTESTATION_KEY_ECDSA_P256)
+		throw new QuoteFormatError(`its attestation key type is ${att_key_type}, not 2 (ECDSA P-256)`);
+	const [body, layout] = bodyLayout(cursor, version);
+	const report: Record<string, string> = {};
+	for (const [name, size] of layout) report[name] = toHex(cursor.take(size, name));
+	const signed_size = cursor.at;
+	if (vendor_id !== INTEL_QE_VENDOR_ID)
+		throw new QuoteFormatError(`its QE vendor id is ${vendor_id}, not Intel's ${INTEL_QE_VENDOR_ID}`);
+	const { pem, authentication } = signatureData(cursor);
+	const head = { version, att_key_type, tee_type, vendor_id, user_data } as const;
+	return { ...head, ...(report as unknown as TdReport), body, signed_size, pck_chain: pem, qe_auth_size: authentication, size: bytes.length };
+}

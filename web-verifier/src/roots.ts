@@ -1,0 +1,29 @@
+/** The two roots that a quote may chain to. What is not one of them, byte for byte, proves nothing. */
+
+import { intelRoot, simulatorRoot } from '#dcap';
+import { sha256, toHex } from './bytes.js';
+
+/** SHA-256 of Intel's "Intel SGX Root CA" certificate in DER. The bundled copy comes from elsewhere: compare it. */
+export const INTEL_ROOT_SHA256 = '44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3';
+
+/** Says in the built file itself that the simulator counts as real; a release must not hold this text. */
+const MARKER = 'OPEN-WEBUI-TDX TEST BUILD: THE SIMULATOR COUNTS AS REAL HARDWARE';
+
+export interface Root {
+	kind: 'intel' | 'simulator';
+	der: Uint8Array;
+	/** Whether a quote under this root comes from real hardware. */
+	real: boolean;
+	name: string;
+	/** Only in test builds. */
+	marker?: string;
+}
+
+if (toHex(sha256(intelRoot)) !== INTEL_ROOT_SHA256)
+	throw new Error(`The bundled root is not Intel's: SHA-256 ${toHex(sha256(intelRoot))}, expected ${INTEL_ROOT_SHA256}.`);
+
+export const INTEL: Root = { kind: 'intel', der: intelRoot, real: true, name: "Intel's root" };
+export const SIMULATOR: Root = TEST_ROOT_IS_GENUINE
+	? { kind: 'simulator', der: simulatorRoot, real: true, name: "the simulator's test root", marker: MARKER }
+	: { kind: 'simulator', der: simulatorRoot, real: false, name: "the simulator's test root" };
+export const ROOTS: readonly Root[] = [INTEL, SIMULATOR];

@@ -1,0 +1,107 @@
+/**
+ * Trust on first use: what a person saw and accepted once, to be compared with what is seen later. The platform and
+ * each measured event are kept, so that a change can be named; the raw RTMR 3 alone could only say that something did.
+ */
+
+import { replay, type LogEvent } from './event-log.js';
+import type { Evidence } from './evidence.js';
+import { parseQuote, type ParsedQuote } from './quote.js';
+import { platformFields, platformOf, PLATFORM_FIELDS, type Platform } from './references.js';
+import { isHex } from './bytes.js';
+import { isObject, parseJson } from './strict-json.js';
+import { parseTime } from './time.js';
+import type { Outcome, Verdict } from './verdict.js';
+
+export interface Snapshot {
+	v: 1;
+	/** When it was trusted, ISO 8601 UTC. */
+	time: string;
+	platform: Platform;
+	/** The exact event lines, without the INIT line. */
+	events: string[];
+}
+
+export interface Difference {
+	part: 'platform' | 'event';
+	/** A register's name, or an event's operation (with the model's name, where it is a model). */
+	field: string;
+	/** What was trusted; null where it is new. */
+	trusted: string | null;
+	/** What there is now; null where it is gone. */
+	now: string | null;
+}
+
+/** Whether all quote and binding checks passed: only then do the measurements describe what one is connected to. */
+export function canTrust(verdict: Pick<Verdict, 'checks'>): boolean {
+	const needed = verdict.checks.filter((check) => /^(quote|binding)\./.test(check.id));
+	return needed.length === 6 && needed.every((check) => check.status === 'pass');
+}
+
+function eventsOf(evidence: Evidence): LogEvent[] {
+	const log = evidence.evidence['event_log'];
+	return typeof log === 'string' && log !== '' ? replay(log).events : [];
+}
+
+/** What to keep of `bundle`; throws where its quote or log cannot be read. Ask `canTrust` of its verdict first. */
+export function trustSnapshot(bundle: Evidence, time: string): Snapshot {
+	const quote = parseQuote(String(bundle.evidence['quote']));
+	return { v: 1, time, platform: platformOf(quote), events: eventsOf(bundle).map((event) => event.text) };
+}
+
+/** The snapshot, or null where `value` is none, whole and well-formed. */
+export function parseSnapshot(value: unknown): Snapshot | null {
+	if (!isObject(value) || value['v'] !== 1 || !parseTime(value['time'])) return null;
+	const { platform, events } = value;
+	if (!isObject(platform) || !platformFields.every((field) => isHex(platform[field], PLATFORM_FIELDS[field]))) return null;
+	if (!Array.isArray(events) || !events.every((line) => typeof line === 'string')) return null;
+	return value as unknown as Snapshot;
+}
+
+/** What an event is about: two lines with the same subject are one thing that changed. */
+function subject(line: string): string {
+	const [, operation = '', ...rest] = line.split(' ');
+	try {
+		const content = parseJson(rest.join(' '));
+		return isObject(content) && typeof content['name'] === 'string' ? `${operation} ${content['name']}` : operation;
+	} catch {
+		return operation;
+	}
+}
+
+function eventDifferences(trusted: string[], now: string[]): Difference[] {
+	const gone = trusted.filter((line) => !now.includes(line));
+	const added = now.filter((line) => !trusted.includes(line));
+	const subjects = [...new Set([...gone, ...added].map(subject))];
+	return subjects.map((field) => {
+		const of = (lines: string[]) => lines.filter((line) => subject(line) === field).join('; ') || null;
+		return { part: 'event', field, trusted: of(gone), now: of(added) };
+	});
+}
+
+function platformDifferences(trusted: Platform, now: Platform): Difference[] {
+	return platformFields
+		.filter((field) => trusted[field] !== now[field])
+		.map((field) => ({ part: 'platform', field, trusted: trusted[field], now: now[field] }));
+}
+
+/** Every difference between what was trusted and `bundle`; empty where nothing changed. */
+export function compareTrusted(snapshot: Snapshot, bundle: Evidence): Difference[] {
+	const quote = parseQuote(String(bundle.evidence['quote']));
+	const now = eventsOf(bundle).map((event) => event.text);
+	return [...platformDifferences(snapshot.platform, platformOf(quote)), ...eventDifferences(snapshot.events, now)];
+}
+
+function outcome(check: 'release.match' | 'platform.match', differences: Difference[], time: string): Outcome {
+	const date = time.slice(0, 10);
+	if (differences.length === 0) return { status: 'pass', key: `tee.check.${check}.trusted`, params: { date } };
+	const changes = differences.map(({ field, trusted, now }) => `${field}: ${trusted ?? 'none'} -> ${now ?? 'none'}`).join('; ');
+	return { status: 'fail', key: `tee.check.${check}.changed`, params: { date, changes: changes.slice(0, 2000) } };
+}
+
+export function matchTrustedRelease(events: LogEvent[], snapshot: Snapshot): Outcome {
+	return outcome('release.match', eventDifferences(snapshot.events, events.map((event) => event.text)), snapshot.time);
+}
+
+export function matchTrustedPlatform(quote: ParsedQuote, snapshot: Snapshot): Outcome {
+	return outcome('platform.match', platformDifferences(snapshot.platform, platformOf(quote)), snapshot.time);
+}

@@ -1,0 +1,85 @@
+/** The verdict: what was asked, what came of it, and the one word that the whole amounts to. */
+
+import { messages, type MessageKey } from './messages.js';
+
+export const CHECK_IDS = [
+	'quote.format', 'quote.signature', 'quote.tcb', 'quote.debug', 'tee.real', 'binding.nonce', 'binding.channel',
+	'eventlog.replay', 'release.match', 'platform.match', 'service.token'
+] as const;
+export type CheckId = (typeof CHECK_IDS)[number];
+export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
+export type Overall = 'verified' | 'incomplete' | 'simulated' | 'not-acceptable' | 'not-genuine';
+export type Params = Record<string, string | number>;
+
+export interface Check {
+	id: CheckId;
+	status: Status;
+	title: string;
+	/** One English sentence, or a few where several things differ; values included. */
+	detail: string;
+	/** Stable name of the sentence, for translations; `params` fill its {{placeholders}}. */
+	key: MessageKey;
+	params: Params;
+}
+
+export interface Verdict {
+	v: 1;
+	overall: Overall;
+	checks: Check[];
+}
+
+/** What a check function answers; the rest of a Check follows from it. */
+export interface Outcome {
+	status: Status;
+	key: MessageKey;
+	params?: Params;
+}
+
+/** Overall status that a failure of each check means. */
+const FAILURE: Record<CheckId, Overall> = {
+	'quote.format': 'not-genuine',
+	'quote.signature': 'not-genuine',
+	'quote.tcb': 'not-acceptable',
+	'quote.debug': 'not-acceptable',
+	'tee.real': 'simulated',
+	'binding.nonce': 'not-genuine',
+	'binding.channel': 'not-genuine',
+	'eventlog.replay': 'not-genuine',
+	'release.match': 'not-acceptable',
+	'platform.match': 'not-acceptable',
+	'service.token': 'not-acceptable'
+};
+const PRECEDENCE: Overall[] = ['not-genuine', 'not-acceptable', 'simulated'];
+
+/** The message of `key` with its {{placeholders}} filled. */
+export function message(key: MessageKey, params: Params = {}): string {
+	return messages[key].replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(params[name] ?? ''));
+}
+
+export function makeCheck(id: CheckId, { status, key, params = {} }: Outcome): Check {
+	return { id, status, title: message(`tee.check.${id}.title`), detail: message(key, params), key, params };
+}
+
+/**
+ * The overall status of all eleven checks. A skip counts as a pass only for `service.token`; a list that is incomplete
+ * or out of order is a programming error and never amounts to anything but `not-genuine`.
+ */
+export function overall(checks: Check[]): Overall {
+	if (checks.length !== CHECK_IDS.length || checks.some((check, i) => check.id !== CHECK_IDS[i])) return 'not-genuine';
+	const failures = new Set(checks.filter((check) => check.status === 'fail').map((check) => FAILURE[check.id]));
+	const worst = PRECEDENCE.find((status) => failures.has(status));
+	if (worst) return worst;
+	const passed = (check: Check) =>
+		check.status === 'pass' || (check.status === 'skipped' && check.id === 'service.token');
+	return checks.every(passed) ? 'verified' : 'incomplete';
+}
+
+/**
+ * The colour a person sees: green only where every check passed, amber for warnings and for a simulated TEE where
+ * nothing but `tee.real` failed, red for everything else, malformed verdicts included.
+ */
+export function shield(verdict: Pick<Verdict, 'checks'>): 'red' | 'amber' | 'green' {
+	const result = overall(verdict.checks);
+	if (result === 'verified') return 'green';
+	return result === 'incomplete' || result === 'simulated' ? 'amber' : 'red';
+}

@@ -1,0 +1,48 @@
+/** The library behind messages: `{id, method, params}` in, `{id, result}` or `{id, error}` out. */
+
+import { attributes } from './attributes.js';
+import { newNonce, reportData } from './binding.js';
+import { replay } from './event-log.js';
+import { readBundle, writeBundle } from './evidence.js';
+import { parseQuote } from './quote.js';
+import { parseReferences } from './references.js';
+import { canTrust, compareTrusted, trustSnapshot } from './trust.js';
+import { shield } from './verdict.js';
+import { certificateChain, verify } from './verify.js';
+
+/** What a worker answers to; `params` is the list of the function's arguments. */
+export const methods = {
+	verify, parseQuote, attributes, certificateChain, replay, reportData, newNonce, shield, canTrust, trustSnapshot,
+	compareTrusted, readBundle, writeBundle, parseReferences
+} as const;
+
+export interface Request {
+	id: number | string;
+	method: keyof typeof methods;
+	params: unknown[];
+}
+export type Response = { id: Request['id']; result: unknown } | { id: Request['id']; error: string };
+
+/** Answer one request; an error is one sentence. */
+export async function call({ id, method, params }: Request): Promise<Response> {
+	try {
+		if (!Object.hasOwn(methods, method)) throw new Error(`There is no method ${String(method)}.`);
+		const run = methods[method] as (...args: unknown[]) => unknown;
+		return { id, result: await run(...params) };
+	} catch (error) {
+		return { id, error: error instanceof Error ? error.message : String(error) };
+	}
+}
+
+interface WorkerScope {
+	addEventListener(type: 'message', listener: (event: MessageEvent<Request>) => void): void;
+	postMessage(message: Response): void;
+}
+
+/** Begin to answer messages, if this is a dedicated worker; elsewhere nothing happens. */
+export function listen(): void {
+	const kind = (globalThis as { DedicatedWorkerGlobalScope?: new () => unknown }).DedicatedWorkerGlobalScope;
+	if (kind === undefined || !(globalThis instanceof kind)) return;
+	const scope = globalThis as unknown as WorkerScope;
+	scope.addEventListener('message', (event) => void call(event.data).then((answer) => scope.postMessage(answer)));
+}
