@@ -17,12 +17,14 @@ import dcap_qvl
 from .collateral import Collateral, Seen, crl_number
 from .errors import Malformed
 from .quote import Quote
+from .reasons import explain
 from .roles import role_fault
 
 RootName = Literal["intel", "simulator"]
 # dcap-qvl appraises TD attributes and TCB revocation after every signature has been verified, and reports them as
 # errors of the same kind. They say "not acceptable", not "forged". (tests/quote_verifier/test_genuine.py holds this
 # order: each of them together with a broken signature must be reported as the broken signature.)
+FOREIGN_CRL = "Failed to parse root CA CRL"
 REVOKED = "TCB status is invalid: Revoked"
 ATTRIBUTE_REFUSALS = {
     "Debug mode is enabled",
@@ -130,8 +132,9 @@ def verify_quote(quote: Quote, collateral: Collateral, now: int, seen: Seen = Se
         if claims is not None or reason in ATTRIBUTE_REFUSALS or reason == REVOKED:
             return _accept(quote, collateral, root, claims, reason, seen)
         reasons[root] = reason
-    simulated = root_certificate("simulator") in quote.pck_chain
-    raise NotGenuine(f"neither Intel's chain of trust nor the simulator's signs it: {reasons['simulator' if simulated else 'intel']}")
+    # the root's CRL tells under which root the collateral claims to be
+    claimed: RootName = "simulator" if reasons["intel"] == FOREIGN_CRL != reasons["simulator"] else "intel"
+    raise NotGenuine(f"neither Intel's chain of trust nor the simulator's signs it: {explain(reasons[claimed])}")
 
 
 def _accept(

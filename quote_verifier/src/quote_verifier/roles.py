@@ -6,10 +6,13 @@ flag are inside what the issuer signed, so after the path is proven they can be 
 (Intel SGX PCK Certificate and CRL Profile Specification, sections 1.3 and 1.5.)
 """
 
+import json
+
+import dcap_qvl
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from .collateral import Collateral
+from .collateral import Collateral, pem
 from .quote import Quote
 
 SGX_EXTENSION = x509.ObjectIdentifier("1.2.840.113741.1.13.1")
@@ -54,6 +57,15 @@ def _signer_fault(leaf: x509.Certificate, root: x509.Certificate, what: str) -> 
     return None
 
 
+def _pce_fault(quote: Quote, collateral: Collateral) -> str | None:
+    """TCB info is for one provisioning enclave; dcap-qvl compares its FMSPC but not its PCE id."""
+    extension = dcap_qvl.parse_pck_extension_from_pem(pem(quote.pck_chain[:1]).encode())
+    actual, expected = json.loads(collateral.members["tcb_info"]).get("pceId"), extension.pce_id.hex()
+    if not isinstance(actual, str) or actual.lower() != expected:
+        return f"the TCB info is for PCE id {str(actual)[:16]}, the platform's is {expected}"
+    return None
+
+
 def role_fault(quote: Quote, collateral: Collateral, root_der: bytes) -> str | None:
     """A sentence if a certificate is used outside its role, else `None`. Call only after the paths are proven."""
     try:
@@ -63,6 +75,6 @@ def role_fault(quote: Quote, collateral: Collateral, root_der: bytes) -> str | N
         for what, chain in (("TCB info", "tcb_info_issuer_chain"), ("QE identity", "qe_identity_issuer_chain")):
             signer = x509.load_der_x509_certificate(collateral.chains[chain][0])
             fault = fault or _signer_fault(signer, root, what)
-        return fault
-    except ValueError as error:
+        return fault or _pce_fault(quote, collateral)
+    except (ValueError, TypeError) as error:
         return f"a certificate cannot be parsed: {error}"
