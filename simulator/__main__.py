@@ -74,7 +74,9 @@ def parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build", help="compile libtdx_attest.so.1")
     build.add_argument("--out", type=Path, required=True, help="folder for the library")
-    build.add_argument("--cc", default=os.environ.get("CC") or "cc", help='compiler, for example "gcc" (default: $CC or cc)')
+    build.add_argument(
+        "--cc", default=os.environ.get("CC") or "cc", help='compiler, for example "gcc" (default: $CC or cc)'
+    )
     build.set_defaults(run=_build)
 
     pki = commands.add_parser("pki", help="write the published keys and certificates again")

@@ -1,4 +1,4 @@
-"""Collateral that is wrong in exactly one way, by name. Each says what a verifier must make of a good quote under it."""
+"""Collateral that is wrong in exactly one way, by name. Each says what a verifier must make of a good quote then."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def apply(name: str, plan: Plan) -> None:
     FAULTS[name].apply(plan)
 
 
-# --- dates -----------------------------------------------------------------------------------------------------------
+# --- dates -------------------------------------------------------------------------------------------------------
 def _expire(*parts: Signed | Crl) -> None:
     for part in parts:
         part.issued -= dt.timedelta(days=60)
@@ -73,15 +73,15 @@ def _(plan: Plan) -> None:
     plan.tcb_info.chain = plan.qe_identity.chain = pki.pem_chain(expired, pki.certificate("root"))
 
 
-# --- TCB status --------------------------------------------------------------------------------------------------------
+# --- TCB status --------------------------------------------------------------------------------------------------
 def _tcb_status(status: str) -> Apply:
     return lambda plan: plan.tcb_info.values.update(tcb_info_values(status))
 
 
 for _status in TCB_STATUSES[1:]:
-    fault(
-        f"tcb-{_status}", f"the platform's TCB level says {_status}", "refuse" if _status == "Revoked" else _status
-    )(_tcb_status(_status))
+    fault(f"tcb-{_status}", f"the platform's TCB level says {_status}", "refuse" if _status == "Revoked" else _status)(
+        _tcb_status(_status)
+    )
 fault("out-of-date", "the platform's TCB level says OutOfDate", "OutOfDate")(_tcb_status("OutOfDate"))
 
 
@@ -118,7 +118,7 @@ def _(plan: Plan) -> None:
     plan.root_crl.number = plan.pck_crl.number = 1
 
 
-# --- revocation ----------------------------------------------------------------------------------------------------------
+# --- revocation --------------------------------------------------------------------------------------------------
 @fault("revoked-pck", "the platform CA revoked the PCK certificate")
 def _(plan: Plan) -> None:
     plan.pck_crl.revoked.append(pki.certificate("pck").serial_number)
@@ -159,7 +159,7 @@ def _(plan: Plan) -> None:
     plan.pck_crl.issuer, plan.pck_crl.signer = pki.ROOT_NAME, "root"
 
 
-# --- identity ------------------------------------------------------------------------------------------------------------
+# --- identity ----------------------------------------------------------------------------------------------------
 @fault("other-fmspc", "TCB info is of another platform model")
 def _(plan: Plan) -> None:
     plan.tcb_info.values["fmspc"] = profile.OTHER_FMSPC.hex().upper()
@@ -190,7 +190,7 @@ def _(plan: Plan) -> None:
     plan.tcb_info.values["tdxModuleIdentities"][0]["mrsigner"] = "AB" * 48  # type: ignore[index]
 
 
-# --- who signed ------------------------------------------------------------------------------------------------------------
+# --- who signed --------------------------------------------------------------------------------------------------
 def _tamper(signed: Signed) -> None:
     signed.tamper = lambda text: text.replace('"tcbEvaluationDataNumber":17', '"tcbEvaluationDataNumber":18')
 
@@ -217,7 +217,5 @@ def _(plan: Plan) -> None:
     root = pki.issue(
         pki.ROOT_NAME, subject_key="foreign root", issuer=pki.ROOT_NAME, issuer_key="foreign root", ca_path_length=1
     )
-    leaf = pki.issue(
-        pki.TCB_SIGNING_NAME, subject_key="tcb-signing", issuer=pki.ROOT_NAME, issuer_key="foreign root"
-    )
+    leaf = pki.issue(pki.TCB_SIGNING_NAME, subject_key="tcb-signing", issuer=pki.ROOT_NAME, issuer_key="foreign root")
     plan.tcb_info.chain = plan.qe_identity.chain = pki.pem_chain(leaf, root)

@@ -1,7 +1,7 @@
 """What the library carries, made once from the Python side and committed, so that a build needs no cryptography.
 
-    pki/embedded/*.bin                  the profile's fields and the attestation key (DER)
-    pki/embedded/certification/*.bin    what follows a quote's signature: one for each way it can be wrong
+pki/embedded/*.bin                  the profile's fields and the attestation key (DER)
+pki/embedded/certification/*.bin    what follows a quote's signature: one for each way it can be wrong
 """
 
 from pathlib import Path

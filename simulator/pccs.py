@@ -6,7 +6,8 @@
     /tdx/certification/v4/qe/identity                         {"enclaveIdentity": ..., "signature": hex}
     /sgx/certification/v4/qe/identity                         the same for the SGX QE
 
-Issuer chains travel in Intel's response headers, PEM percent-encoded. Anything else is answered 404, a bad parameter 400.
+Issuer chains travel in Intel's response headers, PEM percent-encoded. Anything else is answered
+404, a bad parameter 400.
 """
 
 import datetime as dt
@@ -42,8 +43,8 @@ def _refuse(status: int, why: str) -> Answer:
 class Pccs:
     """The server, running in a thread of its own between `start` and `stop`, or inside a `with`.
 
-    `port`: 0 takes any free one. `fault`: a collateral fault for everything served; ValueError if unknown. `now`: serve as
-    of that time (time zone aware) instead of the clock's. `url`: where it listens. `requests`: paths asked for so far.
+    `port`: 0 takes any free one. `fault`: a collateral fault for everything served; ValueError if unknown.
+    `now`: serve as of that time (time zone aware) instead of the clock's. `requests`: paths asked for so far.
     """
 
     def __init__(self, port: int = 0, *, fault: str | None = None, now: dt.datetime | None = None) -> None:
@@ -80,7 +81,9 @@ class Pccs:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def collateral(self) -> dict[str, str]:
@@ -103,7 +106,9 @@ class Pccs:
             case "/tdx/certification/v4/tcb":
                 return self._tcb_info(query)
             case "/tdx/certification/v4/qe/identity":
-                return self._signed(self.collateral(), "qe_identity", "enclaveIdentity", "SGX-Enclave-Identity-Issuer-Chain")
+                return self._signed(
+                    self.collateral(), "qe_identity", "enclaveIdentity", "SGX-Enclave-Identity-Issuer-Chain"
+                )
             case "/sgx/certification/v4/qe/identity":
                 made = collateral(self._now, fault="sgx-qe-identity")
                 return self._signed(made, "qe_identity", "enclaveIdentity", "SGX-Enclave-Identity-Issuer-Chain")
@@ -139,7 +144,7 @@ def _handler(pccs: Pccs) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_GET(self) -> None:
             pccs.requests.append(self.path)
             answer = pccs.answer(self.path)
             self.send_response(answer.status)

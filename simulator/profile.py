@@ -16,7 +16,7 @@ PLATFORM_INSTANCE_ID = hashlib.sha256(b"simulated platform instance").digest()[:
 CPU_SVN = bytes.fromhex("03030202040100050000000000000000")  # 16 components, one byte each
 PCE_SVN = 13
 
-# --- the quoting enclave ---------------------------------------------------------------------------------------------
+# --- the quoting enclave -----------------------------------------------------------------------------------------
 QE_VENDOR_ID = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")  # Intel's: verifiers know no other
 QE_USER_DATA = hashlib.sha256(b"simulated QE id").digest()[:16] + bytes(4)  # 20 bytes
 QE_MR_ENCLAVE = hashlib.sha256(b"simulated TD QE").digest()
@@ -26,7 +26,7 @@ QE_ISV_PROD_ID = 2
 QE_ISV_SVN = 6
 QE_AUTH_DATA = bytes(range(32))  # what Intel's TD QE sends
 
-# --- the TDX module and the TD -----------------------------------------------------------------------------------------
+# --- the TDX module and the TD -----------------------------------------------------------------------------------
 TEE_TCB_SVN = bytes.fromhex("06010300000000000000000000000000")  # module SVN 6, module version 1, microcode SVN 3
 SEPT_VE_DISABLE = bytes.fromhex("0000001000000000")  # bit 28, the only attribute a production TD needs
 XFAM = bytes.fromhex("e702060000000000")  # x87, SSE, AVX, AVX-512, PKRU, AMX
@@ -93,5 +93,5 @@ class TdBody:
 
 TD = TdBody()
 
-# --- the simulated CPU's key over TDREPORTs; a real one never leaves the CPU ------------------------------------------
+# --- the simulated CPU's key over TDREPORTs; a real one never leaves the CPU -------------------------------------
 REPORT_MAC_KEY = hashlib.sha256(b"simulated TDREPORT key").digest()

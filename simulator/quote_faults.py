@@ -18,7 +18,7 @@ Apply = Callable[[Plan], None]
 
 @dataclass(frozen=True)
 class Fault:
-    """`verdict`: "refuse", "harmless" (accepted with every claim unchanged), or the TCB status that must be reported."""
+    """`verdict`: "refuse", "harmless" (accepted, every claim unchanged), or the TCB status that must be reported."""
 
     name: str
     summary: str
@@ -52,7 +52,9 @@ def apply(name: str, plan: Plan) -> None:
     found.apply(plan)
 
 
-def simple(name: str, summary: str, verdict: str = "refuse", versions: tuple[int, ...] = (4, 5), **values: object) -> None:
+def simple(
+    name: str, summary: str, verdict: str = "refuse", versions: tuple[int, ...] = (4, 5), **values: object
+) -> None:
     """A fault that only replaces fields of the plan (`body_...`: fields of its TD body)."""
 
     def change(plan: Plan) -> None:
@@ -78,14 +80,19 @@ def edit(name: str, summary: str, verdict: str = "refuse") -> Callable[[Callable
     return register
 
 
-# --- format ----------------------------------------------------------------------------------------------------------
+# --- format ------------------------------------------------------------------------------------------------------
 simple("bad-version", "the header says version 6", version=6)
 simple("wrong-tee-type", "the header says SGX (TEE type 0)", tee_type=0)
 simple("wrong-key-type", "the header says ECDSA P-384 (key type 3)", key_type=3)
 simple("wrong-qe-vendor", "the QE vendor is not Intel", vendor_id=b"not Intel's id!!")
 simple("body-type", "the descriptor says TD 1.0 over a TD 1.5 body", versions=(5,), declared_body_type=BODY_TD10)
 simple("body-size", "the descriptor says 584 bytes over a TD 1.5 body", versions=(5,), declared_body_size=584)
-simple("outer-certification-type", "the outer certification data says type 5; verifiers do not look", "harmless", outer_type=5)
+simple(
+    "outer-certification-type",
+    "the outer certification data says type 5; verifiers do not look",
+    "harmless",
+    outer_type=5,
+)
 simple("inner-certification-type", "the inner certification data says type 4, encrypted PPID", inner_type=4)
 
 
@@ -109,7 +116,7 @@ def _(quote: bytearray, signed: int) -> None:
     struct.pack_into("<I", quote, signed, len(quote) - signed - 4 + 1)
 
 
-# --- signatures ------------------------------------------------------------------------------------------------------
+# --- signatures --------------------------------------------------------------------------------------------------
 @edit("corrupt-header", "one bit of the header's user data is flipped")
 def _(quote: bytearray, signed: int) -> None:
     quote[HEADER_SIZE - 1] ^= 1
@@ -147,23 +154,27 @@ def _(quote: bytearray, signed: int) -> None:
     quote[start : start + 32] = (pki.ORDER - s).to_bytes(32)
 
 
-simple("wrong-attestation-key", "signed by a key other than the one the QE vouches for", signer="another attestation key")
+simple(
+    "wrong-attestation-key", "signed by a key other than the one the QE vouches for", signer="another attestation key"
+)
 simple("qe-report-data", "the QE report binds no attestation key", qe_report_data=bytes(64))
 simple("qe-report-signer", "the QE report is signed by a key other than the PCK's", qe_report_signer="another PCK")
 simple("qe-auth-data-size", "the QE authentication data has 33 bytes", qe_auth_data=bytes(range(33)))
 
 
-# --- the quoting enclave -----------------------------------------------------------------------------------------------
+# --- the quoting enclave -----------------------------------------------------------------------------------------
 simple("wrong-qe-identity", "the QE's product id is not the TD QE's", qe_isv_prod_id=1)
 simple("wrong-qe-signer", "the QE's MRSIGNER is not the TD QE's", qe_mr_signer=bytes(32))
 simple(
-    "qe-debug", "the QE is a debug enclave", qe_attributes=bytes([profile.QE_ATTRIBUTES[0] | 2]) + profile.QE_ATTRIBUTES[1:]
+    "qe-debug",
+    "the QE is a debug enclave",
+    qe_attributes=bytes([profile.QE_ATTRIBUTES[0] | 2]) + profile.QE_ATTRIBUTES[1:],
 )
 simple("qe-out-of-date", "the QE's SVN matches only an out-of-date level", "OutOfDate", qe_isv_svn=4)
 simple("qe-below-levels", "the QE's SVN is below every level", qe_isv_svn=1)
 
 
-# --- the TD and its module -----------------------------------------------------------------------------------------------
+# --- the TD and its module ---------------------------------------------------------------------------------------
 def _attributes(bits: int) -> bytes:
     return (int.from_bytes(profile.SEPT_VE_DISABLE, "little") | bits).to_bytes(8, "little")
 
@@ -183,16 +194,34 @@ simple("sept-ve", "SEPT_VE_DISABLE is not set", body_td_attributes=bytes(8))
 simple("wrong-seam-signer", "the TDX module's signer is not Intel", body_mr_signer_seam=b"\x01" * 48)
 simple("seam-attributes", "the TDX module has attributes (debug bit)", body_seam_attributes=b"\x01" + bytes(7))
 simple("unknown-module", "a TDX module version that TCB info does not list", body_tee_tcb_svn=_svn(i1=9))
-simple("module-out-of-date", "a TDX module of an out-of-date level", "OutOfDate", body_tee_tcb_svn=_svn(i0=4), body_tee_tcb_svn2=_svn(i0=4))
+simple(
+    "module-out-of-date",
+    "a TDX module of an out-of-date level",
+    "OutOfDate",
+    body_tee_tcb_svn=_svn(i0=4),
+    body_tee_tcb_svn2=_svn(i0=4),
+)
 simple("module-below-levels", "a TDX module SVN below every level", body_tee_tcb_svn=_svn(i0=1))
-simple("out-of-date", "TDX microcode that matches only an out-of-date level", "OutOfDate", body_tee_tcb_svn=_svn(i2=2), body_tee_tcb_svn2=_svn(i2=2))
-simple("relaunch-advised", "launched out of date, up to date now (TD 1.5)", "TDRelaunchAdvised", (5,), body_tee_tcb_svn=_svn(i2=2))
+simple(
+    "out-of-date",
+    "TDX microcode that matches only an out-of-date level",
+    "OutOfDate",
+    body_tee_tcb_svn=_svn(i2=2),
+    body_tee_tcb_svn2=_svn(i2=2),
+)
+simple(
+    "relaunch-advised",
+    "launched out of date, up to date now (TD 1.5)",
+    "TDRelaunchAdvised",
+    (5,),
+    body_tee_tcb_svn=_svn(i2=2),
+)
 simple("tcb-below-levels", "TDX microcode below every level", body_tee_tcb_svn=_svn(i2=0))
 simple("wrong-tee-tcb-svn2", "the current TCB matches no level (TD 1.5)", versions=(5,), body_tee_tcb_svn2=_svn(i2=0))
 simple("service-td", "a TD bound to a service TD (TD 1.5)", versions=(5,), body_mr_service_td=b"\x01" * 48)
 
 
-# --- certificates --------------------------------------------------------------------------------------------------------
+# --- certificates ------------------------------------------------------------------------------------------------
 def _leaf(**changes: object) -> x509.Certificate:
     options: dict[str, object] = {
         "subject_key": "pck",

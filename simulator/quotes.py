@@ -1,14 +1,15 @@
 """TDX quotes, right or wrong in exactly one way (layout: Intel TDX DCAP Quoting Library API, appendix A).
 
-    offset       size     field (integers little-endian)
-    0            48       header: version u16, attestation key type u16, TEE type u32, 4 reserved, QE vendor id 16, user data 20
-    48           584      version 4: the TD 1.0 body
-    48           6 + n    version 5: body type u16 (2 = TD 1.0, 3 = TD 1.5), size u32, the body (584 or 648)
-    signed ends  4        size of what follows
-                 64       ECDSA signature by the attestation key over everything before the size, r || s
-                 64       the attestation key, x || y
-                 6 + m    certification data type 6: type u16, size u32, then the QE report (384), its signature by the PCK
-                          (64), auth data (u16 size and bytes), certification data type 5 (u16, u32, PEM chain, leaf first)
+offset        size    field (integers little-endian)
+0             48      header: version u16, attestation key type u16, TEE type u32, 4 reserved, QE vendor id 16,
+                      user data 20
+48            584     version 4: the TD 1.0 body
+48            6 + n   version 5: body type u16 (2 = TD 1.0, 3 = TD 1.5), size u32, the body (584 or 648)
+signed ends   4       size of what follows
+              64      ECDSA signature by the attestation key over everything before the size, r || s
+              64      the attestation key, x || y
+              6 + m   certification data: type u16 = 6, size u32, then the QE report (384), its signature by the PCK
+                      (64), auth data (u16 size and bytes), and within: type u16 = 5, size u32, PEM chain, leaf first
 """
 
 import dataclasses
@@ -27,6 +28,12 @@ QE_REPORT_SIZE = 384
 TDX_TEE_TYPE = 0x81
 ECDSA_P256 = 2
 BODY_TD10, BODY_TD15 = 2, 3
+
+
+@cache
+def default_chain() -> str:
+    """PCK leaf, platform CA, root; the trailing zero byte is what genuine quotes carry."""
+    return pki.pem_chain(*(pki.certificate(name) for name in ("pck", "platform-ca", "root"))) + "\0"
 
 
 @dataclass
@@ -49,7 +56,7 @@ class Plan:
     qe_auth_data: bytes = profile.QE_AUTH_DATA
     qe_report_data: bytes | None = None  # None: what binds the attestation key
     qe_report_signer: str = "pck"
-    chain: Callable[[], str] = field(default=lambda: default_chain())
+    chain: Callable[[], str] = default_chain
     outer_type: int = 6
     inner_type: int = 5
     edits: list[Callable[[bytearray], None]] = field(default_factory=list)  # after signing
@@ -58,12 +65,6 @@ class Plan:
     def signed_size(self) -> int:
         """How many bytes the quote's signature covers."""
         return len(signed_part(self))
-
-
-@cache
-def default_chain() -> str:
-    """PCK leaf, platform CA, root; the trailing zero byte is what genuine quotes carry."""
-    return pki.pem_chain(*(pki.certificate(name) for name in ("pck", "platform-ca", "root"))) + "\0"
 
 
 def signed_part(plan: Plan) -> bytes:

@@ -1,4 +1,4 @@
-"""The SGX extension of a PCK certificate (OID 1.2.840.113741.1.13.1), DER (Intel PCK certificate specification, 1.3.5)."""
+"""The SGX extension of a PCK certificate, OID 1.2.840.113741.1.13.1 (Intel PCK certificate specification, 1.3.5)."""
 
 from cryptography import x509
 
@@ -45,7 +45,7 @@ def _boolean(value: bool) -> bytes:
 def sgx_extension(
     *, fmspc: bytes = profile.FMSPC, cpu_svn: bytes = profile.CPU_SVN, pce_svn: int = profile.PCE_SVN
 ) -> bytes:
-    """PPID, TCB (16 components, PCESVN, CPUSVN), PCE-ID, FMSPC, SGX type 1 (scalable), platform instance, configuration.
+    """DER of PPID, TCB (16 components, PCESVN, CPUSVN), PCE-ID, FMSPC, SGX type 1, platform instance, configuration.
 
     The configuration flags (dynamic platform, cached keys, SMT) are all true, as on a multi-socket server of the kind
     that runs TDX.
@@ -63,5 +63,3 @@ def sgx_extension(
         + _pair(".6", _octets(profile.PLATFORM_INSTANCE_ID))
         + _pair(".7", _der(0x30, configuration)),
     )
-
-
