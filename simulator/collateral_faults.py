@@ -2,42 +2,18 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from . import pki, profile
 from .collateral import EVALUATION_NUMBER, TCB_STATUSES, Crl, Plan, Signed, svn_level, tcb_info_values
+from .faults import Fault, find, registrar
 
-Apply = Callable[[Plan], None]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """`verdict`: "refuse", or the TCB status that must be reported."""
-
-    name: str
-    summary: str
-    verdict: str
-    apply: Apply
-
-
-FAULTS: dict[str, Fault] = {}
-
-
-def fault(name: str, summary: str, verdict: str = "refuse") -> Callable[[Apply], Apply]:
-    """Register a change of the plan as the fault of that name."""
-
-    def register(function: Apply) -> Apply:
-        FAULTS[name] = Fault(name, summary, verdict, function)
-        return function
-
-    return register
+FAULTS: dict[str, Fault[Plan]] = {}
+fault = registrar(FAULTS)
 
 
 def apply(name: str, plan: Plan) -> None:
     """Change the plan; ValueError if there is no such fault."""
-    if name not in FAULTS:
-        raise ValueError(f"no collateral fault is called {name!r}; known: {', '.join(sorted(FAULTS))}")
-    FAULTS[name].apply(plan)
+    find("collateral", FAULTS, name).apply(plan)
 
 
 # --- dates -------------------------------------------------------------------------------------------------------
@@ -74,7 +50,7 @@ def _(plan: Plan) -> None:
 
 
 # --- TCB status --------------------------------------------------------------------------------------------------
-def _tcb_status(status: str) -> Apply:
+def _tcb_status(status: str) -> Callable[[Plan], None]:
     return lambda plan: plan.tcb_info.values.update(tcb_info_values(status))
 
 

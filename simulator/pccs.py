@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from . import profile
 from .collateral import collateral
 from .collateral_faults import FAULTS
+from .faults import find
 
 RENEW_AFTER = dt.timedelta(hours=1)  # signs again after that, so that a long-lived server's answers never expire
 
@@ -48,8 +49,8 @@ class Pccs:
     """
 
     def __init__(self, port: int = 0, *, fault: str | None = None, now: dt.datetime | None = None) -> None:
-        if fault is not None and fault not in FAULTS:
-            raise ValueError(f"no collateral fault is called {fault!r}; known: {', '.join(sorted(FAULTS))}")
+        if fault is not None:
+            find("collateral", FAULTS, fault)
         self.fault = fault
         self.requests: list[str] = []
         self._now = now

@@ -1,0 +1,141 @@
+"""Quotes whose certificate chain is wrong in exactly one way. See `quote_faults`."""
+
+import datetime as dt
+from collections.abc import Callable
+from functools import cache
+
+from cryptography import x509
+
+from . import pki, profile
+from .faults import Fault, registrar
+from .quotes import Plan, default_chain
+from .sgx_extension import sgx_extension
+
+FAULTS: dict[str, Fault[Plan]] = {}
+fault = registrar(FAULTS)
+
+
+def _leaf(**changes: object) -> x509.Certificate:
+    options: dict[str, object] = {
+        "subject_key": "pck",
+        "issuer": pki.PLATFORM_CA_NAME,
+        "issuer_key": "platform-ca",
+        "sgx": sgx_extension(),
+    } | changes
+    return pki.issue(pki.PCK_NAME, **options)  # type: ignore[arg-type]
+
+
+def chain_fault(name: str, summary: str, verdict: str = "refuse") -> Callable[[Callable[[], str]], None]:
+    """A fault that replaces the certificate chain."""
+
+    def register(function: Callable[[], str]) -> None:
+        cached = cache(function)
+        fault(name, summary, verdict)(lambda plan: setattr(plan, "chain", cached))
+
+    return register
+
+
+def _main(*names: str) -> list[x509.Certificate]:
+    return [pki.certificate(name) for name in names]
+
+
+@chain_fault("other-fmspc", "the PCK is of another platform model")
+def _() -> str:
+    return pki.pem_chain(_leaf(sgx=sgx_extension(fmspc=profile.OTHER_FMSPC)), *_main("platform-ca", "root"))
+
+
+@chain_fault("pck-out-of-date", "the PCK's PCESVN matches only an out-of-date level", "OutOfDate")
+def _() -> str:
+    return pki.pem_chain(_leaf(sgx=sgx_extension(pce_svn=7)), *_main("platform-ca", "root"))
+
+
+@chain_fault("expired-pck", "the PCK certificate has expired")
+def _() -> str:
+    end = dt.datetime(2021, 1, 1, tzinfo=dt.UTC)
+    return pki.pem_chain(_leaf(not_after=end), *_main("platform-ca", "root"))
+
+
+@chain_fault("future-pck", "the PCK certificate is not valid yet")
+def _() -> str:
+    start = dt.datetime(2049, 1, 1, tzinfo=dt.UTC)
+    return pki.pem_chain(_leaf(not_before=start), *_main("platform-ca", "root"))
+
+
+@chain_fault("expired-ca", "the platform CA's certificate has expired")
+def _() -> str:
+    ca = pki.issue(
+        pki.PLATFORM_CA_NAME,
+        subject_key="platform-ca",
+        issuer=pki.ROOT_NAME,
+        issuer_key="root",
+        ca_path_length=0,
+        not_after=dt.datetime(2021, 1, 1, tzinfo=dt.UTC),
+    )
+    return pki.pem_chain(*_main("pck"), ca, *_main("root"))
+
+
+@fault("pck-issued-by-pck", "the leaf was issued by a PCK leaf, which is no CA")
+def _(plan: Plan) -> None:
+    plan.qe_report_signer = "pck below a pck"
+    plan.chain = _pck_below_pck
+
+
+@cache
+def _pck_below_pck() -> str:
+    leaf = _leaf(subject_key="pck below a pck", issuer=pki.PCK_NAME, issuer_key="pck")
+    return pki.pem_chain(leaf, *_main("pck", "platform-ca", "root"))
+
+
+@chain_fault("issuer-name", "the leaf names an issuer other than the CA that signed it")
+def _() -> str:
+    return pki.pem_chain(_leaf(issuer="Intel SGX PCK Processor CA"), *_main("platform-ca", "root"))
+
+
+@fault("foreign-root", "the whole chain lies under another root of the same name")
+def _(plan: Plan) -> None:
+    plan.chain = _foreign
+
+
+@cache
+def _foreign() -> str:
+    root = pki.issue(
+        pki.ROOT_NAME, subject_key="foreign root", issuer=pki.ROOT_NAME, issuer_key="foreign root", ca_path_length=1
+    )
+    ca = pki.issue(
+        pki.PLATFORM_CA_NAME,
+        subject_key="foreign platform-ca",
+        issuer=pki.ROOT_NAME,
+        issuer_key="foreign root",
+        ca_path_length=0,
+    )
+    return pki.pem_chain(_leaf(issuer_key="foreign platform-ca"), ca, root)
+
+
+@chain_fault("no-sgx-extension", "the leaf has no SGX extension")
+def _() -> str:
+    return pki.pem_chain(_leaf(sgx=None), *_main("platform-ca", "root"))
+
+
+@chain_fault("no-intermediate", "the chain lacks the platform CA")
+def _() -> str:
+    return pki.pem_chain(*_main("pck", "root"))
+
+
+@chain_fault("leaf-only", "the chain is the leaf alone")
+def _() -> str:
+    return pki.pem_chain(*_main("pck"))
+
+
+@chain_fault("no-root", "the chain ends with the platform CA; the root is the verifier's own anyway", "harmless")
+def _() -> str:
+    return pki.pem_chain(*_main("pck", "platform-ca"))
+
+
+@chain_fault("crlf", "the PEM has CR LF line ends", "harmless")
+def _() -> str:
+    return default_chain().replace("\n", "\r\n")
+
+
+@chain_fault("garbage-chain", "the certificate data is no PEM")
+def _() -> str:
+    return "no certificate"
