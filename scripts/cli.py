@@ -72,3 +72,100 @@ def list_upstream() -> None:
     text = make(cfg, Runner("list-upstream", cfg.logs / "list-upstream.log"))
     write_durably(cfg.root / upstream_files.LIST, text.encode())
     print(f"{cfg.root / upstream_files.LIST}: {text.count(chr(10))} lines, {len(text)} bytes")
+
+
+@app.command()
+def lock() -> None:
+    """Lock the environments of the build tool and the tests anew."""
+    from scripts.run import Runner
+    from scripts.toollocks import lock as make
+
+    cfg = config()
+    run = Runner("lock", cfg.logs / "lock.log")
+    run.start_log()
+    make(cfg, run)
+
+
+@app.command("check-patches")
+def check_patches() -> None:
+    """Check the form of the patch queue, without upstream's source."""
+    from scripts.stages.patch import read_queue
+
+    queue = read_queue(config())
+    print(f"{len(queue.patches)} patches and {len(queue.new_files)} new files are in order.")
+
+
+@app.command()
+def clean() -> None:
+    """Delete build/ and dist/; the cache and user data stay."""
+    from scripts.cleaning import clean as delete
+
+    delete(config())
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has and lacks for each step; exit status 3 if the build cannot work."""
+    from scripts.doctor import examine, show
+
+    if not show(examine(config())):
+        raise typer.Exit(3)
+
+
+@app.command("combined-patch")
+def combined_patch() -> None:
+    """Write all patches, new files and the web verifier as one patch file into dist/."""
+    from scripts.combined import write
+
+    print(write(config()))
+
+
+@app.command()
+def edit(name: str) -> None:
+    """Open a patch for editing: a tree in build/edit with the queue applied up to and including it."""
+    from scripts.editing import begin
+
+    print(begin(config(), name))
+
+
+@app.command()
+def refresh(name: str) -> None:
+    """Write what was changed in build/edit back into patches/NAME, its header kept."""
+    from scripts.editing import finish
+
+    print(finish(config(), name))
+
+
+@app.command()
+def port(source: Annotated[Path, typer.Option(help="A checkout or archive of another upstream version.")]) -> None:
+    """Say which patches apply to another version of upstream, and which hunks do not; exit status 7 if any."""
+    from scripts.porting import report
+
+    if not report(config(), source):
+        raise typer.Exit(7)
+
+
+@app.command()
+def run() -> None:
+    """Start the built release; this process becomes its launcher."""
+    from scripts.starting import start
+
+    start(config())
+
+
+@app.command()
+def test() -> None:
+    """Run every test of every part, and say which parts failed."""
+    from scripts.testing import run_all
+
+    if not run_all(config()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench() -> None:
+    """Run every benchmark of bench/."""
+    from scripts.testing import run_benchmarks
+
+    if not run_benchmarks(config()):
+        raise typer.Exit(1)

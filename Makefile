@@ -1,0 +1,69 @@
+# The front door. Settings are variables, of the environment or `make TARGET NAME=value`:
+#   build: PROFILE=slim|full  SOURCE=index|git|PATH  GIT_URL=  OFFLINE=1  PYTHON=  CACHE_DIR=  JOBS=
+#   run:   HOST PORT ORIGIN DATA_DIR TDX LLM OLLAMA_BASE_URL TEE_SERVICE TEE_SERVICE_URL TEE_SERVICE_KEY TEE_GATE TEE_RATE_LIMIT
+
+PYTHON ?= python3
+# A Python that nobody named may be replaced by python3.12 or python3.11 where it is too old.
+ANY := $(if $(filter file,$(origin PYTHON)),--any-python)
+TOOL := $(PYTHON) scripts/bootstrap.py $(ANY) -- -m scripts
+TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
+
+STAGES := fetch patch plugin webverifier frontend backend assemble
+STAGE_TARGETS := $(addprefix stage-,$(STAGES))
+
+.PHONY: help build run test test-fast lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ' ## ' '/^[a-z-]+:.* ## / { split($$1, t, ":"); printf "  make %-14s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the release in dist/ (a second time: only what changed)
+	@$(TOOL) status --quiet; status=$$?; \
+	case $$status in 0) ;; 10) $(MAKE) --no-print-directory stages ;; *) exit $$status ;; esac
+
+run: build ## start the release: the web server, the attester and a model; Ctrl-C stops them all
+	@exec $(TOOL) run
+
+test: build ## every test: units, the release, the browser, the web verifier
+	@$(TOOL) test
+
+test-fast: ## the tests that need no build, in seconds
+	@$(TESTS) -m pytest tests -q -m "not slow and not release and not browser"
+
+lint: ## types and style of all Python
+	@$(TESTS) -m ruff check .
+	@$(TESTS) -m mypy scripts
+
+bench: build ## every benchmark of bench/, as ratios measured in one run
+	@$(TOOL) bench
+
+doctor: ## what this machine has and lacks for each step
+	@$(TOOL) doctor
+
+patch: stage-patch stage-webverifier ## one patch file in dist/ for a checkout of Open WebUI, for the procedure by hand
+	@$(TOOL) combined-patch
+
+check-patches: ## check the form of the patch queue, without upstream's source
+	@$(TOOL) check-patches
+
+release: build ## the archive of the release, with checksums
+	@$(TOOL) release
+
+reference: build ## reference values of this release, for verifiers
+	@$(TOOL) reference
+
+clean: ## delete build/ and dist/; the cache and user data stay
+	@$(TOOL) clean
+
+lock: ## lock the environments of the build tool and the tests anew
+	@$(TOOL) lock
+
+# One target a stage, with the order that scripts/stages/ declares (a test compares), so that `make -j2` works.
+stages: stage-assemble
+stage-patch: stage-fetch
+stage-frontend: stage-patch stage-webverifier
+stage-backend: stage-fetch
+stage-assemble: stage-patch stage-plugin stage-webverifier stage-frontend stage-backend
+
+$(STAGE_TARGETS): stage-%:
+	@$(TOOL) $*
