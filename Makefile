@@ -8,7 +8,7 @@ ANY := $(if $(filter file,$(origin PYTHON)),--any-python)
 TOOL := $(PYTHON) scripts/bootstrap.py $(ANY) -- -m scripts
 TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 
-STAGES := fetch patch plugin webverifier frontend backend assemble
+STAGES := fetch patch plugin webverifier nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
 .PHONY: help build run test test-fast lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
@@ -61,8 +61,8 @@ lock: ## lock the environments of the build tool and the tests anew
 # One target a stage, with the order that scripts/stages/ declares (a test compares), so that `make -j2` works.
 stages: stage-assemble
 stage-patch: stage-fetch
-stage-frontend: stage-patch stage-webverifier
-stage-backend: stage-fetch
+stage-nodemodules: stage-patch
+stage-frontend: stage-patch stage-webverifier stage-nodemodules
 stage-assemble: stage-patch stage-plugin stage-webverifier stage-frontend stage-backend
 
 $(STAGE_TARGETS): stage-%:

@@ -50,7 +50,7 @@ from scripts.fingerprint import IGNORED, StatCache, digest
 from scripts.locking import exclusive, shared
 from scripts.run import Runner
 
-STAGES = ("fetch", "patch", "plugin", "webverifier", "frontend", "backend", "assemble")
+STAGES = ("fetch", "patch", "plugin", "webverifier", "nodemodules", "frontend", "backend", "assemble")
 """Every stage, each after those it depends on."""
 
 

@@ -1,0 +1,65 @@
+"""The attester's plugin as a wheel and the simulator's library, both compiled by the pinned zig."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shlex
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.config import Config
+from scripts.errors import MissingError
+from scripts.run import Runner
+from scripts.stage import Input
+from scripts.tools import copy_tree, reproducible, zig, zig_environment
+
+NAME = "plugin"
+DEPENDS: tuple[str, ...] = ()
+SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "docs/plugin.md", "quote_generator", "simulator")
+LIBRARY = "libtdx_attest.so.1"
+
+# The standard interface of build backends (PEP 517), without an isolated environment: the tools are locked already.
+_BUILD = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
+
+
+def inputs(cfg: Config) -> Iterable[Input]:
+    for name in SOURCES:
+        yield cfg.root / name
+    yield cfg.pins["zig"].sha256
+    for tool in ("Cython", "setuptools"):
+        yield f"{tool} {importlib.metadata.version(tool)}"
+
+
+def build(cfg: Config, run: Runner, out: Path) -> None:
+    check_headers(Path(sysconfig.get_paths()["include"]), cfg.python_version)
+    compiler = zig(cfg, run)
+    environment = {**reproducible(), **zig_environment(cfg), "CC": compiler, "CFLAGS": None, "LDFLAGS": None, "PYTHONPATH": None}
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".plugin.work.") as folder:
+        work = Path(folder)
+        for name in SOURCES:
+            if (cfg.root / name).exists():
+                copy_tree(cfg.root / name, work / name)
+        run([sys.executable, "-c", _BUILD, out], cwd=work, env=environment, what="building the quote_generator wheel")
+        simulator = [sys.executable, "-m", "simulator", "build", "--out", out, "--cc", shlex.join(shlex.split(compiler))]
+        run(simulator, cwd=work, env=environment, what="compiling the simulator")
+    wheel(out)
+
+
+def wheel(folder: Path) -> Path:
+    """The one wheel that this stage wrote."""
+    found = sorted(folder.glob("quote_generator-*.whl"))
+    if len(found) != 1:
+        raise MissingError(f"{folder} holds {len(found)} wheels of quote_generator instead of one; run `make clean build`.")
+    return found[0]
+
+
+def check_headers(include: Path, python_version: str) -> None:
+    """MissingError unless Python's own headers are here."""
+    if not (include / "Python.h").is_file():
+        raise MissingError(
+            f"The headers of Python {python_version} are missing ({include}/Python.h): install python{python_version}-dev "
+            f"(Debian, Ubuntu) or python{python_version}-devel (Alibaba Cloud Linux, Fedora)."
+        )

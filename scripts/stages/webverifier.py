@@ -1,0 +1,43 @@
+"""The browser's verifier: `web-verifier/` bundled into one file, quote verification from dcap-qvl's own JavaScript."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.archives import unpack
+from scripts.config import Config
+from scripts.downloads import obtain
+from scripts.errors import CommandError
+from scripts.run import Runner
+from scripts.stage import Input
+from scripts.tools import copy_tree, node
+
+NAME = "webverifier"
+DEPENDS: tuple[str, ...] = ()
+BUNDLE = "verifier.js"
+NOT_BUNDLED = ("test", "tests", "node_modules")
+
+
+def inputs(cfg: Config) -> Iterable[Input]:
+    for entry in sorted((cfg.root / "web-verifier").iterdir()):
+        if entry.name not in NOT_BUNDLED:
+            yield entry
+    yield cfg.pins["nodejs"].sha256
+    yield cfg.pins["dcap_qvl"].sha256
+
+
+def build(cfg: Config, run: Runner, out: Path) -> None:
+    tools = node(cfg, run)
+    environment = tools.environment(cfg)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".webverifier.work.") as folder:
+        package = Path(folder) / "web-verifier"
+        copy_tree(cfg.root / "web-verifier", package, NOT_BUNDLED)
+        qvl = unpack(obtain(cfg, run, "dcap_qvl"), Path(folder) / "dcap-qvl")
+        npm = [tools.folder / "node", tools.npm]
+        run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")
+        bundle = [tools.folder / "node", "build.mjs", "--dcap-qvl", qvl / "dcap-qvl-js", "--out", out]
+        run(bundle, cwd=package, env=environment, what="bundling the web verifier")
+    if not (out / BUNDLE).is_file():
+        raise CommandError(f"web-verifier/build.mjs succeeded but wrote no {BUNDLE}; see {run.log}.")
