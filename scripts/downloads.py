@@ -107,12 +107,12 @@ def _local_copies(pin: Pin) -> Iterator[Path]:
 def _download(pin: Pin, part: Path) -> None:
     import requests
 
-    with _session() as session:
-        link = _link(session, pin)
+    with session() as client:
+        link = _link(client, pin)
         trouble: Exception | None = None
         for _ in range(ATTEMPTS):
             try:
-                _resume(session, link, pin, part)
+                _resume(client, link, pin, part)
             except (requests.RequestException, TimeoutError) as error:
                 trouble = error
                 continue
@@ -125,14 +125,14 @@ def _download(pin: Pin, part: Path) -> None:
     )
 
 
-def _resume(session: requests.Session, link: str, pin: Pin, part: Path) -> None:
+def _resume(client: requests.Session, link: str, pin: Pin, part: Path) -> None:
     """Append what is missing of `part`. A server that ignores ranges starts it anew."""
     have = part.stat().st_size if part.exists() else 0
     if have >= pin.size:
         part.unlink()
         have = 0
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
-    with session.get(link, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+    with client.get(link, headers=headers, stream=True, timeout=TIMEOUT) as answer:
         if answer.status_code == 416:
             part.unlink(missing_ok=True)
         answer.raise_for_status()
@@ -145,19 +145,20 @@ def _resume(session: requests.Session, link: str, pin: Pin, part: Path) -> None:
                     break  # longer than pinned: verification will say so
 
 
-def _session() -> requests.Session:
+def session() -> requests.Session:
+    """A session with pip's certificates; proxies and the rest are requests' own settings."""
     import requests
 
     from scripts.registry import registry
 
-    session = requests.Session()
+    client = requests.Session()
     cert = registry().cert
     if cert and not os.environ.get("REQUESTS_CA_BUNDLE"):
-        session.verify = cert
-    return session
+        client.verify = cert
+    return client
 
 
-def _link(session: requests.Session, pin: Pin) -> str:
+def _link(client: requests.Session, pin: Pin) -> str:
     """The file's address on the first configured index that has it."""
     import pypi_simple
     import requests
@@ -170,9 +171,9 @@ def _link(session: requests.Session, pin: Pin) -> str:
     for endpoint in endpoints:
         if not endpoint.startswith(("http://", "https://")):
             continue
-        client = pypi_simple.PyPISimple(endpoint, session=session)
+        simple = pypi_simple.PyPISimple(endpoint, session=client)
         try:
-            page = client.get_project_page(pin.project, timeout=TIMEOUT)
+            page = simple.get_project_page(pin.project, timeout=TIMEOUT)
         except pypi_simple.NoSuchProjectError:
             troubles.append(f"it has no project {pin.project}")
             continue

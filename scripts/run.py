@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from scripts.errors import CommandError, MissingError
 
@@ -40,20 +40,20 @@ class Runner:
 
     def __call__(
         self,
-        command: Sequence[str | Path],
+        command: Sequence[object],
         *,
         cwd: Path | None = None,
         env: Mapping[str, str | None] | None = None,
         quiet: bool = False,
         what: str = "",
     ) -> str:
-        """Run `command` to its end and return its output (stdout and stderr together).
+        """Run `command` (each part a text or a path) to its end and return its output (stdout and stderr together).
 
         `env` is laid over this process's environment; a value of None removes the name. `quiet` logs without
         echoing. `what` names the work in the error message. Raises CommandError when it fails, MissingError
         when the program is not there.
         """
-        arguments = [str(part) for part in command]
+        arguments = [os.fspath(cast("str | Path", part)) for part in command]
         echo = _CREDENTIALS.sub("***@", shlex.join(arguments))
         if not quiet:
             print(f"[{self.stage}] $ {_shorten(echo, 200)}", flush=True)
