@@ -1,0 +1,109 @@
+/**
+ * One guard where requests leave the page: `fetch`, `XMLHttpRequest`, `WebSocket` and `sendBeacon`. What carries
+ * content waits for the gate's decision, whichever button, key or script asked for it.
+ */
+import { translate } from './i18n';
+import { packetsCarryContent, requestCarriesContent } from './content';
+import { chatNamed, gateInForce, mayLeave } from './gate';
+import { distrust, shieldOf, state } from './store';
+import { refusal } from './wording';
+import { get } from 'svelte/store';
+
+const here = () => window.location.origin;
+
+/** In development, upstream's backend listens on a port of its own. */
+const ours = (url: URL): string => (import.meta.env.DEV && url.port === '8080' ? url.origin : here());
+
+/** The answer to a request that did not leave: upstream shows its `detail`. */
+const refused = () =>
+	new Response(JSON.stringify({ detail: translate(refusal.text) }), {
+		status: 403,
+		headers: { 'Content-Type': 'application/json' }
+	});
+
+const nameChat = async (url: URL, response: Response) => {
+	if (!/^\/api\/v1\/chats\/(new|import|[\w-]+\/clone)$/.test(url.pathname) || !response.ok) return;
+	const chat = await response.clone().json().catch(() => null);
+	if (typeof chat?.id === 'string') chatNamed(chat.id);
+};
+
+const guardFetch = () => {
+	const send = window.fetch.bind(window);
+	window.fetch = async (input: RequestInfo | URL, init?: RequestInit) => {
+		const request = input instanceof Request ? input : null;
+		const url = new URL(request ? request.url : String(input), document.baseURI);
+		const method = init?.method ?? request?.method ?? 'GET';
+		const body = init?.body ?? (request?.body ? await request.clone().text() : undefined);
+		if (!requestCarriesContent(method, url, ours(url), body)) return send(input, init);
+		if (!(await mayLeave())) return refused();
+		const response = await send(input, init);
+		await nameChat(url, response);
+		return response;
+	};
+};
+
+const guardXhr = () => {
+	const { open, send } = XMLHttpRequest.prototype;
+	const targets = new WeakMap<XMLHttpRequest, { method: string; url: URL }>();
+	XMLHttpRequest.prototype.open = function (this: XMLHttpRequest, ...args: unknown[]) {
+		const [method, url] = args;
+		targets.set(this, { method: String(method), url: new URL(String(url), document.baseURI) });
+		return (open as (...a: unknown[]) => void).apply(this, args);
+	} as typeof open;
+	XMLHttpRequest.prototype.send = function (this: XMLHttpRequest, body) {
+		const target = targets.get(this);
+		const { method, url } = target ?? { method: 'POST', url: new URL(document.baseURI) };
+		if (url.pathname === '/ws/socket.io/') {
+			this.addEventListener('loadend', () => this.status !== 200 && distrust(), { once: true });
+		}
+		if (!requestCarriesContent(method, url, ours(url), body)) return send.call(this, body);
+		mayLeave().then((yes) => (yes ? send.call(this, body) : this.dispatchEvent(new ProgressEvent('error'))));
+	};
+};
+
+/** Whether a decision is needed at all: settled at once for the verified and the ungated. */
+const settled = () => gateInForce() === 'off' || shieldOf(get(state)) === 'green';
+
+const guardSocket = () => {
+	const { send } = WebSocket.prototype;
+	const queues = new WeakMap<WebSocket, Promise<void>>();
+	WebSocket.prototype.send = function (this: WebSocket, data) {
+		const queue = queues.get(this);
+		if (!packetsCarryContent(data) || (settled() && !queue)) return send.call(this, data);
+		// content keeps its order behind content that still waits
+		const next = (queue ?? Promise.resolve()).then(async () => {
+			if ((await mayLeave()) && this.readyState === WebSocket.OPEN) send.call(this, data);
+			if (queues.get(this) === next) queues.delete(this);
+		});
+		queues.set(this, next);
+	};
+};
+
+/** A beacon cannot wait for a decision, so it leaves only where none is needed. */
+const guardBeacon = () => {
+	const send = navigator.sendBeacon?.bind(navigator);
+	if (send) navigator.sendBeacon = (url, data) => settled() && send(url, data);
+};
+
+/** A connection that comes back may lead to a restarted, or another, server: judge it before the next message. */
+const watchConnections = () => {
+	const Native = window.WebSocket;
+	let connected = false;
+	window.WebSocket = new Proxy(Native, {
+		construct(target, args) {
+			const socket = Reflect.construct(target, args) as WebSocket;
+			socket.addEventListener('close', () => connected && distrust());
+			socket.addEventListener('open', () => (connected = true));
+			return socket;
+		}
+	});
+};
+
+/** Stand between the page and the network; called once, before the application starts. */
+export const install = () => {
+	guardFetch();
+	guardXhr();
+	guardSocket();
+	guardBeacon();
+	watchConnections();
+};

@@ -1,0 +1,48 @@
+import i18next from 'i18next';
+import { derived } from 'svelte/store';
+
+import i18n from '$lib/i18n';
+
+import type { Sentence } from './types';
+
+/** Our strings' namespace: `src/lib/i18n/locales/<language>/tee.json`, loaded by upstream's own loader. */
+const NAMESPACE = 'tee';
+
+const load = () => {
+	i18next.loadNamespaces(NAMESPACE);
+};
+
+if (i18next.isInitialized) {
+	load();
+} else {
+	i18next.on('initialized', load);
+}
+
+/**
+ * Translate a sentence. The key is the English sentence itself, so a language without our file shows
+ * English; colons and full stops in it are text, not separators.
+ */
+export const translate = (text: string, values: Record<string, unknown> = {}): string =>
+	i18next.isInitialized
+		? i18next.t(text, { ...values, ns: NAMESPACE, nsSeparator: false, keySeparator: false })
+		: text;
+
+/** Translate by a stable key of the verifier's; `english` where this language has no such sentence. */
+export const translateKey = (
+	key: string,
+	values: Record<string, unknown>,
+	english: string
+): string => {
+	const options = { ...values, ns: NAMESPACE, nsSeparator: false as const, keySeparator: false as const };
+	return i18next.isInitialized && i18next.exists(key, options) ? i18next.t(key, options) : english;
+};
+
+/** Svelte store of the translation function: changes when the language does, or when our file arrives. */
+export const t = derived(i18n, () => (sentence: string | Sentence, values?: Record<string, unknown>) =>
+	typeof sentence === 'string'
+		? translate(sentence, values)
+		: translate(sentence.text, sentence.values)
+);
+
+/** Svelte store of `translateKey`. */
+export const tk = derived(i18n, () => translateKey);

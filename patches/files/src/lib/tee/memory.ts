@@ -1,0 +1,52 @@
+/**
+ * What this browser remembers of one server: the measurements that the person trusted, reference values that they
+ * loaded, how new the collateral was, their service and their gate. `localStorage` is kept per origin, and so is this.
+ */
+import type { Gate, References, Snapshot } from './types';
+
+const KEY = 'tee-memory';
+
+export type Service = {
+	kind: 'none' | 'alibaba' | 'trustee';
+	url: string;
+	/** The service's key, pinned by the person: a key that a token brings along proves nothing. */
+	key: string;
+};
+
+export type Memory = {
+	v: 1;
+	trusted: Snapshot | null;
+	references: References | null;
+	/** Numbers of the newest collateral accepted so far: the verifier refuses older. */
+	seen: Record<string, string> | null;
+	/** The attestation service that the person chose; null: as the server proposes. */
+	service: Service | null;
+	/** A gate stricter than the server's; null: the server's. */
+	gate: Gate | null;
+};
+
+const EMPTY: Memory = {
+	v: 1,
+	trusted: null,
+	references: null,
+	seen: null,
+	service: null,
+	gate: null
+};
+
+/** Read the memory; anything malformed counts as nothing remembered, so nothing is trusted by accident. */
+export const recall = (): Memory => {
+	try {
+		const found = JSON.parse(localStorage.getItem(KEY) ?? 'null');
+		return found?.v === 1 ? { ...EMPTY, ...found } : { ...EMPTY };
+	} catch {
+		return { ...EMPTY };
+	}
+};
+
+/** Change part of the memory. Throws where the browser refuses to keep it. */
+export const remember = (change: Partial<Memory>): Memory => {
+	const memory = { ...recall(), ...change };
+	localStorage.setItem(KEY, JSON.stringify(memory));
+	return memory;
+};

@@ -1,0 +1,118 @@
+/**
+ * Attestation services that a person may ask as well. The page asks them itself: an answer that passed through the
+ * server being judged would be worth nothing without its signature, and its absence would tell nothing.
+ */
+import type { Memory } from './memory';
+import type { Bundle, Evidence, ServiceChoice, TeeConfig } from './types';
+
+const TIMEOUT_MS = 8_000;
+
+/** The browser's own `fetch`, taken before the guard stands in front of it: services get evidence, never content. */
+const send = globalThis.fetch.bind(globalThis);
+
+/** Where the documented solution's service answers. */
+export const ALIBABA_URL = 'https://attest.cn-beijing.aliyuncs.com/v1/attestation';
+
+/** The person's choice; without one, what the server's administrator proposes. */
+export const chosenService = (memory: Memory, config: TeeConfig | null): ServiceChoice | null => {
+	const own = memory.service;
+	const kind = own?.kind ?? config?.service ?? 'none';
+	if (kind !== 'alibaba' && kind !== 'trustee') return null;
+	const url = (own ? own.url : config?.service_url) || (kind === 'alibaba' ? ALIBABA_URL : '');
+	const key = (own ? own.key : config?.service_key) || undefined;
+	return { kind, url, ...(key && { key }) };
+};
+
+const base64 = (bytes: Uint8Array): string => {
+	let text = '';
+	for (const byte of bytes) text += String.fromCharCode(byte);
+	return btoa(text);
+};
+const base64url = (bytes: Uint8Array): string =>
+	base64(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+const fromHex = (hex: string): Uint8Array =>
+	Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+
+/** The evidence as both services take it: base64url of a JSON with the quote in standard base64. */
+const evidenceOf = (evidence: Evidence): string =>
+	base64url(
+		utf8(
+			JSON.stringify({
+				quote: base64(fromHex(evidence.quote)),
+				aa_eventlog: evidence.event_log || null,
+				cc_eventlog: null
+			})
+		)
+	);
+
+type Body = Record<string, unknown>;
+
+const alibabaBodies = (evidence: Evidence): Body[] => [
+	{ tee: 'tdx', evidence: evidenceOf(evidence), policy_ids: [] }
+];
+
+/** Trustee from 0.14 on takes a list of requests, before that one flat object. */
+const trusteeBodies = (evidence: Evidence): Body[] => {
+	const request = {
+		tee: 'tdx',
+		evidence: evidenceOf(evidence),
+		runtime_data: { structured: evidence.runtime_data },
+		runtime_data_hash_algorithm: 'sha384'
+	};
+	return [
+		{ verification_requests: [request], policy_ids: [] },
+		{ ...request, policy_ids: [] }
+	];
+};
+
+const post = async (url: string, body: Body): Promise<string | null> => {
+	const response = await send(url, {
+		method: 'POST',
+		headers: { 'Content-Type': 'application/json' },
+		body: JSON.stringify(body),
+		credentials: 'omit',
+		referrerPolicy: 'no-referrer',
+		signal: AbortSignal.timeout(TIMEOUT_MS)
+	});
+	const text = (await response.text()).trim();
+	return response.ok && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text) ? text : null;
+};
+
+const trusteeUrl = (url: string): string =>
+	url.endsWith('/attestation') ? url : `${url.replace(/\/+$/, '')}/attestation`;
+
+/** A token of `service` for `evidence`; an empty list when it cannot be reached or answers no token. */
+export const tokensOf = async (
+	service: ServiceChoice,
+	evidence: Evidence
+): Promise<Bundle['service_tokens']> => {
+	const url = service.kind === 'trustee' ? trusteeUrl(service.url) : service.url;
+	const bodies = service.kind === 'alibaba' ? alibabaBodies(evidence) : trusteeBodies(evidence);
+	for (const body of bodies) {
+		try {
+			const token = await post(url, body);
+			if (token) return [{ service: service.kind, url: service.url, token }];
+		} catch (error) {
+			console.warn(
+				`tee: ${url} could not be asked from this page. A service that refuses other origins (CORS) has to allow ${window.location.origin}.`,
+				error
+			);
+		}
+	}
+	return [];
+};
+
+/** The keys that Alibaba Cloud's service publishes, from the service itself; pinned keys need none. */
+export const keysOf = async (service: ServiceChoice): Promise<unknown> => {
+	if (service.kind !== 'alibaba' || service.key) return undefined;
+	try {
+		const response = await send(new URL('/jwks.json', service.url), {
+			credentials: 'omit',
+			signal: AbortSignal.timeout(TIMEOUT_MS)
+		});
+		return response.ok ? await response.json() : undefined;
+	} catch {
+		return undefined;
+	}
+};
