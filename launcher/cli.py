@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from .errors import LauncherError
@@ -21,21 +23,33 @@ def _parser(release: Path) -> argparse.ArgumentParser:
         prog="open-webui-tdx", epilog=EXIT_CODES,
         description="Open WebUI with Intel TDX attestation. Settings come from the environment: docs/deployment.md.",
     )
-    parser.set_defaults(command="run", allow_modified=False, release=release)
+    parser.set_defaults(command="run", allow_modified=False)
     commands = parser.add_subparsers(title="commands", metavar="")
     run = commands.add_parser("run", help="check, measure and serve (also without a command)")
     run.add_argument("--allow-modified", action="store_true", help="serve a release that is not what was built, and say so")
     run.set_defaults(command="run")
+    check = commands.add_parser("check", help="compare every file of the release with its manifest")
+    check.set_defaults(command="check")
+    events = commands.add_parser("events", help="print what a launch with these settings will measure, as JSON lines")
+    events.add_argument("--no-check", action="store_true", help="trust the files to be what the manifest says")
+    events.set_defaults(command="events")
+    for each in (check, events):
+        each.add_argument("--release", type=Path, default=release, help="the release folder")
+    model = commands.add_parser("measure-model", help="measure one more of Ollama's models while the service runs")
+    model.add_argument("name", metavar="NAME", help="as Ollama lists it, such as llama3.1:8b")
+    model.set_defaults(command="measure-model")
+    reboot = commands.add_parser("reboot-simulator", help="clear the simulated TD's registers, as a reboot does")
+    reboot.set_defaults(command="reboot-simulator")
     return parser
 
 
 def main(arguments: list[str], release: Path) -> int:
     """Run one command; every known failure is one sentence on standard error and an exit code."""
     options = _parser(release).parse_args(arguments)
-    # Nothing in the release or its data is written with more rights than asked for, whatever the shell's umask.
+    # Nothing in the data folder is written with more rights than asked for, whatever the shell's umask.
     os.umask(0o022)
     try:
-        return _dispatch(options)
+        return _COMMANDS[options.command](options, release)
     except LauncherError as error:
         print(f"open-webui-tdx: {error}", file=sys.stderr)
         return error.code
@@ -43,7 +57,51 @@ def main(arguments: list[str], release: Path) -> int:
         return 130
 
 
-def _dispatch(options: argparse.Namespace) -> int:
+# Each command imports what it needs: a launch should not wait for the modules of the others.
+
+
+def _run(options: argparse.Namespace, release: Path) -> int:
     from .run import run
 
-    return run(options.release, os.environ, options.allow_modified)
+    return run(release, os.environ, options.allow_modified)
+
+
+def _check(options: argparse.Namespace, release: Path) -> int:
+    from . import manifest
+
+    listed = manifest.load(options.release)
+    manifest.refuse(manifest.differences(options.release, listed))
+    print(f"All {len(listed.files)} files are what was built: release {listed.digest}")
+    return 0
+
+
+def _events(options: argparse.Namespace, release: Path) -> int:
+    from . import measure, reference
+
+    found = reference.events(options.release.absolute(), os.environ, not options.no_check)
+    for event in found:
+        print(json.dumps({"event": event.line}))
+    print(json.dumps({"rtmr_3": measure.rtmr3(found)}))
+    return 0
+
+
+def _measure_model(options: argparse.Namespace, release: Path) -> int:
+    from .late_model import measure_model
+
+    return measure_model(release, os.environ, options.name)
+
+
+def _reboot_simulator(options: argparse.Namespace, release: Path) -> int:
+    from . import settings
+    from .datadir import DataDir, boot_id
+
+    data = DataDir(settings.load(os.environ).data_dir, boot_id())
+    data.reboot_simulator()
+    print("The simulated TD has been rebooted: its registers are zero, and its event log is empty.")
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, Path], int]] = {
+    "run": _run, "check": _check, "events": _events, "measure-model": _measure_model,
+    "reboot-simulator": _reboot_simulator,
+}

@@ -46,7 +46,7 @@ class DataDir:
 
     @property
     def event_log(self) -> Path:
-        return self.root / "attestation" / self.boot
+        return self.root / "attestation"  # quote_generator.eventlog keeps one folder a boot in it
 
     @property
     def simulator_state(self) -> Path:
@@ -93,6 +93,14 @@ class DataDir:
                 f"Only {free // 2**20} MiB are free on the disk of {self.root}, and a launch needs "
                 f"{MIN_FREE_BYTES // 2**20}: make room or choose another folder with DATA_DIR."
             )
+
+    def reboot_simulator(self) -> None:
+        """Clear the simulated registers and their event log together. Raises DataError while a launcher runs."""
+        with self.locked(), writing("the simulated TD", self.simulator_state):
+            if not self.simulator_state.exists():
+                raise DataError(f"There is no simulated TD of this boot below {self.root}.")
+            for folder in (self.event_log / self.boot, self.simulator_state):  # the second says that there is one
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

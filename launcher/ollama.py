@@ -33,9 +33,13 @@ def version(base_url: str) -> str | None:
 
 
 def models(base_url: str) -> dict[str, str]:
-    """Name (``llama3:8b``) to manifest digest (hex SHA-256) of every model the server offers."""
+    """Name (``llama3:8b``) to manifest digest (hex SHA-256) of every model that the server runs itself (not those
+    that it passes on to a service elsewhere)."""
     try:
         entries = _get(base_url, "/api/tags").get("models") or []
-        return {str(entry["name"]): str(entry["digest"]).removeprefix("sha256:") for entry in entries}
+        return {
+            str(entry["name"]): str(entry["digest"]).removeprefix("sha256:")
+            for entry in entries if not entry.get("remote_host") and not entry.get("remote_model")
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(f"Ollama at {base_url} does not list its models: {error}.") from error

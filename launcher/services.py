@@ -94,8 +94,8 @@ def attester(launch: Launch, release_digest: str, web_user: User | None) -> Spec
 
 
 def pccs(launch: Launch) -> tuple[Spec, Path]:
-    """The stand-in for Intel's collateral service, for simulated quotes; the path is of its ready file."""
-    ready = launch.data.run / "pccs.json"
+    """The stand-in for Intel's collateral service, for simulated quotes; the path is of the file that gets its URL."""
+    ready = launch.data.run / "pccs.url"
     ready.unlink(missing_ok=True)
     command = launch.python("pccs", "simulator", "pccs", "--port", "0", "--ready-file", str(ready))
     env = launch.machine_env() | {"TDX_SIM_STATE": str(launch.data.simulator_state)}

@@ -17,8 +17,8 @@ from .errors import TdxError, UnavailableError
 DEVICES = ("/dev/tdx_guest", "/dev/tdx-guest", "/dev/tdx-attest")
 CONFIGFS = "/sys/kernel/config/tsm/report"
 LIBRARY = "libtdx_attest.so.1"
-# Exported by the simulator's library and by nothing else (docs/design.md).
-MARKER = "tdx_simulator_marker"
+# Exported by the simulator's library and by nothing else; quote_generator.library looks for the same name.
+MARKER = "tdx_attest_simulator"
 
 _LOOK = (
     "import ctypes, sys\n"

@@ -20,11 +20,17 @@ from .settings import Settings
 MACHINE = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
            "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
-# Never taken from the operator: each loads code or sends data somewhere, or belongs to the launch.
+# Never taken from the operator: each loads code, sends data somewhere, or is decided by the launch. Upstream's names
+# for what LLM and OLLAMA_BASE_URL decide are among them, so that there is one place to look.
 REFUSED = frozenset({
     "CUSTOM_NAME", "LICENSE_KEY", "WEBUI_JWT_SECRET_KEY", "FROM_INIT_PY", "DOCKER", "USE_CUDA_DOCKER",
     "USE_OLLAMA_DOCKER", "LD_LIBRARY_PATH", "RESET_CONFIG_ON_START", "WEBUI_BUILD_HASH", "K8S_FLAG",
+    "ENABLE_OLLAMA_API", "OLLAMA_BASE_URLS", "OLLAMA_API_BASE_URL",
 })
+# Refused as well, but not worth a word: other programs set them, too.
+_COMMON = frozenset({"LD_LIBRARY_PATH", "DOCKER", "ENV", "HOME"})
+
+OPENAI = "https://api.openai.com/v1"
 
 _READS = re.compile(r"""os\.(?:environ\.get|getenv)\(\s*["']([A-Z][A-Z0-9_]*)["']""")
 
@@ -69,21 +75,10 @@ def fixed(release: Path, data: DataDir) -> dict[str, str]:
     }
 
 
-def defaults(settings: Settings) -> dict[str, str]:
-    """Ours instead of upstream's: nothing phones home and nothing leaves the machine unless the operator says so."""
-    values = {
-        "OFFLINE_MODE": "true",
-        "ENABLE_DIRECT_CONNECTIONS": "false",
-        "ENABLE_COMMUNITY_SHARING": "false",
-        "ENABLE_EVALUATION_ARENA_MODELS": "false",
-        "RAG_EMBEDDING_MODEL_TRUST_REMOTE_CODE": "false",
-        "RAG_RERANKING_MODEL_TRUST_REMOTE_CODE": "false",
-        "CORS_ALLOW_ORIGIN": settings.origin or settings.local_url,
-        "WEBUI_URL": settings.origin or settings.local_url,
-        "RAG_EMBEDDING_ENGINE": "openai",
-        "ENABLE_OPENAI_API": "false",
-        "ENABLE_OLLAMA_API": "false",
-    }
+def own_address(settings: Settings) -> dict[str, str]:
+    """What follows from the address at which people reach this server."""
+    address = settings.origin or settings.local_url
+    values = {"CORS_ALLOW_ORIGIN": address, "WEBUI_URL": address}
     if settings.origin.startswith("https://"):
         values["WEBUI_SESSION_COOKIE_SECURE"] = "true"
     return values
@@ -94,7 +89,7 @@ def model_settings(server: ModelServer, settings: Settings) -> dict[str, str]:
     if server.kind == "ollama":
         return {
             "ENABLE_OLLAMA_API": "true",
-            "OLLAMA_BASE_URL": settings.ollama_base_url,
+            "OLLAMA_BASE_URLS": settings.ollama_base_url,
             "RAG_EMBEDDING_ENGINE": "ollama",
             "RAG_EMBEDDING_MODEL": "nomic-embed-text",
             "RAG_OLLAMA_BASE_URL": settings.ollama_base_url,
@@ -121,6 +116,11 @@ def operators(environ: Mapping[str, str], known: frozenset[str], own: frozenset[
     return {name: environ[name] for name in sorted(known & environ.keys()) if name not in REFUSED | own}
 
 
+def ignored(environ: Mapping[str, str]) -> list[str]:
+    """Names that the operator set and that have no effect here."""
+    return sorted(name for name in REFUSED - _COMMON if environ.get(name))
+
+
 def tee(settings: Settings) -> dict[str, str]:
     """What the attestation router needs besides the socket (docs/design.md, "Settings handed to the web server")."""
     values = {
@@ -143,17 +143,30 @@ def arguments(settings: Settings) -> list[str]:
             "--timeout-graceful-shutdown", "3", "--no-server-header", *proxy]
 
 
-def environment(
+@dataclass(frozen=True)
+class Configuration:
+    """What decides how Open WebUI behaves: its variables, and which of them the operator set."""
+
+    env: dict[str, str] = field(repr=False)
+    theirs: dict[str, str] = field(repr=False)
+
+
+def configure(
     release: Path, settings: Settings, data: DataDir, server: ModelServer, environ: Mapping[str, str]
-) -> dict[str, str]:
-    """Everything that decides how Open WebUI behaves, without the machine's own variables and the secret."""
+) -> Configuration:
+    """Everything for Open WebUI except the machine's own variables, the pinned defaults and the secret."""
     where = fixed(release, data)
     own = frozenset(where) | frozenset(SETTING_NAMES) | {"WEBUI_SECRET_KEY"}
     theirs = operators(environ, known_names(release), own)
-    values = defaults(settings) | model_settings(server, settings)
-    if theirs.get("OPENAI_API_BASE_URLS"):
-        theirs.setdefault("ENABLE_OPENAI_API", "true")
+    values = own_address(settings) | model_settings(server, settings)
+    changed = dict(theirs)
+    if theirs.get("OPENAI_API_BASE_URLS") or theirs.get("OPENAI_API_BASE_URL"):
+        changed.setdefault("ENABLE_OPENAI_API", "true")
+    if changed.get("ENABLE_OPENAI_API", "").lower() == "true":
+        # Upstream's own order of names, made explicit so that what is measured is what is used.
+        urls = theirs.get("OPENAI_API_BASE_URLS") or theirs.get("OPENAI_API_BASE_URL") or OPENAI
+        keys = theirs.get("OPENAI_API_KEYS") or theirs.get("OPENAI_API_KEY") or ""
         if server.kind == "embedded":  # beside the embedded model, not instead of it
-            for name in ("OPENAI_API_BASE_URLS", "OPENAI_API_KEYS"):
-                theirs[name] = f"{values[name]};{theirs.get(name, '')}"
-    return values | theirs | where | tee(settings)
+            urls, keys = f"{server.chat_url};{urls}", f"{server.key};{keys}"
+        changed |= {"OPENAI_API_BASE_URLS": urls, "OPENAI_API_KEYS": keys}
+    return Configuration(values | changed | where | tee(settings), theirs)

@@ -1,0 +1,194 @@
+"""The settings that decide where a user's words go and who can read them.
+
+``PINNED`` is the explicit list that the ``settings`` event holds. Each is handed to the web server with a value of its
+own and locked there (``TEE_LOCKED_SETTINGS``): upstream lets its database override the environment, and a database is
+not measured. Whatever else the operator sets for upstream is measured and locked in the same way.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from .settings import Settings
+from .webserver import ModelServer
+
+# Upstream's name and the value a launch gives it unless the operator or the model server decides otherwise.
+PINNED: dict[str, str] = {
+    # where prompts go
+    "ENABLE_OLLAMA_API": "false",
+    "OLLAMA_BASE_URLS": "",
+    "OLLAMA_API_CONFIGS": "",
+    "ENABLE_OPENAI_API": "false",
+    "OPENAI_API_BASE_URLS": "",
+    "OPENAI_API_KEYS": "",
+    "OPENAI_API_CONFIGS": "",
+    "ENABLE_DIRECT_CONNECTIONS": "false",
+    "ENABLE_EVALUATION_ARENA_MODELS": "false",
+    # where documents, searches, sound and pictures go
+    "RAG_EMBEDDING_ENGINE": "openai",
+    "RAG_OPENAI_API_BASE_URL": "",
+    "RAG_OPENAI_API_KEY": "",
+    "RAG_OLLAMA_BASE_URL": "",
+    "CONTENT_EXTRACTION_ENGINE": "",
+    "TIKA_SERVER_URL": "",
+    "DOCUMENT_INTELLIGENCE_ENDPOINT": "",
+    "ENABLE_RAG_WEB_SEARCH": "false",
+    "RAG_WEB_SEARCH_ENGINE": "",
+    "RAG_WEB_LOADER_ENGINE": "safe_web",
+    "SEARXNG_QUERY_URL": "",
+    "YOUTUBE_LOADER_PROXY_URL": "",
+    "AUDIO_STT_ENGINE": "",
+    "AUDIO_STT_OPENAI_API_BASE_URL": "",
+    "AUDIO_TTS_ENGINE": "",
+    "AUDIO_TTS_OPENAI_API_BASE_URL": "",
+    "ENABLE_IMAGE_GENERATION": "false",
+    "IMAGE_GENERATION_ENGINE": "",
+    "IMAGES_OPENAI_API_BASE_URL": "",
+    "AUTOMATIC1111_BASE_URL": "",
+    "COMFYUI_BASE_URL": "",
+    "ENABLE_GOOGLE_DRIVE_INTEGRATION": "false",
+    "ENABLE_ONEDRIVE_INTEGRATION": "false",
+    "WEBHOOK_URL": "",
+    "ENABLE_COMMUNITY_SHARING": "false",
+    # where code runs
+    "CODE_EXECUTION_ENGINE": "pyodide",
+    "CODE_EXECUTION_JUPYTER_URL": "",
+    "CODE_INTERPRETER_ENGINE": "pyodide",
+    "CODE_INTERPRETER_JUPYTER_URL": "",
+    # who gets in, and who reads what
+    "WEBUI_AUTH": "true",
+    "WEBUI_AUTH_TRUSTED_EMAIL_HEADER": "",
+    "ENABLE_LDAP": "false",
+    "LDAP_SERVER_HOST": "",
+    "ENABLE_OAUTH_SIGNUP": "false",
+    "OPENID_PROVIDER_URL": "",
+    "BYPASS_MODEL_ACCESS_CONTROL": "false",
+    "ENABLE_ADMIN_CHAT_ACCESS": "false",
+    "ENABLE_ADMIN_EXPORT": "false",
+    "ENABLE_FORWARD_USER_INFO_HEADERS": "false",
+    "ENABLE_AUDIT_LOGS": "false",
+    "CORS_ALLOW_ORIGIN": "",
+    # where data is kept, and what is fetched
+    "STORAGE_PROVIDER": "local",
+    "VECTOR_DB": "chroma",
+    "CHROMA_HTTP_HOST": "",
+    "DATABASE_URL": "",
+    "WEBSOCKET_MANAGER": "",
+    "OFFLINE_MODE": "true",
+    "RAG_EMBEDDING_MODEL_TRUST_REMOTE_CODE": "false",
+    "RAG_RERANKING_MODEL_TRUST_REMOTE_CODE": "false",
+}
+# An empty value would be taken as a value by upstream: these are handed over only if they are set.
+_OMIT_EMPTY = frozenset({"WEBUI_AUTH_TRUSTED_EMAIL_HEADER", "DATABASE_URL", "CHROMA_HTTP_HOST", "OLLAMA_API_CONFIGS",
+                         "OPENAI_API_CONFIGS"})
+_SECRET = re.compile(r"KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL|JUPYTER_AUTH|API_AUTH|DATABASE_URL|REDIS_URL|DB_URL|_CONFIGS$")
+EMBEDDED, OWN = "<embedded>", "<own>"
+
+# A URL setting and what switches it on: (setting, its value or None for "true"). What is off leads nowhere.
+_ENDPOINTS: tuple[tuple[str, str, str], ...] = (
+    ("OLLAMA_BASE_URLS", "ENABLE_OLLAMA_API", "true"),
+    ("OPENAI_API_BASE_URLS", "ENABLE_OPENAI_API", "true"),
+    ("RAG_OPENAI_API_BASE_URL", "RAG_EMBEDDING_ENGINE", "openai"),
+    ("RAG_OLLAMA_BASE_URL", "RAG_EMBEDDING_ENGINE", "ollama"),
+    ("TIKA_SERVER_URL", "CONTENT_EXTRACTION_ENGINE", "tika"),
+    ("DOCUMENT_INTELLIGENCE_ENDPOINT", "CONTENT_EXTRACTION_ENGINE", "document_intelligence"),
+    ("RAG_WEB_SEARCH_ENGINE", "ENABLE_RAG_WEB_SEARCH", "true"),
+    ("AUDIO_STT_OPENAI_API_BASE_URL", "AUDIO_STT_ENGINE", "openai"),
+    ("AUDIO_TTS_OPENAI_API_BASE_URL", "AUDIO_TTS_ENGINE", "openai"),
+    ("IMAGES_OPENAI_API_BASE_URL", "IMAGE_GENERATION_ENGINE", "openai"),
+    ("AUTOMATIC1111_BASE_URL", "IMAGE_GENERATION_ENGINE", "automatic1111"),
+    ("COMFYUI_BASE_URL", "IMAGE_GENERATION_ENGINE", "comfyui"),
+    ("CODE_EXECUTION_JUPYTER_URL", "CODE_EXECUTION_ENGINE", "jupyter"),
+    ("CODE_INTERPRETER_JUPYTER_URL", "CODE_INTERPRETER_ENGINE", "jupyter"),
+    ("LDAP_SERVER_HOST", "ENABLE_LDAP", "true"),
+)
+# Engines that are a service somewhere else by themselves; the values that stay on the machine.
+_LOCAL_ENGINES: dict[str, frozenset[str]] = {
+    "AUDIO_STT_ENGINE": frozenset({"", "openai"}),
+    "AUDIO_TTS_ENGINE": frozenset({"", "openai", "transformers"}),
+    "IMAGE_GENERATION_ENGINE": frozenset({"", "openai", "automatic1111", "comfyui"}),
+    "STORAGE_PROVIDER": frozenset({"", "local"}),
+    "RAG_WEB_LOADER_ENGINE": frozenset({"", "safe_web"}),
+}
+# Where these are set at all, something leaves the machine.
+_ALWAYS = ("WEBHOOK_URL", "OPENID_PROVIDER_URL", "DATABASE_URL", "CHROMA_HTTP_HOST", "YOUTUBE_LOADER_PROXY_URL")
+
+
+def locked(theirs: Mapping[str, str]) -> tuple[str, ...]:
+    """The names that the web server takes from its environment only: the pinned ones and all that the operator set."""
+    return tuple(sorted(PINNED.keys() | theirs.keys()))
+
+
+def pin(env: Mapping[str, str]) -> dict[str, str]:
+    """``env`` completed with the pinned defaults, as the web server gets it."""
+    full = {**PINNED, **env}
+    return {name: value for name, value in full.items() if value or name not in _OMIT_EMPTY}
+
+
+def event(env: Mapping[str, str], theirs: Mapping[str, str], server: ModelServer, settings: Settings) -> dict[str, str]:
+    """The ``settings`` event: name to value, secrets only as "set". The same on every machine for the same settings.
+
+    ``env`` is what the web server gets, ``theirs`` what of it the operator set.
+    """
+    values = {name: env.get(name, "") for name in sorted(PINNED.keys() | theirs.keys())}
+    shown = {name: _shown(name, value, server, settings) for name, value in values.items()}
+    shown |= {
+        "LLM": server.kind,
+        "FORWARDED_ALLOW_IPS": ",".join(settings.forwarded_allow_ips),
+        "TEE_GATE": settings.gate,
+        "TEE_SERVICE": settings.service,
+        "TEE_SERVICE_KEY": settings.service_key,  # a public key: the service's, to be pinned by clients
+        "TEE_SERVICE_URL": settings.service_url,
+    }
+    return shown
+
+
+def _shown(name: str, value: str, server: ModelServer, settings: Settings) -> str:
+    if _SECRET.search(name):
+        return "set" if value else ""
+    # Ports and addresses of this machine alone differ from launch to launch and mean nothing to a client.
+    for url in (server.chat_url, server.embeddings_url):
+        if server.kind == "embedded" and url:
+            value = value.replace(url, EMBEDDED)
+    if name in ("CORS_ALLOW_ORIGIN", "WEBUI_URL") and value == (settings.origin or settings.local_url):
+        return OWN
+    return _without_login(value)
+
+
+def _without_login(value: str) -> str:
+    return re.sub(r"(?<=://)[^/@\s;]*@", "", value)
+
+
+def endpoints(env: Mapping[str, str]) -> list[dict[str, str]]:
+    """The ``endpoint`` events: every switched-on setting that sends something off this machine, in order of name."""
+    found: set[tuple[str, str]] = set()
+    for name, switch, wanted in _ENDPOINTS:
+        if env.get(switch, "").lower() == wanted:
+            found |= {(name, url) for url in env.get(name, "").split(";") if url.strip() and not is_local(url)}
+    for name, local in _LOCAL_ENGINES.items():
+        if env.get(name, "") not in local:
+            found.add((name, env[name]))
+    for name in _ALWAYS:
+        if env.get(name) and not is_local(env[name]):
+            found.add((name, "set" if _SECRET.search(name) else env[name]))
+    return [{"setting": name, "value": _without_login(value.strip())} for name, value in sorted(found)]
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL or host stays on this machine: only what is loopback by its very name does."""
+    text = url.strip()
+    if text.startswith("sqlite:"):
+        return True
+    try:
+        host = urlsplit(text if "://" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

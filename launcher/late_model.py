@@ -1,0 +1,31 @@
+"""``measure-model NAME``: add a model while the service runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import measure, measured_models, model_store, models, ollama, registers, settings, tdx
+from .datadir import DataDir, boot_id
+from .errors import ModifiedError, UnavailableError
+from .services import Launch
+from .summary import say
+
+
+def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
+    """Verify the model's blobs, put it into RTMR 3, and only then allow chats with it. Raises LauncherError."""
+    chosen = settings.load(environ)
+    data = DataDir(chosen.data_dir, boot_id())
+    name = model_store.canonical(name)
+    if not measured_models.path(data).exists():
+        raise UnavailableError(f"No service with Ollama on this machine is running on {data.root}: name its folder with DATA_DIR.")
+    model = models.load_offered(chosen, name, ollama.models(chosen.ollama_base_url))
+    problems = model_store.verify(chosen.ollama_models, [model])
+    if problems:
+        raise ModifiedError(problems[0].sentence)
+    kind = tdx.choose(chosen.tdx, tdx.look(), release / "simulator")
+    outcome = registers.extend(Launch(release, chosen, data, kind), [measure.model_event(model)])
+    measured_models.write(data, measured_models.read(data) | {model.name: model.digest})
+    where = f"measured (RTMR 3 is {outcome.rtmr3[:16]}...)" if outcome.measured else "allowed, but not measured"
+    say(f"{model.name} is {where} and can be chatted with.")
+    return 0

@@ -1,0 +1,40 @@
+"""The file that tells the web server which of Ollama's models were measured: only those can be chatted with.
+
+``{"v": 1, "models": {"llama3:8b": "<manifest's SHA-256, hex>", ...}}``, readable by the web server's account, writable
+by the launcher's only. The web server compares the digest with what Ollama shows at the time of the chat, so that a
+model that was pulled anew under a measured name is not taken for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from .datadir import DataDir, sync_folder
+from .errors import writing
+
+
+def path(data: DataDir) -> Path:
+    return data.run / "measured-models.json"
+
+
+def read(data: DataDir) -> dict[str, str]:
+    """What the file holds; nothing where there is none."""
+    try:
+        document = json.loads(path(data).read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {str(name): str(digest) for name, digest in document.get("models", {}).items()}
+
+
+def write(data: DataDir, models: Mapping[str, str]) -> None:
+    """Replace the file in one step. Raises DataError."""
+    target = path(data)
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    with writing("the list of measured models", target):
+        beside.write_text(json.dumps({"v": 1, "models": dict(sorted(models.items()))}))
+        beside.chmod(0o644)
+        beside.rename(target)
+        sync_folder(target.parent)
