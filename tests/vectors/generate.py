@@ -53,13 +53,16 @@ EVENTS = [
     event("release", {"sha384": RELEASE}),
     event("python", {"environment": digest("environment"), "sha384": digest("python"), "version": "3.11.7"}),
     event("settings", {"ENABLE_SIGNUP": "true", "PROFILE": "slim", "WEBUI_SECRET_KEY": "set"}),
-    event("llm", {"server": digest("server"), "weights": digest("weights")}),
-    event("model", {"digest": digest("model"), "name": "smollm2:135m"}),
+    event("llm", {"engine": "xllamacpp", "sha384": digest("engine")}),
+    event("model", {"digest": f"sha384:{digest('model')}", "name": "smollm2:135m"}),
 ]
 OTHERS = {
-    "ollama": event("ollama", {"sha384": digest("ollama"), "version": "0.5.12"}),
+    "ollama": event("ollama", {"libraries": "", "sha384": digest("ollama"), "version": "0.5.12"}),
     "endpoint": event("endpoint", {"url": "https://api.example/v1"}),
-    "code": event("code", {"id": "calculator", "kind": "tool", "sha384": digest("code")}),
+    "tool": event("tool", {"id": "calculator", "sha384": digest("tool")}),
+    "function": event("function", {"id": "filter", "sha384": digest("function")}),
+    "account": event("account", {"web_server": "root"}),
+    "modified": event("modified", {"count": 1, "files": [{"path": "backend/start.sh", "what": "changed"}], "sha384": digest("files")}),
 }
 
 
@@ -469,7 +472,7 @@ def release_cases() -> None:
         "release": EVENTS[0].replace(RELEASE, digest("another release")),
         "python": EVENTS[1].replace("3.11.7", "3.11.8"),
         "settings": EVENTS[2].replace('"true"', '"false"'),
-        "llm": EVENTS[3].replace(digest("weights"), digest("other weights")),
+        "llm": EVENTS[3].replace(digest("engine"), digest("another engine")),
         "model": EVENTS[4].replace(digest("model"), digest("another model")),
     }
     for position, (name, line) in enumerate(changed.items()):
@@ -479,7 +482,8 @@ def release_cases() -> None:
     measured("later-event", "One more event, unknown to the references", [*EVENTS, OTHERS["ollama"]], "fail", EVENTS)
     measured("restarted", "The same events twice: the service was restarted", [*EVENTS, *EVENTS], "pass", EVENTS)
     measured("ollama", "Ollama instead of the embedded model", [*EVENTS[:3], OTHERS["ollama"], EVENTS[4]], "pass", [*EVENTS, OTHERS["ollama"]])
-    for name in ("endpoint", "code"):
+    for name in ("endpoint", "tool", "function", "account", "modified"):
+        measured(f"unknown-{name}", "An operation at best a warning, and not held", [*EVENTS, OTHERS[name]], "fail", EVENTS)
         measured(name, "Known, but at best a warning", [*EVENTS, OTHERS[name]], "warn", [*EVENTS, OTHERS[name]])
     for position, name in enumerate(("release", "python", "settings")):
         rest = [line for index, line in enumerate(EVENTS) if index != position]

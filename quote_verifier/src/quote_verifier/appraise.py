@@ -4,7 +4,7 @@ A check that cannot be asked because an earlier one failed is `fail` with a deta
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from .collateral import Seen, parse_collateral
 from .encoding import from_hex
 from .errors import Malformed
 from .eventlog import check_release, check_replay
-from .genuine import Genuine, NotGenuine, verify_quote
+from .genuine import Genuine, NotGenuine, RootName, verify_quote
 from .policy import Policy
 from .quote import Quote, parse_quote
 from .references import References
@@ -34,7 +34,7 @@ class Options:
     references: References = References()
     policy: Policy = Policy()
     services: tuple[Service, ...] = ()
-    seen: Seen = Seen()
+    seen: Seen | Mapping[RootName, Seen] = Seen()
     test_root_is_genuine: bool = field(default=False, kw_only=True)
 
 
@@ -127,7 +127,7 @@ def verify(bundle: Bundle | bytes | str, *, now: int | None = None, options: Opt
     checks, stopped, genuine = _quote_checks(quote, judged.collateral, moment, options, ALL_CHECKS)
     if stopped or genuine is None:
         return stopped or Verdict((), {})
-    return Verdict((*checks, *_bound_checks(judged, quote, moment, options)), _claims(quote))
+    return Verdict((*checks, *_bound_checks(judged, quote, moment, options)), _claims(quote), genuine)
 
 
 def verify_bare(quote: bytes, collateral: Any, *, now: int | None = None, options: Options = Options()) -> Verdict:
@@ -141,4 +141,4 @@ def verify_bare(quote: bytes, collateral: Any, *, now: int | None = None, option
     except Malformed as error:
         return _stopped(Check("quote.format", "fail", str(error)), [], BARE_CHECKS, options)
     checks, stopped, genuine = _quote_checks(parsed, collateral, moment, options, BARE_CHECKS)
-    return stopped or Verdict(tuple(checks), _claims(parsed))
+    return stopped or Verdict(tuple(checks), _claims(parsed), genuine)

@@ -24,7 +24,10 @@ REQUIRED = ("release", "python", "settings")
 # these can be known and allowed, but what they let in is not measured: at best a warning
 WARNINGS = {
     "endpoint": "a model endpoint outside the VM is in use",
-    "code": "administrators' code (a Tool or Function) runs in the service",
+    "tool": "administrators' code (a Tool) runs in the service",
+    "function": "administrators' code (a Function) runs in the service",
+    "account": "the web server runs with access to the TDX device",
+    "modified": "the release's files are not those of its manifest",
 }
 KNOWN = {*REQUIRED, "ollama", "llm", "model", *WARNINGS}
 

@@ -7,6 +7,7 @@ apart, and reads dcap-qvl's answers.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -119,18 +120,21 @@ def _age_of(collateral: Collateral) -> Seen:
     )
 
 
-def verify_quote(quote: Quote, collateral: Collateral, now: int, seen: Seen = Seen()) -> Genuine:
+def verify_quote(
+    quote: Quote, collateral: Collateral, now: int, seen: Seen | Mapping[RootName, Seen] = Seen()
+) -> Genuine:
     """Verify as of `now` (Unix seconds), Intel's root first, then the simulator's.
 
     Raises `NotGenuine` if neither root signs the quote, if a certificate is used outside its role, or if the collateral
-    is older than `seen`.
+    is older than `seen` (one memory, or one for each root, so that simulated collateral cannot age Intel's).
     """
     text = collateral.for_dcap(quote.pck_chain)
     reasons: dict[RootName, str] = {}
     for root in ("intel", "simulator"):
         claims, reason = _try_root(quote, text, root, now)
         if claims is not None or reason in ATTRIBUTE_REFUSALS or reason == REVOKED:
-            return _accept(quote, collateral, root, claims, reason, seen)
+            floor = seen if isinstance(seen, Seen) else seen.get(root, Seen())
+            return _accept(quote, collateral, root, claims, reason, floor)
         reasons[root] = reason
     # the root's CRL tells under which root the collateral claims to be
     claimed: RootName = "simulator" if reasons["intel"] == FOREIGN_CRL != reasons["simulator"] else "intel"

@@ -1,7 +1,10 @@
 """The verdict: a list of checks in a fixed order, and one overall status. Same model as the browser's."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .genuine import Genuine
 
 Status = Literal["pass", "warn", "fail", "skipped"]
 Overall = Literal["verified", "incomplete", "simulated", "not-acceptable", "not-genuine"]
@@ -50,10 +53,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks that were asked, in order. `claims` holds the quote's body fields (hex) once its signature is proven."""
+    """All checks that were asked, in order. Once the quote's signature is proven, `claims` holds its body fields (hex)
+    and `genuine` the root, the TCB and how new the collateral is."""
 
     checks: tuple[Check, ...]
     claims: dict[str, str]
+    genuine: "Genuine | None" = None
 
     @property
     def overall(self) -> Overall:
@@ -85,7 +90,7 @@ class Verdict:
 
     def with_check(self, check: Check) -> "Verdict":
         """The same verdict with one more check at its end."""
-        return Verdict((*self.checks, check), self.claims)
+        return Verdict((*self.checks, check), self.claims, self.genuine)
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as docs/design.md spells it."""

@@ -1,0 +1,89 @@
+"""Evidence of a running service: a fresh nonce, the quote, the collateral, recorded as a bundle that can be kept."""
+
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from .appraise import Options, verify
+from .bundle import Bundle, Token, origin_of
+from .collateral import Seen
+from .collateral_cache import CollateralCache
+from .collateral_source import Source
+from .encoding import from_hex, to_base64url
+from .errors import Malformed, Unreachable
+from .fetch import Fetcher, join_url, require_ok
+from .genuine import RootName
+from .quote import Quote, parse_quote
+from .service_client import ask
+from .strictjson import load_object, text_member
+from .tokens import Service
+from .verdict import Verdict
+
+MAX_EVIDENCE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Live:
+    """What was asked for and came back; `quote` is `None` where the evidence holds none that can be parsed."""
+
+    bundle: Bundle
+    quote: Quote | None
+
+
+def fetch_evidence(base: str, fetcher: Fetcher) -> Live:
+    """Ask the service at `base` for evidence with a nonce drawn here. Raises `Unreachable`, or `Malformed` for no JSON."""
+    nonce = to_base64url(os.urandom(32))
+    url = join_url(base, f"/api/v1/tee/quote?nonce={nonce}")
+    answer = fetcher.get(url, MAX_EVIDENCE)
+    evidence = load_object(require_ok(answer, url), "the evidence")
+    bundle = Bundle(datetime.now(UTC), nonce, origin_of(base), answer.spki, evidence, None)
+    try:
+        return Live(bundle, parse_quote(from_hex(text_member(evidence, "quote", "the evidence"), "the quote")))
+    except Malformed:
+        return Live(bundle, None)
+
+
+def judge(live: Live, source: Source, cache: CollateralCache, fetcher: Fetcher, options: Options) -> tuple[Bundle, Verdict]:
+    """Fetch what else is needed and judge as of now. Raises `Unreachable` if no collateral can be had."""
+    bundle = live.bundle
+    if live.quote is None:
+        return bundle, verify(bundle, options=options)
+    collateral: Any = None
+    try:
+        collateral = cache.get(live.quote, source)
+    except Malformed as error:
+        collateral = str(error)  # no object, so quote.signature fails
+    services, tokens = _ask_all(options.services, bundle, live.quote, fetcher)
+    bundle = replace(bundle, collateral=collateral, tokens=tokens)
+    seen: dict[RootName, Seen] = {root: cache.seen(live.quote, root) for root in ("intel", "simulator")}
+    verdict = verify(bundle, options=replace(options, services=services, seen=seen))
+    if verdict.genuine is not None:
+        cache.keep(live.quote, collateral)
+        cache.remember(live.quote, verdict.genuine.root, verdict.genuine.collateral)
+    return bundle, verdict
+
+
+def _ask_all(
+    services: tuple[Service, ...], bundle: Bundle, quote: Quote, fetcher: Fetcher
+) -> tuple[tuple[Service, ...], tuple[Token, ...]]:
+    answers = [ask(service, bundle, quote, fetcher) for service in services]
+    return tuple(service for service, _ in answers), tuple(token for _, token in answers if token)
+
+
+def as_document(bundle: Bundle) -> dict[str, Any]:
+    """The bundle in its JSON form, for keeping."""
+    connected = {"origin": bundle.origin, "tls_spki_sha256": bundle.spki}
+    document: dict[str, Any] = {
+        "v": 1,
+        "time": bundle.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "nonce": bundle.nonce,
+        "connected": {key: value for key, value in connected.items() if value is not None} or None,
+        "evidence": bundle.evidence,
+        "collateral": bundle.collateral,
+        "service_tokens": [dict(token.__dict__) for token in bundle.tokens] or None,
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+__all__ = ["Live", "Unreachable", "as_document", "fetch_evidence", "judge"]
