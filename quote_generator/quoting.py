@@ -37,17 +37,30 @@ def generate_quote(
     return _patiently(_asker(data, ids), busy_timeout)
 
 
-def _asker(data: bytes, ids: bytes) -> Callable[[], bytes]:
-    """The call that makes the quote: the library's, or configfs-tsm's where there is no library."""
+def _backend() -> library.Library | configfs.ReportFolder:
+    """libtdx_attest, or configfs-tsm where there is no library."""
     try:
-        return partial(library.get().binding.get_quote, data, ids)
+        return library.get()
     except LibraryNotFoundError:
         folder = configfs.find()
         if folder is None:
             raise
+        return folder
+
+
+def _asker(data: bytes, ids: bytes) -> Callable[[], bytes]:
+    """The call that makes the quote."""
+    backend = _backend()
+    if isinstance(backend, library.Library):
+        return partial(backend.binding.get_quote, data, ids)
     if ids:
         raise ValueError("configfs-tsm cannot choose an attestation key; leave att_key_ids out")
-    return partial(folder.quote, data)
+    return partial(backend.quote, data)
+
+
+def require_backend() -> str:
+    """`libtdx_attest` or `configfs-tsm`, whichever quotes come from here; raises TdxAttestError where there is none."""
+    return "libtdx_attest" if isinstance(_backend(), library.Library) else "configfs-tsm"
 
 
 def get_report(report_data: bytes = b"") -> bytes:

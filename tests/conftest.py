@@ -48,28 +48,38 @@ def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> None:
         pytest.fail(f"{' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}", pytrace=False)
 
 
-def _build_plugin(out: Path) -> None:
-    """Compiles a copy of the package, so that nothing is written into the sources; `out` then works on PYTHONPATH."""
-    for name in ("setup.py", "pyproject.toml", "LICENSE", "MANIFEST.in"):
-        shutil.copy(ROOT / name, out)
+def _build_extension(out: Path) -> None:
+    """Compiles a copy of the package, so that nothing is written into the sources."""
+    for name in ("setup.py", "pyproject.toml", "LICENSE", "MANIFEST.in", "docs/plugin.md"):
+        (out / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, out / name)
     shutil.copytree(ROOT / "quote_generator", out / "quote_generator", ignore=shutil.ignore_patterns("__pycache__"))
-    (out / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "plugin.md", out / "docs")
     run(sys.executable, "setup.py", "-q", "build_ext", "--inplace", cwd=out)
 
 
 @pytest.fixture(scope="session")
-def plugin_path() -> Path:
-    """A folder for PYTHONPATH whose quote_generator has its compiled extension."""
-    return built_once("plugin-" + digest_of("quote_generator/**/*", "setup.py", "pyproject.toml"), _build_plugin)
+def extension() -> Path:
+    """The compiled extension, a file."""
+    sources = ("quote_generator/*.pyx", "quote_generator/*.h", "setup.py")
+    built = built_once("extension-" + digest_of(*sources), _build_extension)
+    return next((built / "quote_generator").glob("_binding.*.so"))
 
 
 @pytest.fixture(scope="session")
-def plugin(plugin_path: Path) -> ModuleType:
+def plugin_path(extension: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH whose quote_generator has its compiled extension."""
+    folder = tmp_path_factory.mktemp("plugin")
+    shutil.copytree(ROOT / "quote_generator", folder / "quote_generator")
+    shutil.copy(extension, folder / "quote_generator")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plugin(extension: Path) -> ModuleType:
     """The package quote_generator of the source tree, with the compiled extension importable."""
     import quote_generator
 
-    compiled = str(plugin_path / "quote_generator")
+    compiled = str(extension.parent)
     if compiled not in quote_generator.__path__:
         quote_generator.__path__.append(compiled)
     return quote_generator
