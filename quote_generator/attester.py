@@ -94,20 +94,15 @@ def socket_owner(allowed: Sequence[int], group: int | None) -> int:
     return others[0]
 
 
-async def serve(service: Service, listener: socket.socket) -> None:
+async def serve(source: EvidenceSource, options: argparse.Namespace) -> None:
+    """From the signal handlers on, so that no stop can come too early to clean up, to the removal of the socket."""
+    tee = source.tee()
+    owner = socket_owner(options.allow_uid, options.socket_gid)
+    service = Service(source.evidence, frozenset({0, os.geteuid(), *options.allow_uid}), Limits())
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await service.run(listener, stop)
-
-
-def run(options: argparse.Namespace) -> None:
-    source = EvidenceSource(Binding(options.release_digest, options.origin, options.tls_spki_sha256), options.event_log)
-    tee = source.tee()
-    owner = socket_owner(options.allow_uid, options.socket_gid)
-    allowed = frozenset({0, os.geteuid(), *options.allow_uid})
-    service = Service(source.evidence, allowed, Limits())
     listener = listen(options.socket, owner, options.socket_gid)
     ours = options.socket.lstat().st_ino
     log.info("%s: listening at %s", tee, options.socket)
@@ -115,11 +110,16 @@ def run(options: argparse.Namespace) -> None:
         if options.ready_fd is not None:
             os.write(options.ready_fd, b"ready\n")
             os.close(options.ready_fd)
-        asyncio.run(serve(service, listener))
+        await service.run(listener, stop)
     finally:
         if options.socket.exists() and options.socket.lstat().st_ino == ours:
             options.socket.unlink()
     log.info("stopped")
+
+
+def run(options: argparse.Namespace) -> None:
+    binding = Binding(options.release_digest, options.origin, options.tls_spki_sha256)
+    asyncio.run(serve(EvidenceSource(binding, options.event_log), options))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -103,6 +103,7 @@ def simulator_environment(simulator_library: Path, plugin_path: Path, tmp_path: 
     return {
         **os.environ,
         "PYTHONPATH": str(plugin_path),
+        "PYTHONSAFEPATH": "1",  # `python -m` must not find the sources in the current folder first
         "LD_LIBRARY_PATH": str(simulator_library.parent),
         "TDX_SIM_STATE": str(state),
     }

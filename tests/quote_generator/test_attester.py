@@ -1,0 +1,223 @@
+"""The attester as a process of its own, against the simulated device."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+
+from quote_generator.aael import replay
+from quote_generator.evidence import new_nonce
+from quote_generator.formats import parse_quote
+
+DIGEST = "5a" * 48
+SPKI = "c3" * 32
+COMMAND = [sys.executable, "-m", "quote_generator.attester"]
+
+
+@contextmanager
+def attester(path: Path, environment: dict[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs it until the block ends; it must stop cleanly at SIGTERM."""
+    ready, theirs = os.pipe()
+    command = [*COMMAND, "--socket", str(path), "--ready-fd", str(theirs), *options]
+    process = subprocess.Popen(command, env=environment, pass_fds=[theirs], stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    try:
+        if not select.select([ready], [], [], 10)[0] or os.read(ready, 100) != b"ready\n":
+            process.kill()
+            pytest.fail(f"not ready: {process.communicate()[1]}")
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+        assert not path.exists()
+    finally:
+        os.close(ready)
+        process.kill()
+        process.wait()
+        if process.stderr:
+            process.stderr.close()
+
+
+def ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(path))
+        client.sendall(json.dumps(request).encode() + b"\n")
+        with client.makefile("r") as answers:
+            answer: dict[str, Any] = json.loads(answers.readline())
+            return answer
+
+
+def test_evidence_is_bound_to_nonce_release_and_origin(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    path, nonce = tmp_path / "s", new_nonce()
+    options = ("--release-digest", DIGEST, "--origin", "https://chat.example.org", "--tls-spki-sha256", SPKI)
+    with attester(path, simulator_environment, *options):
+        evidence = ask(path, {"nonce": nonce})["evidence"]
+    expected: Any = {
+        "v": 1,
+        "nonce": nonce,
+        "release": DIGEST,
+        "origin": "https://chat.example.org",
+        "tls_spki_sha256": SPKI,
+    }
+    assert evidence["runtime_data"] == expected
+    quote = parse_quote(bytes.fromhex(evidence["quote"]))
+    assert quote.body.report_data == hashlib.sha384(rfc8785.dumps(expected)).digest() + bytes(16)
+    assert evidence["tee"] == "tdx-simulated"
+    assert evidence["event_log"] == ""
+    assert evidence["quote_parse"]["mr_td"] == quote.body.mr_td.hex()
+    assert evidence["quote"] == evidence["quote"].lower()
+
+
+def test_without_a_nonce_a_fresh_one_is_drawn(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    path = tmp_path / "s"
+    with attester(path, simulator_environment):
+        first, second = (ask(path, {})["evidence"]["runtime_data"] for _ in range(2))
+    assert set(first) == {"v", "nonce"} and first["nonce"] != second["nonce"]
+
+
+def test_log_and_quote_agree_while_a_writer_appends(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    path, log = tmp_path / "s", tmp_path / "log"
+    code = (
+        "import sys; from quote_generator.eventlog import EventLog\n"
+        "from quote_generator.registers import find_registers\n"
+        "log = EventLog.open(sys.argv[1], find_registers())\n"
+        "for n in range(200): log.append('event', {'n': n})"
+    )
+    with attester(path, simulator_environment, "--event-log", str(log)):
+        assert ask(path, {})["evidence"]["event_log"] == ""
+        writer = subprocess.Popen([sys.executable, "-c", code, str(log)], env=simulator_environment)
+        lengths = set()
+        while writer.poll() is None:
+            evidence = ask(path, {})["evidence"]
+            assert replay(evidence["event_log"]).hex() == evidence["quote_parse"]["rtmr_3"]
+            lengths.add(len(evidence["event_log"]))
+        assert writer.returncode == 0 and len(lengths) > 2
+        assert ask(path, {})["evidence"]["event_log"].count("\n") == 201
+
+
+def test_a_log_left_half_way_is_given_as_the_register_says(
+    tmp_path: Path, simulator_environment: dict[str, str]
+) -> None:
+    path, log = tmp_path / "s", tmp_path / "log"
+    code = (
+        "import os, sys; from quote_generator.eventlog import EventLog\n"
+        "from quote_generator.registers import find_registers\n"
+        "log = EventLog.open(sys.argv[1], find_registers()); log.append('event', 'one')\n"
+        "log._folder.commit = lambda: os._exit(0)\n"
+        "log.append('event', 'two')"
+    )
+    subprocess.run([sys.executable, "-c", code, str(log)], env=simulator_environment, check=True)
+    with attester(path, simulator_environment, "--event-log", str(log)):
+        evidence = ask(path, {})["evidence"]
+    assert evidence["event_log"].endswith("event two\n")
+    assert replay(evidence["event_log"]).hex() == evidence["quote_parse"]["rtmr_3"]
+
+
+def test_the_socket_is_for_its_owner_alone(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    path = tmp_path / "s"
+    with attester(path, simulator_environment):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes the user")
+def test_other_users_are_let_in_by_name_only(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    path = tmp_path / "s"
+    client = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b'{}\\n')\n"
+        "print(s.makefile().readline()[:100])"
+    )
+
+    python = "/usr/bin/python3"  # the one running these tests may lie where other users cannot run it
+    if not Path(python).exists():
+        pytest.skip("needs a Python that every user can run")
+
+    def as_user(uid: int, gid: int) -> str:
+        command = [python, "-I", "-c", client, str(path)]
+        done = subprocess.run(command, user=uid, group=gid, extra_groups=[], capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    with attester(path, simulator_environment, "--allow-uid", "4001"):
+        assert path.stat().st_uid == 4001 and stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert '"ok":true' in as_user(4001, 4001)
+        assert "PermissionError" in as_user(4002, 4001)
+    with attester(path, simulator_environment, "--allow-uid", "4001", "--socket-gid", "4000"):
+        assert path.stat().st_gid == 4000 and stat.S_IMODE(path.stat().st_mode) == 0o660
+        assert '"ok":true' in as_user(4001, 4000)
+        assert "user 4002 may not ask this attester" in as_user(4002, 4000)
+
+
+def test_a_stale_socket_is_replaced_and_a_living_one_is_not(
+    tmp_path: Path, simulator_environment: dict[str, str]
+) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    with attester(path, simulator_environment):
+        assert ask(path, {})["ok"] is True
+        second = subprocess.run([*COMMAND, "--socket", path], env=simulator_environment, capture_output=True, text=True)
+        assert second.returncode == 1 and "another attester is listening" in second.stderr
+        assert ask(path, {})["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "sentence"),
+    [
+        (["--release-digest", "xyz"], 2, "the release digest is 96 lower-case hex digits"),
+        (["--origin", "https://a/b"], 2, "the origin is scheme"),
+        (["--tls-spki-sha256", "AB" * 32], 2, "the TLS key digest is 64 lower-case hex digits"),
+        (["--allow-uid", "1", "--allow-uid", "2"], 1, "--socket-gid"),
+        (["--socket", "/nonexistent/s"], 1, "cannot listen at /nonexistent/s"),
+        (["--socket", "/dev/null"], 1, "is no socket"),
+        (["--socket", "/tmp/" + "x" * 200], 1, "cannot listen"),
+    ],
+)
+def test_what_prevents_a_start_is_one_sentence(
+    tmp_path: Path, simulator_environment: dict[str, str], options: list[str], status: int, sentence: str
+) -> None:
+    command = [*COMMAND, "--socket", str(tmp_path / "s"), *options]
+    done = subprocess.run(command, env=simulator_environment, capture_output=True, text=True, timeout=20)
+    assert done.returncode == status
+    assert sentence in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+
+
+def test_without_a_device_it_does_not_start(tmp_path: Path, plugin_path: Path) -> None:
+    environment = {"PYTHONPATH": str(plugin_path), "PYTHONSAFEPATH": "1", "PATH": os.environ["PATH"]}
+    command = [*COMMAND, "--socket", str(tmp_path / "s")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "libtdx_attest.so.1 is not installed" in done.stderr
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_call_that_hangs_in_the_device_does_not_keep_the_process(
+    tmp_path: Path, simulator_environment: dict[str, str]
+) -> None:
+    path = tmp_path / "s"
+    with attester(path, {**simulator_environment, "TDX_SIM_DELAY_MS": "60000"}):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(path))
+        client.sendall(b"{}\n")
+        select.select([client], [], [], 0.3)
+    client.close()
+
+
+def test_a_device_failure_is_reported_and_survived(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    path = tmp_path / "s"
+    with attester(path, {**simulator_environment, "TDX_SIM_STATUS": "0xa"}):
+        for _ in range(2):
+            assert ask(path, {})["error"]["code"] == "device"

@@ -1,0 +1,311 @@
+"""The attester's socket service: order, limits, and clients that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quote_generator.errors import BusyError, DeviceFailureError
+from quote_generator.eventlog import EventLogError
+from quote_generator.evidence import new_nonce
+from quote_generator.formats import FormatError
+from quote_generator.service import Limits, Service
+
+ME = frozenset({os.geteuid()})
+Make = Callable[[str | None], dict[str, Any]]
+
+
+class Device:
+    """Counts what reaches it; takes `seconds` a call."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds, self.at_once, self.most_at_once = seconds, 0, 0
+        self.calls: list[str | None] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, nonce: str | None) -> dict[str, Any]:
+        with self._lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        time.sleep(self.seconds)
+        with self._lock:
+            self.at_once -= 1
+            self.calls.append(nonce)
+        return {"nonce": nonce}
+
+
+@asynccontextmanager
+async def serving(
+    path: Path, make: Make, limits: Limits | None = None, allowed: frozenset[int] = ME
+) -> AsyncIterator[Path]:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path / "s"))
+    listener.listen(128)
+    stop = asyncio.Event()
+    task = asyncio.create_task(Service(make, allowed, limits or Limits()).run(listener, stop))
+    try:
+        yield path / "s"
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 5)
+
+
+async def exchange(path: Path, *lines: bytes) -> list[dict[str, Any]]:
+    reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 20)
+    answers = []
+    for line in lines:
+        writer.write(line + b"\n")
+        answers.append(json.loads(await asyncio.wait_for(reader.readline(), 10)))
+    writer.close()
+    return answers
+
+
+def ask(nonce: str | None) -> bytes:
+    return json.dumps({"nonce": nonce}).encode()
+
+
+def run(scenario: Any) -> None:
+    asyncio.run(scenario)
+
+
+def test_a_nonce_reaches_the_device_and_its_evidence_comes_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        nonce = new_nonce()
+        async with serving(tmp_path, Device()) as path:
+            answers = await exchange(path, ask(nonce), b"{}", b'{"nonce": null}')
+        assert answers[0] == {"ok": True, "evidence": {"nonce": nonce}}
+        assert answers[1] == answers[2] == {"ok": True, "evidence": {"nonce": None}}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b"null",
+        b'"nonce"',
+        b"[" * 4000,
+        b"\xff\xfe",
+        b'{"nonce": 5}',
+        b'{"nonce": ""}',
+        b'{"nonce": "short"}',
+        b'{"nonce": "' + b"A" * 44 + b'"}',
+        b'{"nonce": "' + b"A" * 42 + b'B"}',  # 43 characters, but not canonical
+        b'{"nonce": "' + b"+" * 43 + b'"}',
+        b'{"report_data": "00"}',
+        b'{"nonce": null, "extend": 3}',
+        ask(new_nonce()).replace(b"nonce", b"Nonce"),
+    ],
+)
+def test_malformed_requests_get_one_sentence_and_the_connection_goes_on(tmp_path: Path, line: bytes) -> None:
+    async def scenario() -> None:
+        device = Device()
+        async with serving(tmp_path, device) as path:
+            bad, good = await exchange(path, line, b"{}")
+        assert bad["ok"] is False and bad["error"]["code"] == "bad-request" and "\n" not in bad["error"]["message"]
+        assert good["ok"] is True and len(device.calls) == 1
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("size", [4096, 4097, 100_000])
+def test_requests_over_the_limit_are_refused(tmp_path: Path, size: int) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, Device()) as path:
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            writer.write(b" " * (size - 3) + b"{}\n")
+            answer = json.loads(await asyncio.wait_for(reader.readline(), 5))
+            assert answer["ok"] is (size <= 4096)
+            writer.close()
+            assert (await exchange(path, b"{}"))[0]["ok"] is True
+
+    run(scenario())
+
+
+def test_one_quote_at_a_time_in_the_order_of_the_requests(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        device = Device(0.02)
+        nonces = [new_nonce() for _ in range(10)]
+        async with serving(tmp_path, device) as path:
+            tasks = []
+            for nonce in nonces:
+                tasks.append(asyncio.create_task(exchange(path, ask(nonce))))
+                await asyncio.sleep(0.005)
+            await asyncio.gather(*tasks)
+        assert device.most_at_once == 1
+        assert device.calls == nonces
+
+    run(scenario())
+
+
+def test_a_client_that_asks_without_pause_does_not_starve_others(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        device = Device(0.01)
+        greedy_nonce = new_nonce()
+        async with serving(tmp_path, device) as path:
+            _, greedy = await asyncio.open_unix_connection(str(path))
+            greedy.write((ask(greedy_nonce) + b"\n") * 200)  # all at once, on one connection
+            await asyncio.sleep(0.05)
+            started = time.monotonic()
+            await exchange(path, *[b"{}"] * 5)
+            assert time.monotonic() - started < 1  # 5 of ours, each behind one of theirs
+            greedy.close()
+
+    run(scenario())
+
+
+def test_a_full_queue_answers_busy_at_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, Device(0.3), Limits(waiting=2)) as path:
+            answers = await asyncio.gather(*(exchange(path, b"{}") for _ in range(5)))
+        codes = sorted(a[0]["error"]["code"] if not a[0]["ok"] else "ok" for a in answers)
+        assert codes == ["busy"] * 3 + ["ok"] * 2
+
+    run(scenario())
+
+
+def test_too_many_connections_are_told_so(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, Device(), Limits(connections=2)) as path:
+            held = [await asyncio.open_unix_connection(str(path)) for _ in range(2)]
+            await asyncio.sleep(0.05)
+            assert (await exchange(path, b"{}"))[0]["error"]["code"] == "busy"
+            for _, writer in held:
+                writer.close()
+            await asyncio.sleep(0.05)
+            assert (await exchange(path, b"{}"))[0]["ok"] is True
+
+    run(scenario())
+
+
+def test_a_quote_that_takes_too_long_is_answered_busy(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, Device(0.5), Limits(answer_s=0.1)) as path:
+            assert (await exchange(path, b"{}"))[0]["error"]["code"] == "busy"
+
+    run(scenario())
+
+
+def test_no_quote_is_spent_on_a_client_that_vanished(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        device = Device(0.1)
+        async with serving(tmp_path, device) as path:
+            first = asyncio.create_task(exchange(path, b"{}"))
+            await asyncio.sleep(0.03)
+            for _ in range(20):
+                _, writer = await asyncio.open_unix_connection(str(path))
+                writer.write(ask(new_nonce()) + b"\n")
+                await writer.drain()
+                writer.close()
+            assert (await first)[0]["ok"] is True
+            assert (await exchange(path, b"{}"))[0]["ok"] is True
+        assert len(device.calls) == 2
+
+    run(scenario())
+
+
+def test_a_client_that_only_finished_sending_still_gets_its_answer(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, Device(0.05)) as path:
+            reader, writer = await asyncio.open_unix_connection(str(path))
+            writer.write(b"{}\n")
+            writer.write_eof()
+            assert json.loads(await asyncio.wait_for(reader.readline(), 5))["ok"] is True
+            writer.close()
+
+    run(scenario())
+
+
+def test_slow_and_silent_clients_are_dropped(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, Device(), Limits(idle_s=0.1)) as path:
+            for start in (b"", b'{"non'):
+                reader, writer = await asyncio.open_unix_connection(str(path))
+                writer.write(start)
+                assert await asyncio.wait_for(reader.read(), 2) == b""
+                writer.close()
+            assert (await exchange(path, b"{}"))[0]["ok"] is True
+
+    run(scenario())
+
+
+def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
+    def big(_: str | None) -> dict[str, Any]:
+        return {"quote": "0" * 300_000}
+
+    async def scenario() -> None:
+        async with serving(tmp_path, big, Limits(send_s=0.2)) as path:
+            deaf = socket.socket(socket.AF_UNIX)
+            deaf.connect(str(path))
+            deaf.sendall(b"{}\n" * 20)
+            await asyncio.sleep(0.1)
+            assert (await exchange(path, b"{}"))[0]["ok"] is True
+            await asyncio.sleep(0.4)
+            deaf.settimeout(1)
+            received = 0
+            while chunk := deaf.recv(1 << 20):
+                received += len(chunk)
+            assert received < 20 * 300_000  # the connection ended before all answers were sent
+            deaf.close()
+
+    run(scenario())
+
+
+def test_a_user_who_is_not_allowed_is_refused(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        device = Device()
+        async with serving(tmp_path, device, allowed=frozenset({os.geteuid() + 1})) as path:
+            answer = (await exchange(path, b"{}"))[0]
+        assert answer["error"] == {"code": "bad-request", "message": f"user {os.geteuid()} may not ask this attester"}
+        assert device.calls == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (BusyError(), "busy"),
+        (DeviceFailureError(), "device"),
+        (FormatError("x"), "device"),
+        (EventLogError("x"), "internal"),
+        (RuntimeError("secret"), "internal"),
+    ],
+)
+def test_failures_have_a_code_and_one_sentence(tmp_path: Path, failure: Exception, code: str) -> None:
+    def failing(_: str | None) -> dict[str, Any]:
+        raise failure
+
+    async def scenario() -> None:
+        async with serving(tmp_path, failing) as path:
+            answer = (await exchange(path, b"{}"))[0]
+        assert answer["ok"] is False and answer["error"]["code"] == code
+        assert answer["error"]["message"] and "secret" not in answer["error"]["message"]
+
+    run(scenario())
+
+
+def test_stopping_drops_waiting_clients(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path, Device(0.2)) as path:
+            for _ in range(5):
+                _, writer = await asyncio.open_unix_connection(str(path))
+                writer.write(b"{}\n")
+            await asyncio.sleep(0.05)
+            started = time.monotonic()
+        assert time.monotonic() - started < 3
+
+    run(scenario())
