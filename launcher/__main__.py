@@ -6,6 +6,11 @@ This file runs before ``sys.path`` is right, so it imports nothing of ours at th
 from __future__ import annotations
 
 import sys
+
+if __name__ == "__main__" and not sys.pycache_prefix:
+    # Bytecode that lies about on the machine is not measured: without it, code is what its measured source says.
+    sys.pycache_prefix = "/proc/self/no-bytecode"
+
 from pathlib import Path
 
 RELEASE = Path(__file__).absolute().parent.parent

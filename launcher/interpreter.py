@@ -31,7 +31,7 @@ def shared_library() -> Path | None:
     """libpython, where the interpreter is only a stub around it."""
     if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
         return None
-    name, folder = sysconfig.get_config_var("INSTSONAME"), sysconfig.get_config_var("LIBDIR")
+    name, folder = str(sysconfig.get_config_var("INSTSONAME")), str(sysconfig.get_config_var("LIBDIR"))
     for line in Path("/proc/self/maps").read_text().splitlines():
         if line.endswith(f"/{name}"):
             return Path(line[line.index("/"):])

@@ -6,11 +6,13 @@ kernel chooses, and answers only to the key in ``LLM_API_KEY``, so that other us
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 CONTEXT_TOKENS = 4096
 SLOTS = 2
@@ -23,9 +25,9 @@ def model_name(weights: Path) -> str:
 
 def serve(weights: Path, ready_file: Path, key: str) -> None:
     """Serve chat and embeddings until SIGTERM. The ready file holds the two base URLs, as JSON."""
-    import xllamacpp
+    xllamacpp = importlib.import_module("xllamacpp")  # untyped, and only the release has it
 
-    def start(embedding: bool) -> xllamacpp.Server:
+    def start(embedding: bool) -> Any:
         params = xllamacpp.CommonParams()
         params.model.path = str(weights)
         params.model_alias = {model_name(weights)}

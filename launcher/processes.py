@@ -111,13 +111,12 @@ class Supervisor:
         return child
 
     def _popen(self, spec: Spec, output: int) -> subprocess.Popen[bytes]:
-        extra: dict[str, object] = {}
-        if spec.user is not None:
-            extra = {"user": spec.user.uid, "group": spec.user.gid, "extra_groups": []}
+        user, group = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
+        groups: list[int] | None = [] if spec.user else None
         try:
             return subprocess.Popen(
                 spec.command, env=dict(spec.env), cwd=spec.cwd, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True, **extra,  # type: ignore[call-overload]
+                stderr=subprocess.STDOUT, start_new_session=True, user=user, group=group, extra_groups=groups,
             )
         except OSError as error:
             raise UnavailableError(f"Cannot start {spec.name} with {spec.command[0]}: {error.strerror}.") from error
