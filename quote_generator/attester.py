@@ -22,6 +22,7 @@ from pathlib import Path
 from .errors import TdxAttestError
 from .eventlog import EventLogError
 from .evidence import Binding, EvidenceSource
+from .quoting import tee_kind
 from .service import Limits, Service
 
 log = logging.getLogger("quote_generator.attester")
@@ -96,7 +97,7 @@ def socket_owner(allowed: Sequence[int], group: int | None) -> int:
 
 async def serve(source: EvidenceSource, options: argparse.Namespace) -> None:
     """From the signal handlers on, so that no stop can come too early to clean up, to the removal of the socket."""
-    tee = source.tee()
+    tee = tee_kind()
     owner = socket_owner(options.allow_uid, options.socket_gid)
     service = Service(source.evidence, frozenset({0, os.geteuid(), *options.allow_uid}), Limits())
     stop = asyncio.Event()

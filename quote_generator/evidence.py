@@ -19,9 +19,8 @@ from typing import Any
 
 import rfc8785
 
-from . import library, quoting
+from . import quoting
 from .aael import replay_lines, to_text
-from .errors import LibraryNotFoundError
 from .formats import Quote, parse_quote
 from .logfolder import LogFolder
 
@@ -75,14 +74,6 @@ class EvidenceSource:
         self._binding = binding
         self._log = LogFolder(event_log) if event_log is not None else None
 
-    def tee(self) -> str:
-        """`tdx`, or `tdx-simulated`. Raises TdxAttestError where this machine has no way to a quote."""
-        quoting.require_backend()
-        try:
-            return "tdx-simulated" if library.get().simulated else "tdx"
-        except LibraryNotFoundError:
-            return "tdx"
-
     def evidence(self, nonce: str | None = None) -> dict[str, Any]:
         """The document for a checked nonce, or for one drawn here. Raises TdxAttestError, FormatError or
         EventLogError."""
@@ -90,7 +81,7 @@ class EvidenceSource:
         quote, parsed, event_log = self._quote_and_log(report_data(runtime_data))
         return {
             "quote": quote.hex(),
-            "tee": self.tee(),
+            "tee": quoting.tee_kind(),
             "runtime_data": runtime_data,
             "event_log": event_log,
             "quote_parse": parsed.fields(),

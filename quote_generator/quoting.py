@@ -63,6 +63,12 @@ def require_backend() -> str:
     return "libtdx_attest" if isinstance(_backend(), library.Library) else "configfs-tsm"
 
 
+def tee_kind() -> str:
+    """`tdx`, or `tdx-simulated`: what made the quotes of this process. Raises TdxAttestError where nothing can."""
+    backend = _backend()
+    return "tdx-simulated" if isinstance(backend, library.Library) and backend.simulated else "tdx"
+
+
 def get_report(report_data: bytes = b"") -> bytes:
     """The TDREPORT (1,024 bytes, Intel TDX module specification) over 0 to 64 bytes of report data."""
     report: bytes = library.get().binding.get_report(_padded(report_data))

@@ -36,11 +36,11 @@ class TdBody10(Record):
 
     @property
     def attributes(self) -> TdAttributes:
-        return TdAttributes(int.from_bytes(self.td_attributes, "little"))
+        return TdAttributes.unpack(self.td_attributes)
 
     @property
     def features(self) -> Xfam:
-        return Xfam(int.from_bytes(self.xfam, "little"))
+        return Xfam.unpack(self.xfam)
 
 
 @dataclass(frozen=True)

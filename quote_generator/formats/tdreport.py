@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from .attributes import TdAttributes, Xfam
 from .record import FormatError, Record, raw, record, uint
 
 REPORT_TYPE_TDX = 0x81
@@ -65,6 +66,14 @@ class TdInfo(Record):
     rtmr_3: bytes = raw(352, 48)
     servtd_hash: bytes = raw(400, 48)  # TDX 1.5; zeros before
     reserved: bytes = raw(448, 64)
+
+    @property
+    def attributes(self) -> TdAttributes:
+        return TdAttributes.unpack(self.td_attributes)
+
+    @property
+    def features(self) -> Xfam:
+        return Xfam.unpack(self.xfam)
 
 
 @dataclass(frozen=True)
