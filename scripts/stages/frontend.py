@@ -16,6 +16,7 @@ from scripts.config import Config
 from scripts.downloads import obtain
 from scripts.run import Runner
 from scripts.stage import Input, Output, output_digest
+from scripts.stages import webverifier
 from scripts.tools import copy_tree, node
 
 NAME = "frontend"
@@ -24,7 +25,8 @@ SOURCES = (
     "src", "static", "package.json", "package-lock.json", ".npmrc", "svelte.config.js", "vite.config.ts",
     "tailwind.config.js", "postcss.config.js", "tsconfig.json",
 )  # fmt: skip
-VERIFIER = "src/lib/tee/verifier.js"
+VERIFIER = Output("webverifier", only=webverifier.FILES)
+VERIFIER_PLACE = "src/lib/tee"  # where the pages import it from
 PYODIDE = "open_webui/frontend/pyodide/"
 HEAP_MB = 3072  # Node's own default is too small; measured: enough, with room to spare
 NEEDED = machine.Needed("the frontend build", memory_mb=4200, disk_mb=1500)
@@ -34,7 +36,7 @@ KEPT = ("HOME", "PATH", "TMPDIR", "USER")  # of the person's environment: vite b
 def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("patch", only=SOURCES)
     yield Output("nodemodules")
-    yield Output("webverifier")
+    yield VERIFIER
     yield cfg.root / "scripts" / "tools.py"
     yield cfg.pins["nodejs"].sha256
     yield cfg.pins["wheel"].sha256
@@ -54,7 +56,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
             "npm_package_version": cfg.pins.release.upstream_version,
             "APP_BUILD_HASH": cfg.pins.release.version,
         }
-        vite = [tools.folder / "node", "node_modules/vite/bin/vite.js", "build"]
+        vite = [tools.folder / "node", "node_modules/vite/bin/vite.js", "build", "--sourcemap", "false"]
         run(vite, cwd=work, env=environment, what="vite build")
         for entry in sorted((work / "build").iterdir()):
             entry.rename(out / entry.name)
@@ -63,7 +65,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
 
 def version(cfg: Config) -> str:
     """The name that a browser compares to notice an update: of the inputs, where upstream takes the time of the build."""
-    parts = [output_digest(cfg, Output("patch", only=SOURCES)), output_digest(cfg, Output("webverifier"))]
+    parts = [output_digest(cfg, Output("patch", only=SOURCES)), output_digest(cfg, VERIFIER)]
     parts += [cfg.pins["nodejs"].sha256, cfg.pins["wheel"].sha256]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
@@ -75,14 +77,16 @@ def _work(cfg: Config) -> Iterator[Path]:
         work = Path(folder)
         for name in SOURCES:
             copy_tree(cfg.stage("patch") / name, work / name)
-        copy_tree(cfg.stage("webverifier") / "verifier.js", work / VERIFIER)
+        for name in webverifier.FILES:
+            copy_tree(cfg.stage("webverifier") / name, work / VERIFIER_PLACE / name)
         modules = cfg.stage("nodemodules") / "node_modules"
         shutil.copytree(modules, work / "node_modules", symlinks=True, copy_function=os.link)
         yield work
 
 
 def unpack_pyodide(wheel: Path, out: Path) -> None:
-    """Upstream's own Pyodide bundle, which its build would download, out of upstream's own wheel."""
+    """Upstream's own Pyodide bundle, which its build would download, out of upstream's own wheel, instead of `out`."""
+    shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     with zipfile.ZipFile(wheel) as archive:
         for name in sorted(archive.namelist()):

@@ -10,6 +10,7 @@ from scripts.archives import unpack
 from scripts.config import Config
 from scripts.downloads import obtain
 from scripts.errors import CommandError
+from scripts.release import licences
 from scripts.run import Runner
 from scripts.stage import Input
 from scripts.tools import copy_tree, node
@@ -17,13 +18,18 @@ from scripts.tools import copy_tree, node
 NAME = "webverifier"
 DEPENDS: tuple[str, ...] = ()
 BUNDLE = "verifier.js"
+FILES = (BUNDLE, "verifier.d.ts")  # what the pages import
+LICENCES = "licences.txt"
 NOT_BUNDLED = ("test", "tests", "node_modules")
+SIMULATOR_ROOT = "simulator/pki/root.der"  # the published test root, so that a simulated quote is recognised
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
     for entry in sorted((cfg.root / "web-verifier").iterdir()):
         if entry.name not in NOT_BUNDLED:
             yield entry
+    yield cfg.root / SIMULATOR_ROOT
+    yield cfg.root / "scripts" / "release" / "licences.py"
     yield cfg.pins["nodejs"].sha256
     yield cfg.pins["dcap_qvl"].sha256
 
@@ -38,6 +44,9 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         npm = [tools.folder / "node", tools.npm]
         run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")
         bundle = [tools.folder / "node", "build.mjs", "--dcap-qvl", qvl / "dcap-qvl-js", "--out", out]
+        bundle += ["--simulator-root", cfg.root / SIMULATOR_ROOT]
         run(bundle, cwd=package, env=environment, what="bundling the web verifier")
+        dcap = licences.Component("dcap-qvl", cfg.pins["dcap_qvl"].version, "MIT", ((qvl / "LICENSE").read_text(encoding="utf-8"),))
+        licences.write([dcap, *licences.npm(package)], "JavaScript of the browser's verifier", out / LICENCES)
     if not (out / BUNDLE).is_file():
         raise CommandError(f"web-verifier/build.mjs succeeded but wrote no {BUNDLE}; see {run.log}.")

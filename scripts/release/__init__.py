@@ -1,0 +1,1 @@
+"""What turns built parts into something to publish: entry, licences, manifest, archive, bills of materials, signature."""

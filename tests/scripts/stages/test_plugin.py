@@ -1,0 +1,27 @@
+"""The plugin stage says what is missing to compile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.errors import MissingError
+from scripts.stages import plugin
+
+
+def test_missing_headers_are_named_with_the_package_that_has_them(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"headers of Python 3\.12 are missing \(.*Python\.h\): install python3\.12-dev"):
+        plugin.check_headers(tmp_path, "3.12")
+
+
+def test_present_headers_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "Python.h").write_text("")
+    plugin.check_headers(tmp_path, "3.11")
+
+
+def test_the_wheel_is_the_only_one(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match="holds 0 wheels"):
+        plugin.wheel(tmp_path)
+    (tmp_path / "quote_generator-1.0.0-cp311-abi3-linux_x86_64.whl").write_text("")
+    assert plugin.wheel(tmp_path).name.startswith("quote_generator-1.0.0")
