@@ -106,6 +106,7 @@ def _local_copies(pin: Pin) -> Iterator[Path]:
 
 def _download(pin: Pin, part: Path) -> None:
     import requests
+    import urllib3
 
     with session() as client:
         link = _link(client, pin)
@@ -113,7 +114,7 @@ def _download(pin: Pin, part: Path) -> None:
         for _ in range(ATTEMPTS):
             try:
                 _resume(client, link, pin, part)
-            except (requests.RequestException, TimeoutError) as error:
+            except (requests.RequestException, urllib3.exceptions.HTTPError, TimeoutError) as error:
                 trouble = error
                 continue
             if part.stat().st_size >= pin.size:
@@ -138,11 +139,13 @@ def _resume(client: requests.Session, link: str, pin: Pin, part: Path) -> None:
         answer.raise_for_status()
         resumed = answer.status_code == 206
         with part.open("ab" if resumed else "wb") as file, _bar(pin, have if resumed else 0) as bar:
-            for chunk in answer.iter_content(CHUNK):
+            while file.tell() <= pin.size:  # longer than pinned: verification will say so
+                # Not iter_content: it throws away a chunk that a broken connection left incomplete.
+                chunk = answer.raw.read1(CHUNK)
+                if not chunk:
+                    break
                 file.write(chunk)
                 bar.advance(len(chunk))
-                if file.tell() > pin.size:
-                    break  # longer than pinned: verification will say so
 
 
 def session() -> requests.Session:
