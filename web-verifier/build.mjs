@@ -6,11 +6,9 @@
  * carries it; the marker text in src/roots.ts makes its presence visible in the file.
  */
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { gzipSync } from 'node:zlib';
-import { commonOptions, HERE } from './bundling.mjs';
 
 const USAGE = 'Usage: node build.mjs --dcap-qvl DIR --out DIR [--simulator-root FILE] [--test-root-is-genuine]';
 
@@ -40,24 +38,14 @@ function readArguments() {
 
 async function main() {
 	const values = readArguments();
-	const { build } = await import('esbuild');
-	const out = resolve(values.out);
-	mkdirSync(out, { recursive: true });
-	const simulatorRoot = values['simulator-root'] && resolve(values['simulator-root']);
-	const result = await build({
-		...commonOptions(values['dcap-qvl'], simulatorRoot),
-		entryPoints: [join(HERE, 'src/index.ts')],
-		define: { TEST_ROOT_IS_GENUINE: String(values['test-root-is-genuine']) },
-		minify: true,
-		write: false
+	const { bundle } = await import('./bundling.mjs');
+	const { target, size, gzip } = await bundle({
+		dcapQvl: values['dcap-qvl'],
+		out: resolve(values.out),
+		simulatorRoot: values['simulator-root'] && resolve(values['simulator-root']),
+		testRootIsGenuine: values['test-root-is-genuine']
 	});
-	const bytes = result.outputFiles[0].contents;
-	// written beside and renamed, so that half a file is never taken for a whole one
-	const target = join(out, 'verifier.js');
-	writeFileSync(`${target}.part`, bytes);
-	renameSync(`${target}.part`, target);
-	copyFileSync(join(HERE, 'verifier.d.ts'), join(out, 'verifier.d.ts'));
-	console.log(`${target}: ${bytes.length} bytes, ${gzipSync(bytes, { level: 9 }).length} gzip`);
+	console.log(`${target}: ${size} bytes, ${gzip} gzip`);
 }
 
 main().catch((error) => {

@@ -1,12 +1,15 @@
 /**
  * How dcap-qvl's JavaScript enters: as the module `#dcap`, made of its verifier, its copy of Intel's root and the
- * simulator's root. Node's own `crypto` is left out on purpose: with it, dcap-qvl would run other code here than in a
+ * simulator's root. Its `elliptic` and its ASN.1 parser's
+ * entry are replaced (src/elliptic.ts, src/asn1-cache.ts). Node's own `crypto` is left out on purpose: with it, dcap-qvl would run other code here than in a
  * browser, and the tests would test something that nobody ships.
  */
 
-import { existsSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 
 export const HERE = dirname(fileURLToPath(import.meta.url));
 const SIMULATOR_ROOT = resolve(HERE, '../simulator/pki/root.der');
@@ -19,7 +22,9 @@ export function dcapPlugin(dcapQvl, simulatorRoot = SIMULATOR_ROOT) {
 		if (!existsSync(file)) throw new Error(`${file} is missing; --dcap-qvl names the folder of dcap-qvl-js 0.7.0.`);
 	const contents = [
 		`import verify from ${JSON.stringify(verifier)};`,
+		`import utils from ${JSON.stringify(join(resolve(dcapQvl), 'src/utils.js'))};`,
 		'export const QuoteVerifier = verify.QuoteVerifier;',
+		'export const { getIntelExtension, findExtension } = utils;',
 		`export { default as intelRoot } from ${JSON.stringify(intelRoot)};`,
 		`export { default as simulatorRoot } from ${JSON.stringify(simulatorRoot)};`
 	].join('\n');
@@ -28,6 +33,10 @@ export function dcapPlugin(dcapQvl, simulatorRoot = SIMULATOR_ROOT) {
 		setup(build) {
 			build.onResolve({ filter: /^#dcap$/ }, () => ({ path: 'dcap', namespace: 'dcap' }));
 			build.onLoad({ filter: /.*/, namespace: 'dcap' }, () => ({ contents, resolveDir: HERE }));
+			build.onResolve({ filter: /^elliptic$/ }, () => ({ path: join(HERE, 'src/elliptic.ts') }));
+			build.onResolve({ filter: /^@peculiar\/asn1-schema$/ }, ({ importer }) =>
+				importer.startsWith(resolve(dcapQvl)) ? { path: join(HERE, 'src/asn1-cache.ts') } : undefined
+			);
 			build.onResolve({ filter: /^(crypto|node-fetch|vm)$/ }, ({ path }) => ({ path, namespace: 'absent' }));
 			build.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
 		}
@@ -50,4 +59,26 @@ export function commonOptions(dcapQvl, simulatorRoot) {
 		plugins: [dcapPlugin(dcapQvl, simulatorRoot)],
 		logLevel: 'warning'
 	};
+}
+
+/**
+ * Writes verifier.js and verifier.d.ts into `out`, and answers the bundle's size in bytes. `testRootIsGenuine` makes the
+ * simulator's root count as Intel's; a release never has it.
+ */
+export async function bundle({ dcapQvl, out, simulatorRoot, testRootIsGenuine = false }) {
+	const result = await build({
+		...commonOptions(dcapQvl, simulatorRoot),
+		entryPoints: [join(HERE, 'src/index.ts')],
+		define: { TEST_ROOT_IS_GENUINE: String(testRootIsGenuine) },
+		minify: true,
+		write: false
+	});
+	const bytes = result.outputFiles[0].contents;
+	mkdirSync(out, { recursive: true });
+	// written beside and renamed, so that half a file is never taken for a whole one
+	const target = join(out, 'verifier.js');
+	writeFileSync(`${target}.part`, bytes);
+	renameSync(`${target}.part`, target);
+	copyFileSync(join(HERE, 'verifier.d.ts'), join(out, 'verifier.d.ts'));
+	return { target, size: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
 }

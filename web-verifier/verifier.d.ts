@@ -55,7 +55,9 @@ export interface ParsedQuote extends TdReport {
 	signed_size: number;
 	pck_chain: string;
 	qe_auth_size: number;
+	qe_isv_svn: number;
 	size: number;
+	hex: string;
 }
 export interface CertificateSummary {
 	subject: string;
@@ -66,10 +68,12 @@ export interface CertificateSummary {
 }
 export interface TcbFacts {
 	status: string;
+	qe_status: string;
 	advisories: string[];
 	date: string;
-	evaluation: string;
+	evaluation: number;
 	fmspc: string;
+	pce_svn: number;
 	issued: string;
 	due: string;
 }
@@ -78,7 +82,7 @@ export interface LogEvent {
 	text: string;
 	domain: string;
 	operation: string;
-	content: JsonObject | null;
+	content: JsonObject;
 	digest: string;
 }
 export interface Replay {
@@ -91,24 +95,46 @@ export interface ServiceToken {
 	url: string;
 	token: string;
 }
+export interface Connected {
+	origin: string;
+	tls_spki_sha256?: string;
+}
 export interface Evidence {
 	v: 1;
 	time: string;
-	nonce: string;
-	connected: { origin?: string; tls_spki_sha256?: string };
+	nonce: string | null;
+	connected: Connected | null;
 	evidence: JsonObject;
-	collateral: JsonObject | null;
+	collateral: Json;
 	service_tokens: ServiceToken[];
 }
 export interface ServiceChoice {
 	kind: 'alibaba' | 'trustee';
 	url: string;
 	key?: string;
+	/** A JWKS fetched from the service itself, or pinned. */
 	jwks?: { keys: JsonObject[] };
+	/** Why the service could not be asked, where it could not: a warning then. */
+	problem?: string;
 }
+/** The shape of the command line's policy file; every member may be left out. The defaults are strict. */
 export interface Policy {
-	tcb_statuses: string[];
-	refused_advisories: string[];
+	v?: 1;
+	tcb?: {
+		accepted_statuses?: string[];
+		refused_advisories?: string[];
+		accepted_advisories?: string[];
+		min_tcb_evaluation_data_number?: number;
+		min_tee_tcb_svn?: string;
+		min_pce_svn?: number;
+		min_qe_isv_svn?: number;
+		allow_dynamic_platform?: boolean;
+		allow_cached_keys?: boolean;
+		allow_smt?: boolean;
+	};
+	platform?: Partial<Record<keyof Platform, string[]>>;
+	services?: { required?: ('alibaba' | 'trustee')[] };
+	freshness?: { max_age_s?: number };
 }
 export type Platform = Record<'mr_td' | 'rtmr_0' | 'rtmr_1' | 'rtmr_2' | 'xfam' | 'td_attributes' | 'mr_seam', string>;
 export interface References {
@@ -128,16 +154,24 @@ export interface Difference {
 	trusted: string | null;
 	now: string | null;
 }
-export type Seen = Record<string, string>;
+/** Numbers of the newest collateral seen; older collateral is refused. */
+export interface Seen {
+	tcb_evaluation_data_number: number;
+	root_ca_crl_number: number;
+	pck_crl_number: number;
+}
+export type SeenByRoot = Record<'intel' | 'simulator', Seen>;
 
 export interface VerifyInput {
 	bundle: Evidence | string;
+	/** One document of reference values or several, as objects or as JSON text. */
 	references?: unknown;
-	policy?: Partial<Policy>;
+	policy?: Policy;
+	/** Asked only where no reference values are held. */
 	trusted?: Snapshot;
 	now?: string;
-	service?: ServiceChoice;
-	seen?: Seen;
+	service?: ServiceChoice | ServiceChoice[];
+	seen?: Partial<Record<keyof SeenByRoot, Partial<Seen>>>;
 }
 export interface Facts {
 	quote?: ParsedQuote;
@@ -145,17 +179,20 @@ export interface Facts {
 	chain?: CertificateSummary[];
 	tcb?: TcbFacts;
 	events?: LogEvent[];
-	service_claims?: JsonObject;
+	service_claims?: Record<string, JsonObject>;
 }
 export interface Report extends Verdict {
 	facts: Facts;
-	seen: Seen;
+	/** Keep it, and hand it back as `seen` the next time. */
+	seen: SeenByRoot;
 	time: string;
 	elapsed_ms: number;
 }
 
-/** Judge an evidence bundle; throws only for a malformed `now`, never for what the server sent. */
+/** Judge an evidence bundle; throws only for a malformed `now` or `policy`, never for what the server sent. */
 export function verify(input: VerifyInput): Promise<Report>;
+/** Judge a bare quote: only `quote.*` and `tee.real` are asked. */
+export function verifyQuote(quote: unknown, collateral: unknown, options?: Omit<VerifyInput, 'bundle'>): Report;
 /** Unjudged; throws in one sentence where it is no TDX quote of version 4 or 5. */
 export function parseQuote(quote: string | Uint8Array): ParsedQuote;
 export function attributes(quote: { td_attributes: string; xfam: string }): { td_attributes: string[]; xfam: string[] };
@@ -181,7 +218,7 @@ export const messages: Readonly<Record<string, string>>;
 
 /** In a worker, verifier.js answers these messages. */
 export type Method =
-	| 'verify' | 'parseQuote' | 'attributes' | 'certificateChain' | 'replay' | 'reportData' | 'newNonce' | 'shield' | 'canTrust'
+	| 'verify' | 'verifyQuote' | 'parseQuote' | 'attributes' | 'certificateChain' | 'replay' | 'reportData' | 'newNonce' | 'shield' | 'canTrust'
 	| 'trustSnapshot' | 'compareTrusted' | 'readBundle' | 'writeBundle' | 'parseReferences';
 export interface Request {
 	id: number | string;

@@ -1,6 +1,8 @@
 /** What the bits of td_attributes and xfam mean (Intel TDX Module ABI specification, TD attributes; Intel SDM, XSAVE). */
 
 import { fromHex } from './bytes.js';
+import type { ParsedQuote } from './quote.js';
+import type { Outcome } from './verdict.js';
 
 /** Names of the attribute bits, by bit number. */
 const TD_ATTRIBUTES: Record<number, string> = {
@@ -12,9 +14,10 @@ const XFAM: Record<number, string> = {
 	7: 'avx512_hi16_zmm', 8: 'pt', 9: 'pkru', 10: 'pasid', 11: 'cet_u', 12: 'cet_s', 13: 'hdc', 14: 'uintr', 15: 'lbr',
 	16: 'hwp', 17: 'amx_tilecfg', 18: 'amx_tiledata'
 };
-
-/** Bits that let the host look into the TD or measure it while it runs: bit 0 (debug), 4 to 6 (profiling). */
-const DEBUG_BITS = [0, 4, 5, 6];
+const SERVTD_EXT = 17;
+const SEPT_VE_DISABLE = 28;
+const MIGRATABLE = 29;
+const isReserved = (bit: number) => (bit >= 8 && bit <= 15) || (bit >= 23 && bit <= 26) || (bit >= 32 && bit <= 61);
 
 function bits(hex: string): number[] {
 	const set: number[] = [];
@@ -24,16 +27,28 @@ function bits(hex: string): number[] {
 	return set;
 }
 
-function names(hex: string, table: Record<number, string>): string[] {
-	return bits(hex).map((bit) => table[bit] ?? `bit_${bit}`);
-}
+const named = (set: number[], table: Record<number, string>): string[] => set.map((bit) => table[bit] ?? `bit_${bit}`);
 
 /** Names of the bits set in `td_attributes` and `xfam` (8 bytes each, hex), lowest bit first. */
 export function attributes(quote: { td_attributes: string; xfam: string }): { td_attributes: string[]; xfam: string[] } {
-	return { td_attributes: names(quote.td_attributes, TD_ATTRIBUTES), xfam: names(quote.xfam, XFAM) };
+	return { td_attributes: named(bits(quote.td_attributes), TD_ATTRIBUTES), xfam: named(bits(quote.xfam), XFAM) };
 }
 
-/** Names of the debug and profiling bits that are set: none in a TD whose memory its host cannot read. */
+/** Names of the bits of the TD-under-debug group (0 to 7): none in a TD whose memory its host cannot read. */
 export function debugBits(td_attributes: string): string[] {
-	return bits(td_attributes).filter((bit) => DEBUG_BITS.includes(bit)).map((bit) => TD_ATTRIBUTES[bit]!);
+	return named(bits(td_attributes).filter((bit) => bit < 8), TD_ATTRIBUTES);
+}
+
+/** May anybody outside look into the TD, or move it elsewhere? */
+export function checkDebug(quote: ParsedQuote): Outcome {
+	const actual = quote.td_attributes;
+	const set = bits(actual);
+	const under = debugBits(actual);
+	const fail = (key: Outcome['key']): Outcome => ({ status: 'fail', key, params: { actual, bits: under.join(', ') } });
+	if (under.length > 0) return fail('tee.check.quote.debug.debug');
+	if (set.includes(MIGRATABLE)) return fail('tee.check.quote.debug.migratable');
+	if (set.includes(SERVTD_EXT) || /[^0]/.test(quote.mr_servicetd ?? '')) return fail('tee.check.quote.debug.servicetd');
+	if (!set.includes(SEPT_VE_DISABLE)) return fail('tee.check.quote.debug.septve');
+	if (set.some(isReserved)) return fail('tee.check.quote.debug.reserved');
+	return { status: 'pass', key: 'tee.check.quote.debug.pass', params: { actual } };
 }

@@ -1,20 +1,28 @@
-/** Is the evidence an answer to my request, from the server that I am connected to? */
+/**
+ * Was the quote made for my request, and for the server that I am connected to? Freshness is always established; that
+ * the connection ends in the TD only where a TLS key is bound, and this client or whoever checks after it compares it.
+ */
 
 import { concat, fromBase64url, isHex, sha384, toBase64url, toHex, utf8 } from './bytes.js';
 import { canonicalize } from './event-log.js';
+import type { Connected } from './evidence.js';
 import type { ParsedQuote } from './quote.js';
 import { isObject, type JsonObject } from './strict-json.js';
+import { parseTime } from './time.js';
 import type { Outcome } from './verdict.js';
+
+/** Clocks of honest machines differ by this much at most. */
+export const MAX_CLOCK_SKEW_S = 60;
+const MEMBERS = ['v', 'nonce', 'release', 'origin', 'tls_spki_sha256'];
 
 /** 32 random bytes, base64url. getRandomValues exists on plain http too. */
 export function newNonce(): string {
 	return toBase64url(globalThis.crypto.getRandomValues(new Uint8Array(32)));
 }
 
-export function isNonce(value: unknown): value is string {
-	if (typeof value !== 'string' || value.length !== 43) return false;
+function isNonce(value: string): boolean {
 	try {
-		return fromBase64url(value).length === 32;
+		return value.length === 43 && fromBase64url(value).length === 32;
 	} catch {
 		return false;
 	}
@@ -23,70 +31,87 @@ export function isNonce(value: unknown): value is string {
 /** 64 bytes of report data for `runtimeData`, hex: SHA-384 of its canonical JSON (RFC 8785), then 16 zero bytes. */
 export function reportData(runtimeData: JsonObject): string {
 	const text = canonicalize(runtimeData);
-	if (text === undefined) throw new Error('the runtime data has no canonical form');
+	if (text === undefined) throw new Error('The runtime data has no canonical form.');
 	return toHex(concat(sha384(utf8(text)), new Uint8Array(16)));
 }
 
-function malformed(runtimeData: unknown): string | null {
-	if (!isObject(runtimeData)) return 'it is missing or no object';
-	if (runtimeData['v'] !== 1) return `its version is ${JSON.stringify(runtimeData['v'])}, not 1`;
+/** Why `data` is no runtime data, or null. */
+function malformed(data: unknown): string | null {
+	if (!isObject(data)) return 'it is missing or no object';
+	const unknown = Object.keys(data).find((key) => !MEMBERS.includes(key));
+	if (unknown !== undefined) return `it has the unknown member "${unknown}"`;
+	if (data['v'] !== 1) return `its version is ${JSON.stringify(data['v'])}, not 1`;
+	const odd = Object.keys(data).find((key) => key !== 'v' && typeof data[key] !== 'string');
+	if (odd !== undefined) return `its ${odd} is no text`;
+	for (const [key, size] of [['release', 48], ['tls_spki_sha256', 32]] as const)
+		if (key in data && !isHex(data[key], size)) return `its ${key} is not ${size} bytes as lower-case hex`;
 	return null;
 }
 
-/** Does runtime_data carry the nonce I sent, and is report_data its hash? */
-export function checkNonce(quote: ParsedQuote, runtimeData: unknown, nonce: unknown): Outcome {
+function checkAge(time: string, now: Date, maxAge: number): Outcome {
+	const age = Math.floor(now.getTime() / 1000) - Math.floor(parseTime(time)!.getTime() / 1000);
+	if (age > maxAge) return { status: 'fail', key: 'tee.check.binding.nonce.old', params: { actual: age, expected: maxAge } };
+	if (age < -MAX_CLOCK_SKEW_S) return { status: 'fail', key: 'tee.check.binding.nonce.future', params: { actual: -age } };
+	return { status: 'pass', key: 'tee.check.binding.nonce.pass', params: { age: Math.max(age, 0) } };
+}
+
+/** Does runtime_data carry the nonce that I sent, is report_data its hash, and was that recent enough? */
+export function checkNonce(
+	quote: ParsedQuote, runtimeData: unknown, bundle: { nonce: string | null; time: string }, now: Date, maxAge: number
+): Outcome {
+	if (bundle.nonce === null || !isNonce(bundle.nonce)) return { status: 'fail', key: 'tee.check.binding.nonce.missing' };
 	const reason = malformed(runtimeData);
 	if (reason) return { status: 'fail', key: 'tee.check.binding.nonce.malformed', params: { reason } };
-	if (!isNonce(nonce)) return { status: 'fail', key: 'tee.check.binding.nonce.missing' };
 	const data = runtimeData as JsonObject;
-	if (data['nonce'] !== nonce)
-		return { status: 'fail', key: 'tee.check.binding.nonce.replayed', params: { actual: String(data['nonce']), expected: nonce } };
+	if (data['nonce'] !== bundle.nonce) {
+		const params = { actual: (data['nonce'] as string | undefined) ?? 'none', expected: bundle.nonce };
+		return { status: 'fail', key: 'tee.check.binding.nonce.replayed', params };
+	}
 	const expected = reportData(data);
 	if (quote.report_data !== expected)
 		return { status: 'fail', key: 'tee.check.binding.nonce.reportdata', params: { actual: quote.report_data, expected } };
-	return { status: 'pass', key: 'tee.check.binding.nonce.pass' };
+	return checkAge(bundle.time, now, maxAge);
 }
 
-/** The origin that `text` is, in its one serialised form, or null where it is none or says more than an origin. */
-function parseOrigin(text: unknown): URL | null {
+/** The URL of `text` where that is an origin in its one serialised form, else null. */
+export function parseOrigin(text: unknown): URL | null {
 	if (typeof text !== 'string') return null;
 	try {
 		const url = new URL(text);
-		return ['http:', 'https:'].includes(url.protocol) && (text === url.origin || text === `${url.origin}/`) ? url : null;
+		return ['http:', 'https:'].includes(url.protocol) && text === url.origin ? url : null;
 	} catch {
 		return null;
 	}
 }
 
+/** localhost, *.localhost, 127.0.0.0/8 and ::1. */
 function isLoopback(url: URL): boolean {
-	return url.hostname === 'localhost' || url.hostname.endsWith('.localhost') || url.hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(url.hostname);
+	const host = url.hostname.replace(/\.$/, '');
+	return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /**
- * Is the quote bound to where the client is connected? A browser cannot see the TLS key of its connection: there the
- * origin, which TLS authenticated, is all that is compared.
+ * Is the quote bound to where the client was connected? `runtimeData` is what the quote is proven to be bound to. A
+ * browser cannot see its connection's TLS key: there the origin, which TLS authenticated, is all that is compared.
  */
-export function checkChannel(runtimeData: unknown, connected: unknown): Outcome {
-	const data = isObject(runtimeData) ? runtimeData : {};
-	const seen = isObject(connected) ? connected : {};
-	const here = parseOrigin(seen['origin']);
-	if (!here) return { status: 'warn', key: 'tee.check.binding.channel.unknown' };
-	const origin = here.origin;
-	if (data['origin'] !== undefined && data['origin'] !== null && parseOrigin(data['origin'])?.origin !== origin)
-		return { status: 'fail', key: 'tee.check.binding.channel.origin', params: { actual: String(data['origin']), expected: origin } };
-	return checkKey(data, seen, here);
-}
-
-function checkKey(data: JsonObject, seen: JsonObject, here: URL): Outcome {
-	const origin = here.origin;
-	const bound = data['tls_spki_sha256'] ?? null;
-	const actual = seen['tls_spki_sha256'] ?? null;
-	if (bound !== null && actual !== null && (bound !== actual || !isHex(bound, 32)))
-		return { status: 'fail', key: 'tee.check.binding.channel.key', params: { actual: String(bound), expected: String(actual) } };
-	if (isLoopback(here)) return { status: 'pass', key: 'tee.check.binding.channel.loopback', params: { origin } };
-	if (here.protocol === 'http:') return { status: 'warn', key: 'tee.check.binding.channel.http', params: { origin } };
-	if ((data['origin'] ?? null) === null) return { status: 'warn', key: 'tee.check.binding.channel.noorigin', params: { origin } };
-	if (bound === null) return { status: 'warn', key: 'tee.check.binding.channel.notls', params: { origin } };
-	if (actual === null) return { status: 'pass', key: 'tee.check.binding.channel.pass', params: { origin } };
+export function checkChannel(runtimeData: JsonObject, connected: Connected | null): Outcome {
+	if (!connected) return { status: 'warn', key: 'tee.check.binding.channel.unknown' };
+	const { origin, tls_spki_sha256: seenKey } = connected;
+	const boundOrigin = runtimeData['origin'] as string | undefined;
+	const boundKey = runtimeData['tls_spki_sha256'] as string | undefined;
+	if (boundKey !== undefined && seenKey && boundKey !== seenKey)
+		return { status: 'fail', key: 'tee.check.binding.channel.key', params: { actual: boundKey, expected: seenKey } };
+	const other = boundOrigin !== undefined && boundOrigin !== origin;
+	const elsewhere = { actual: boundOrigin ?? '', expected: origin };
+	const here = parseOrigin(origin)!;
+	if (isLoopback(here)) {
+		if (other) return { status: 'warn', key: 'tee.check.binding.channel.elsewhere', params: elsewhere };
+		return { status: 'pass', key: 'tee.check.binding.channel.loopback', params: { origin } };
+	}
+	if (other) return { status: 'fail', key: 'tee.check.binding.channel.origin', params: elsewhere };
+	if (here.protocol !== 'https:') return { status: 'warn', key: 'tee.check.binding.channel.http', params: { origin } };
+	if (boundOrigin === undefined) return { status: 'warn', key: 'tee.check.binding.channel.noorigin', params: { origin } };
+	if (boundKey === undefined) return { status: 'warn', key: 'tee.check.binding.channel.notls', params: { origin } };
+	if (!seenKey) return { status: 'pass', key: 'tee.check.binding.channel.unseen', params: { origin, expected: boundKey } };
 	return { status: 'pass', key: 'tee.check.binding.channel.tls', params: { origin } };
 }

@@ -2,12 +2,13 @@
 
 import { sha256 as nobleSha256, sha384 as nobleSha384 } from '@noble/hashes/sha2.js';
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** Lower-case hex of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
 	let text = '';
-	for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+	for (const byte of bytes) text += HEX[byte];
 	return text;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { AsnConvert } from '@peculiar/asn1-schema';
-import { BasicConstraints, Certificate, CertificateList, CRLNumber, KeyUsage, KeyUsageFlags, type Name } from '@peculiar/asn1-x509';
+import { BasicConstraints, Certificate, CertificateList, KeyUsage, KeyUsageFlags, type Name } from '@peculiar/asn1-x509';
 import { equalBytes, fromBase64, sha256, toHex } from './bytes.js';
 
 export class CertificateError extends Error {}
@@ -36,7 +36,12 @@ const SHORT_NAMES: Record<string, string> = {
 	[OID.commonName]: 'CN', '2.5.4.10': 'O', '2.5.4.7': 'L', '2.5.4.8': 'ST', '2.5.4.6': 'C'
 };
 const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g;
-export const MAX_CERTIFICATES = 8;
+const ONLY_PEM = /^\s*(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*){1,5}\0*$/;
+
+/** Whether `text` is 1 to 5 PEM certificates and white space: PEM readers differ about anything else. */
+export function isPlainPem(text: string): boolean {
+	return ONLY_PEM.test(text);
+}
 
 function nameText(name: Name): string {
 	return name.flatMap((rdn) => rdn.map((part) => `${SHORT_NAMES[part.type] ?? part.type}=${part.value.toString()}`)).join(', ');
@@ -77,12 +82,10 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate {
 	}
 }
 
-/** The certificates of a PEM text, in its order; throws where there is none, too many, or an unreadable one. */
+/** The certificates of a PEM text, in its order; throws where it holds anything else, or an unreadable one. */
 export function parseChain(pem: string, what: string): ParsedCertificate[] {
+	if (!isPlainPem(pem)) throw new CertificateError(`the ${what} is not a plain sequence of 1 to 5 PEM certificates`);
 	const found = [...pem.matchAll(PEM)].map((match) => match[1]!.replace(/\s+/g, ''));
-	if (found.length === 0) throw new CertificateError(`the ${what} holds no certificate`);
-	if (found.length > MAX_CERTIFICATES)
-		throw new CertificateError(`the ${what} holds ${found.length} certificates, more than ${MAX_CERTIFICATES}`);
 	return found.map((base64) => {
 		let der: Uint8Array;
 		try {
@@ -99,13 +102,21 @@ export function summary(certificate: ParsedCertificate): CertificateSummary {
 	return { subject, issuer, notBefore, notAfter, sha256 };
 }
 
+/** Value of a DER INTEGER that is not negative, of at most 20 bytes as RFC 5280 allows. */
+function naturalNumber(der: Uint8Array): bigint {
+	const value = der.subarray(2);
+	if (der[0] !== 2 || der[1] !== value.length || value.length === 0 || value.length > 21 || value[0]! & 0x80)
+		throw new Error('its number is no natural number');
+	return BigInt(`0x${toHex(value)}`);
+}
+
 /** The cRLNumber of a CRL (RFC 5280, 5.2.3), by which an older list is told from a newer one; null where absent. */
 export function crlNumber(der: Uint8Array): bigint | null {
 	try {
 		const list = AsnConvert.parse(der, CertificateList);
 		const value = list.tbsCertList.crlExtensions?.find((one) => one.extnID === OID.crlNumber)?.extnValue;
 		if (value === undefined) return null;
-		return BigInt('0x' + (toHex(new Uint8Array(AsnConvert.parse(value, CRLNumber).value)) || '0'));
+		return naturalNumber(new Uint8Array(value.buffer));
 	} catch (error) {
 		throw new CertificateError(`a revocation list cannot be read (${(error as Error).message})`);
 	}

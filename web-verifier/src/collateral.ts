@@ -17,8 +17,13 @@ export const COLLATERAL_FIELDS = [
 ] as const;
 export type CollateralDocument = Record<(typeof COLLATERAL_FIELDS)[number], string>;
 
-/** Numbers of the newest collateral seen, by what they number. Callers keep it and hand it back the next time. */
-export type Seen = Record<string, string>;
+/** Numbers of the newest collateral seen; callers keep it and hand it back the next time. Zero: nothing seen. */
+export interface Seen {
+	/** Of TCB info and QE identity, the lower. */
+	tcb_evaluation_data_number: number;
+	root_ca_crl_number: number;
+	pck_crl_number: number;
+}
 
 export interface Collateral {
 	document: CollateralDocument;
@@ -27,18 +32,22 @@ export interface Collateral {
 	chains: { pckCrl: ParsedCertificate[]; tcbInfo: ParsedCertificate[]; qeIdentity: ParsedCertificate[] };
 }
 
+const MAX_MEMBER = 1024 * 1024;
 const SIZES: Record<string, number> = { tcb_info_signature: 64, qe_identity_signature: 64 };
 
 /** Read the collateral object; throws CollateralError where a field is missing or of the wrong kind. */
 export function parseCollateral(value: unknown): Collateral {
 	if (!isObject(value)) throw new CollateralError('it is not an object');
+	const unknown = Object.keys(value).find((key) => !(COLLATERAL_FIELDS as readonly string[]).includes(key));
+	if (unknown !== undefined) throw new CollateralError(`it has the unknown member "${unknown}"`);
 	const document = {} as CollateralDocument;
 	for (const name of COLLATERAL_FIELDS) {
 		const text = value[name];
 		if (typeof text !== 'string' || text === '') throw new CollateralError(`its ${name} is missing`);
 		const hex = name.endsWith('_crl') || name.endsWith('_signature');
 		if (hex && !isHex(text.toLowerCase(), SIZES[name])) throw new CollateralError(`its ${name} is not hexadecimal of the right size`);
-		document[name] = text;
+		if (text.length > MAX_MEMBER) throw new CollateralError(`its ${name} is larger than ${MAX_MEMBER} bytes`);
+		document[name] = hex ? text.toLowerCase() : text;
 	}
 	try {
 		return {
@@ -76,40 +85,46 @@ export function requireInDate(collateral: Collateral, now: Date): void {
 	}
 }
 
-function evaluationNumber(part: JsonObject, name: string): string {
-	const value = part['tcbEvaluationDataNumber'];
-	if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
-		throw new CollateralError(`the ${name} has no tcbEvaluationDataNumber`);
-	return String(value);
-}
-
-/** The numbers by which this collateral is told from an older one. */
-export function numbers(collateral: Collateral, root: Root): Seen {
-	const { document, tcbInfo, qeIdentity, chains } = collateral;
-	const crl = (hex: string, name: string) => {
-		const number = crlNumber(fromHex(hex));
-		if (number === null) throw new CollateralError(`the ${name} carries no number`);
-		return number.toString();
+/** The numbers by which this collateral is told from an older one; throws where a list cannot be read. */
+export function numbers({ document, tcbInfo, qeIdentity }: Collateral): Seen {
+	const evaluation = (part: JsonObject) => {
+		const value = part['tcbEvaluationDataNumber'];
+		return typeof value === 'number' && Number.isInteger(value) ? value : 0;
 	};
-	const platform = typeof tcbInfo['fmspc'] === 'string' ? tcbInfo['fmspc'].toUpperCase() : '';
+	const crl = (hex: string) => {
+		const number = crlNumber(fromHex(hex)) ?? 0n;
+		if (number > BigInt(Number.MAX_SAFE_INTEGER)) throw new CollateralError(`the number of a revocation list is beyond 2^53 (${number})`);
+		return Number(number);
+	};
 	return {
-		[`${root.kind} TCB info of ${platform}`]: evaluationNumber(tcbInfo, 'TCB info'),
-		[`${root.kind} QE identity`]: evaluationNumber(qeIdentity, 'QE identity'),
-		[`${root.kind} root revocation list`]: crl(document.root_ca_crl, 'root revocation list'),
-		[`${root.kind} revocation list of ${chains.pckCrl[0]!.commonName}`]: crl(document.pck_crl, 'PCK revocation list')
+		tcb_evaluation_data_number: Math.min(evaluation(tcbInfo), evaluation(qeIdentity)),
+		root_ca_crl_number: crl(document.root_ca_crl),
+		pck_crl_number: crl(document.pck_crl)
 	};
 }
 
-function asNumber(text: string | undefined): bigint | null {
-	return text !== undefined && /^\d+$/.test(text) ? BigInt(text) : null;
+const SEEN_KEYS = ['tcb_evaluation_data_number', 'root_ca_crl_number', 'pck_crl_number'] as const;
+
+/** What was seen under each root: the simulator's key is public, so its collateral must not raise Intel's numbers. */
+export type SeenByRoot = Record<Root['kind'], Seen>;
+
+/** Whatever is stored, as numbers: what is no whole number counts as never seen. */
+export function asSeen(value: unknown): SeenByRoot {
+	const numbers = (stored: unknown) =>
+		Object.fromEntries(
+			SEEN_KEYS.map((key) => [key, isObject(stored) && Number.isSafeInteger(stored[key]) ? stored[key] : 0])
+		) as unknown as Seen;
+	const roots = isObject(value) ? value : {};
+	return { intel: numbers(roots['intel']), simulator: numbers(roots['simulator']) };
 }
 
-/** The first of `current` that is older than what was seen, or null. */
-export function rolledBack(current: Seen, seen: Seen): { what: string; actual: string; expected: string } | null {
-	for (const [what, actual] of Object.entries(current)) {
-		const expected = asNumber(seen[what]);
-		if (expected !== null && BigInt(actual) < expected) return { what, actual, expected: expected.toString() };
-	}
-	return null;
+/** Number by number, the greater. */
+export function newest(current: Seen, seen: Seen): Seen {
+	return Object.fromEntries(SEEN_KEYS.map((key) => [key, Math.max(current[key], seen[key])])) as unknown as Seen;
 }
 
+/** The first number of `current` that is below what was seen, or null. */
+export function rolledBack(current: Seen, seen: Seen): { what: string; actual: number; expected: number } | null {
+	const key = SEEN_KEYS.find((one) => current[one] < seen[one]);
+	return key ? { what: key.replaceAll('_', ' '), actual: current[key], expected: seen[key] } : null;
+}

@@ -3,7 +3,8 @@
  * little-endian. Every measurement is given as lower-case hex of its raw bytes.
  */
 
-import { fromHex, toHex } from './bytes.js';
+import { fromHex, isHex, toHex } from './bytes.js';
+import { isPlainPem } from './certificates.js';
 
 export class QuoteFormatError extends Error {}
 
@@ -44,7 +45,11 @@ export interface ParsedQuote extends TdReport {
 	pck_chain: string;
 	/** Size of the QE authentication data; Intel's QE writes 32 bytes. */
 	qe_auth_size: number;
+	/** Security version of the quoting enclave, from its report. */
+	qe_isv_svn: number;
 	size: number;
+	/** The quote itself. */
+	hex: string;
 }
 
 export const TEE_TYPE_TDX = 0x81;
@@ -87,9 +92,10 @@ class Cursor {
 function quoteBytes(quote: string | Uint8Array): Uint8Array {
 	let bytes: Uint8Array;
 	try {
+		if (typeof quote === 'string' && !isHex(quote)) throw new Error();
 		bytes = typeof quote === 'string' ? fromHex(quote) : quote;
 	} catch {
-		throw new QuoteFormatError('it is not hexadecimal');
+		throw new QuoteFormatError('it is not lower-case hexadecimal');
 	}
 	if (bytes.length === 0) throw new QuoteFormatError('it is empty');
 	if (bytes.length > MAX_QUOTE_SIZE)
@@ -108,16 +114,14 @@ function bodyLayout(cursor: Cursor, version: number): [ParsedQuote['body'], [key
 	return [known[0], known[1]];
 }
 
-const ONLY_PEM = /^\s*(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*){1,5}\0*$/;
-
 /** The PCK chain inside the signature data, and the size of the QE authentication data. */
-function signatureData(cursor: Cursor): { pem: string; authentication: number } {
+function signatureData(cursor: Cursor): { pem: string; authentication: number; isvSvn: number } {
 	const whole = new Cursor(cursor.take(cursor.u32('signature size'), 'signature data'), 'signature data');
 	whole.take(64, 'signature');
 	whole.take(64, 'attestation key');
 	whole.u16('outer certification type'); // unsigned and without meaning: never relied on
 	const qe = new Cursor(whole.take(whole.u32('certification size'), 'certification data'), 'certification data');
-	qe.take(QE_REPORT_SIZE, 'QE report');
+	const [low, high] = qe.take(QE_REPORT_SIZE, 'QE report').subarray(258, 260) as unknown as [number, number];
 	qe.take(64, 'QE report signature');
 	const authentication = qe.u16('QE authentication size');
 	qe.take(authentication, 'QE authentication data');
@@ -126,8 +130,8 @@ function signatureData(cursor: Cursor): { pem: string; authentication: number } 
 		throw new QuoteFormatError(`its PCK certification data is of type ${inner}, not ${PCK_CERT_CHAIN} (a chain)`);
 	const pem = new TextDecoder('latin1').decode(qe.take(qe.u32('PCK chain size'), 'PCK chain'));
 	// PEM readers differ about anything else, and could then pick different first certificates
-	if (!ONLY_PEM.test(pem)) throw new QuoteFormatError('its PCK chain is not a plain sequence of PEM certificates');
-	return { pem, authentication };
+	if (!isPlainPem(pem)) throw new QuoteFormatError('its PCK chain is not a plain sequence of PEM certificates');
+	return { pem, authentication, isvSvn: low | (high << 8) };
 }
 
 /**
@@ -154,7 +158,7 @@ export function parseQuote(quote: string | Uint8Array): ParsedQuote {
 	const signed_size = cursor.at;
 	if (vendor_id !== INTEL_QE_VENDOR_ID)
 		throw new QuoteFormatError(`its QE vendor id is ${vendor_id}, not Intel's ${INTEL_QE_VENDOR_ID}`);
-	const { pem, authentication } = signatureData(cursor);
+	const { pem, authentication, isvSvn } = signatureData(cursor);
 	const head = { version, att_key_type, tee_type, vendor_id, user_data } as const;
-	return { ...head, ...(report as unknown as TdReport), body, signed_size, pck_chain: pem, qe_auth_size: authentication, size: bytes.length };
+	return { ...head, ...(report as unknown as TdReport), body, signed_size, pck_chain: pem, qe_auth_size: authentication, qe_isv_svn: isvSvn, size: bytes.length, hex: toHex(bytes) };
 }

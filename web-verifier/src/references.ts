@@ -1,7 +1,7 @@
 /** Reference values: what a relying party expects, from a build and a platform that it trusts, never from the server. */
 
 import { isHex } from './bytes.js';
-import type { LogEvent } from './event-log.js';
+import { DOUBTFUL, REQUIRED, type LogEvent } from './event-log.js';
 import type { ParsedQuote } from './quote.js';
 import { isObject, parseJson, type Json, type JsonObject } from './strict-json.js';
 import type { Outcome } from './verdict.js';
@@ -16,6 +16,7 @@ export type PlatformField = keyof typeof PLATFORM_FIELDS;
 export type Platform = Record<PlatformField, string>;
 export const platformFields = Object.keys(PLATFORM_FIELDS) as PlatformField[];
 
+/** Known event lines and known platforms, of all documents held together. Empty: none held. */
 export interface References {
 	name: string;
 	/** Exact event lines, any of which a log may hold. */
@@ -36,14 +37,14 @@ function parsePlatform(value: Json, index: number): Platform {
 	return value as Platform;
 }
 
-function lines(value: Json | undefined): string[] {
-	if (!Array.isArray(value) || value.length === 0) throw new ReferencesError('they hold no events');
-	if (!value.every((line) => typeof line === 'string' && line !== '')) throw new ReferencesError('an event is empty or no text');
+function parseLines(value: Json | undefined): string[] {
+	if (!Array.isArray(value)) throw new ReferencesError('events is missing or no list');
+	if (!value.every((line) => typeof line === 'string' && line !== '' && !line.includes('\n')))
+		throw new ReferencesError('an event is empty or not one line');
 	return value as string[];
 }
 
-/** Read reference values, as text or parsed; throws ReferencesError, so that an empty value never matches in silence. */
-export function parseReferences(source: unknown): References {
+function parseDocument(source: unknown): References {
 	let value: unknown;
 	try {
 		value = typeof source === 'string' ? parseJson(source) : source;
@@ -52,28 +53,60 @@ export function parseReferences(source: unknown): References {
 	}
 	if (!isObject(value)) throw new ReferencesError('they are not a JSON object');
 	const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
-	if (unknown !== undefined) throw new ReferencesError(`they have the unknown key "${unknown}"`);
+	if (unknown !== undefined) throw new ReferencesError(`they have the unknown member "${unknown}"`);
 	if (value['v'] !== 1) throw new ReferencesError('their version is not 1');
-	const { rtmr_3 = null, platforms = [] } = value as JsonObject;
+	const { rtmr_3 = null, platforms = [], name = '' } = value as JsonObject;
 	if (rtmr_3 !== null && !isHex(rtmr_3, 48)) throw new ReferencesError('rtmr_3 is not 48 bytes as lower-case hex');
-	if (!Array.isArray(platforms)) throw new ReferencesError('platforms is not a list');
-	const name = typeof value['name'] === 'string' && value['name'] ? value['name'] : 'unnamed';
-	return { name, events: lines(value['events']), platforms: platforms.map(parsePlatform) };
+	if (!Array.isArray(platforms) || typeof name !== 'string') throw new ReferencesError('platforms or name is of the wrong type');
+	return { name: name || 'unnamed', events: parseLines(value['events']), platforms: platforms.map(parsePlatform) };
 }
 
-/** Every event equals a reference, and one of them is the release. */
-export function matchRelease(events: LogEvent[], references: References): Outcome {
-	if (!events.some((event) => event.operation === 'release')) return { status: 'fail', key: 'tee.check.release.match.norelease' };
+/**
+ * Read one document of reference values or a list of them, as text or parsed. Throws ReferencesError, so that an empty
+ * or misspelt value never matches in silence.
+ */
+export function parseReferences(source: unknown): References {
+	const documents = (Array.isArray(source) ? source : [source]).map(parseDocument);
+	return {
+		name: documents.map(({ name }) => name).join(', '),
+		events: documents.flatMap(({ events }) => events),
+		platforms: documents.flatMap(({ platforms }) => platforms)
+	};
+}
+
+/** The parts of the launch that were not measured, or null where all were. */
+function missing(events: LogEvent[]): string | null {
+	return REQUIRED.filter((operation) => !events.some((event) => event.operation === operation)).join(', ') || null;
+}
+
+/** What is left to say once every event is known: the launch is whole, is the attester's, and nothing in it is doubtful. */
+export function judgeLaunch(events: LogEvent[], boundRelease: unknown, good: Outcome): Outcome {
+	const gaps = missing(events);
+	if (gaps) return { status: 'fail', key: 'tee.check.release.match.gaps', params: { missing: gaps } };
+	const releases = events.filter((event) => event.operation === 'release').map((event) => String(event.content['sha384']));
+	if (boundRelease !== undefined && !releases.includes(String(boundRelease)))
+		return { status: 'fail', key: 'tee.check.release.match.attester', params: { actual: String(boundRelease), expected: releases.join(' or ') } };
+	const doubts = events.filter((event) => DOUBTFUL.includes(event.operation));
+	if (doubts.length === 0) return good;
+	const params = { events: doubts.map((event) => event.text.slice(event.domain.length + 1)).join('; ').slice(0, 500) };
+	return { status: 'warn', key: 'tee.check.release.match.doubtful', params };
+}
+
+/** Every event equals a reference, and the launch is whole. `boundRelease`: the release that the attester names. */
+export function matchRelease(events: LogEvent[], references: References, boundRelease: unknown): Outcome {
 	const allowed = new Set(references.events);
 	const stranger = events.find((event) => !allowed.has(event.text));
-	if (!stranger) return { status: 'pass', key: 'tee.check.release.match.pass', params: { count: events.length, name: references.name } };
+	if (!stranger) {
+		const params = { count: events.length, name: references.name };
+		return judgeLaunch(events, boundRelease, { status: 'pass', key: 'tee.check.release.match.pass', params });
+	}
 	const prefix = `${stranger.domain} ${stranger.operation} `;
 	const known = references.events.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length));
 	const params = {
 		component: stranger.operation,
 		name: references.name,
-		actual: stranger.text.slice(prefix.length).slice(0, 500),
-		expected: known.join(' or ').slice(0, 1000) || 'none'
+		actual: stranger.text.slice(prefix.length).slice(0, 600),
+		expected: known.slice(0, 4).join(' or ').slice(0, 1200) || 'no such event'
 	};
 	return { status: 'fail', key: 'tee.check.release.match.fail', params };
 }
@@ -82,16 +115,21 @@ export function platformOf(quote: ParsedQuote): Platform {
 	return Object.fromEntries(platformFields.map((field) => [field, quote[field]])) as Platform;
 }
 
+/** The first of the policy's lists that the platform is not in, as a failure; null where it is in all. */
+export function refusedByPolicy(quote: ParsedQuote, allowed: Partial<Record<PlatformField, string[]>>): Outcome | null {
+	const field = platformFields.find((one) => allowed[one] && !allowed[one].includes(quote[one]));
+	if (!field) return null;
+	return { status: 'fail', key: 'tee.check.platform.match.policy', params: { field, actual: quote[field], expected: allowed[field]!.join(' or ') } };
+}
+
 /** All registers equal those of one and the same reference platform. */
 export function matchPlatform(quote: ParsedQuote, { name, platforms }: References): Outcome {
 	const actual = platformOf(quote);
-	const differing = (platform: Platform) => platformFields.filter((field) => platform[field] !== actual[field]);
-	const differences = platforms.map(differing);
+	const differences = platforms.map((platform) => platformFields.filter((field) => platform[field] !== actual[field]));
 	const index = differences.findIndex((fields) => fields.length === 0);
 	if (index >= 0) return { status: 'pass', key: 'tee.check.platform.match.pass', params: { index: index + 1, name } };
 	// the nearest platform tells most about what is different
 	const nearest = differences.reduce((best, fields, i) => (fields.length < differences[best]!.length ? i : best), 0);
-	const field = differences[nearest]![0]!;
-	const params = { field, name, actual: actual[field], expected: platforms[nearest]![field] };
-	return { status: 'fail', key: 'tee.check.platform.match.fail', params };
+	const changes = differences[nearest]!.map((field) => `${field} is ${actual[field]}, expected ${platforms[nearest]![field]}`);
+	return { status: 'fail', key: 'tee.check.platform.match.fail', params: { name, fields: differences[nearest]!.join(', '), changes: changes.join('; ') } };
 }

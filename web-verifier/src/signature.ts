@@ -6,8 +6,10 @@
 import { QuoteVerifier } from '#dcap';
 import { Buffer } from 'buffer';
 import { parseChain, requireChain, requireDates, requireRole, parseCertificate, type ParsedCertificate } from './certificates.js';
-import { CollateralError, numbers, parseCollateral, requireInDate, requireIssuers, rolledBack, type Collateral, type Seen } from './collateral.js';
-import { equalBytes } from './bytes.js';
+import { CollateralError, newest, numbers, parseCollateral, requireInDate, requireIssuers, rolledBack, type Collateral, type SeenByRoot } from './collateral.js';
+import { equalBytes, fromHex } from './bytes.js';
+import { debugBits } from './attributes.js';
+import { parsePck, type PckExtension } from './pck.js';
 import type { ParsedQuote } from './quote.js';
 import { INTEL, ROOTS, SIMULATOR, type Root } from './roots.js';
 import type { Outcome } from './verdict.js';
@@ -17,10 +19,13 @@ export interface Genuine {
 	root: Root;
 	collateral: Collateral;
 	chain: ParsedCertificate[];
-	/** TCB status of platform, TDX module and QE together, as dcap-qvl converges them. */
+	pck: PckExtension;
+	/** TCB status of platform, TDX module and QE together, as dcap-qvl converges them; empty where it gives none. */
 	status: string;
 	advisories: string[];
-	seen: Seen;
+	/** Why dcap-qvl gives no TCB status for a TD with such attributes; empty where it does. */
+	refusal: string;
+	seen: SeenByRoot;
 }
 
 export interface SignatureResult {
@@ -28,7 +33,16 @@ export interface SignatureResult {
 	genuine: Genuine | null;
 }
 
-const REVOKED = /^TCB status is invalid: (\w+)$/;
+const REVOKED = 'TCB status is invalid: Revoked';
+/**
+ * dcap-qvl appraises TD attributes and revocation of the TCB last, after every signature was verified, and reports them
+ * as errors like any other. They say "not acceptable", not "forged". Debugging is not among them: it is allowed below,
+ * since dcap-qvl uses the same words for a debuggable QE, whose quotes anybody could have made.
+ */
+const ATTRIBUTE_REFUSALS = [
+	'Reserved bits in TD attributes are set', 'TD migration is enabled', 'SERVTD_EXT is enabled', 'SEPT_VE_DISABLE is not enabled',
+	'Invalid mr service td'
+];
 
 /** dcap-qvl's error and its cause as one clause. */
 function reason(error: unknown): string {
@@ -37,17 +51,19 @@ function reason(error: unknown): string {
 	return (message ?? String(error)).replace(/\.$/, '') + inner;
 }
 
-/** TCB status and advisories under `root`; throws where anything is not signed, revoked or out of date. */
-function judge(bytes: Uint8Array, collateral: Collateral, root: Root, now: Date): { status: string; advisories: string[] } {
-	// debug is a check of its own (quote.debug): a debuggable TD's quote is genuine all the same
+type Judgement = Pick<Genuine, 'status' | 'advisories' | 'refusal'>;
+
+/** What dcap-qvl says under `root`; throws where anything is forged, revoked or out of date. */
+function judge(quote: ParsedQuote, collateral: Collateral, root: Root, now: Date): Judgement {
 	const verifier = QuoteVerifier.newWithRootCa(Buffer.from(root.der)).allowDebug(true);
 	try {
-		const report = verifier.verify(Buffer.from(bytes), { ...collateral.document }, Math.floor(now.getTime() / 1000));
-		return { status: report.status, advisories: report.advisory_ids };
+		const report = verifier.verify(Buffer.from(fromHex(quote.hex)), { ...collateral.document }, Math.floor(now.getTime() / 1000));
+		const refusal = debugBits(quote.td_attributes).length > 0 ? 'Debug mode is enabled' : '';
+		return { status: report.status, advisories: report.advisory_ids, refusal };
 	} catch (error) {
-		// every signature was checked before this: genuine, and the TCB check refuses it
-		const revoked = REVOKED.exec((error as Error).message);
-		if (revoked) return { status: revoked[1]!, advisories: [] };
+		const { message } = error as Error;
+		if (message === REVOKED) return { status: 'Revoked', advisories: [], refusal: '' };
+		if (ATTRIBUTE_REFUSALS.includes(message)) return { status: '', advisories: [], refusal: message };
 		throw error;
 	}
 }
@@ -62,18 +78,27 @@ function requirePlatform(quote: ParsedQuote, chain: ParsedCertificate[], root: R
 	requireDates(anchor, now, 'root');
 }
 
-function underRoot(quote: ParsedQuote, bytes: Uint8Array, collateral: Collateral, root: Root, now: Date, seen: Seen): SignatureResult {
+/** TCB info is for one provisioning enclave; dcap-qvl compares its FMSPC but not its PCE id. */
+function requirePce({ tcbInfo }: Collateral, pck: PckExtension): void {
+	const actual = tcbInfo['pceId'];
+	if (typeof actual !== 'string' || actual.toLowerCase() !== pck.pce_id)
+		throw new CollateralError(`the TCB info is for PCE id ${String(actual).slice(0, 16)}, the platform's is ${pck.pce_id}`);
+}
+
+function underRoot(quote: ParsedQuote, collateral: Collateral, root: Root, now: Date, seen: SeenByRoot): SignatureResult {
 	const chain = parseChain(quote.pck_chain, 'PCK chain');
 	requirePlatform(quote, chain, root, now);
 	requireInDate(collateral, now);
 	requireIssuers(collateral, root, now);
-	const { status, advisories } = judge(bytes, collateral, root, now);
-	const current = numbers(collateral, root);
-	const older = rolledBack(current, seen);
+	const judgement = judge(quote, collateral, root, now);
+	const pck = parsePck(chain[0]!.der);
+	requirePce(collateral, pck);
+	const current = numbers(collateral);
+	const older = rolledBack(current, seen[root.kind]);
 	if (older) return { outcome: { status: 'fail', key: 'tee.check.quote.signature.rollback', params: older }, genuine: null };
 	return {
 		outcome: { status: 'pass', key: 'tee.check.quote.signature.pass', params: { root: root.name } },
-		genuine: { root, collateral, chain, status, advisories, seen: { ...seen, ...current } }
+		genuine: { root, collateral, chain, pck, ...judgement, seen: { ...seen, [root.kind]: newest(current, seen[root.kind]) } }
 	};
 }
 
@@ -91,7 +116,7 @@ function claimedRoot(quote: ParsedQuote): Root {
  * Judge the quote under Intel's root, else under the simulator's. Establishes that the TD report was signed by a
  * quoting enclave that the root vouches for, on a platform that was not revoked, as of `now`; not that it is up to date.
  */
-export function checkSignature(quote: ParsedQuote, bytes: Uint8Array, collateralValue: unknown, now: Date, seen: Seen): SignatureResult {
+export function checkSignature(quote: ParsedQuote, collateralValue: unknown, now: Date, seen: SeenByRoot): SignatureResult {
 	if (collateralValue === undefined || collateralValue === null)
 		return { outcome: { status: 'fail', key: 'tee.check.quote.signature.nocollateral' }, genuine: null };
 	let collateral: Collateral;
@@ -103,7 +128,7 @@ export function checkSignature(quote: ParsedQuote, bytes: Uint8Array, collateral
 	const refusals = new Map<Root, string>();
 	for (const root of ROOTS) {
 		try {
-			return underRoot(quote, bytes, collateral, root, now, seen);
+			return underRoot(quote, collateral, root, now, seen);
 		} catch (error) {
 			refusals.set(root, reason(error));
 		}

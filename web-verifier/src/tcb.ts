@@ -1,43 +1,110 @@
-/** Is the platform's trusted computing base good enough for the policy? */
+/** Is the platform's security version good enough for the policy? */
 
-import type { Policy } from './policy.js';
+import { fromHex } from './bytes.js';
+import type { PckExtension } from './pck.js';
+import type { TcbPolicy } from './policy.js';
+import type { ParsedQuote } from './quote.js';
+import { isObject, type Json, type JsonObject } from './strict-json.js';
 import type { Genuine } from './signature.js';
-import { isObject } from './strict-json.js';
-import type { Outcome, Params } from './verdict.js';
+import type { Outcome } from './verdict.js';
 
 export interface TcbFacts {
+	/** TCB status of platform and TDX module, as Intel names it. */
 	status: string;
+	qe_status: string;
 	advisories: string[];
-	/** tcbDate of the newest level: the date that Intel's evaluation is about. */
+	/** tcbDate of the platform's level, or 'unknown'. */
 	date: string;
-	evaluation: string;
+	evaluation: number;
 	fmspc: string;
+	pce_svn: number;
 	issued: string;
 	due: string;
 }
 
-export function tcbFacts({ status, advisories, collateral: { tcbInfo } }: Genuine): TcbFacts {
-	const levels = Array.isArray(tcbInfo['tcbLevels']) ? tcbInfo['tcbLevels'] : [];
-	const level = levels.find((one) => isObject(one) && one['tcbStatus'] === status);
+const objects = (value: Json | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
+const components = (tcb: JsonObject, name: string): number[] => objects(tcb[name]).map((one) => Number(one['svn'] ?? NaN));
+const reaches = (actual: Iterable<number>, least: number[], from = 0): boolean =>
+	[...actual].every((svn, i) => i < from || svn >= (least[i] ?? NaN));
+
+/** Date of the platform's TCB level: the first that it reaches, as dcap-qvl chooses it. For display only. */
+function levelDate(tcbInfo: JsonObject, pck: PckExtension, quote: ParsedQuote): string {
+	const svn = fromHex(quote.tee_tcb_svn);
+	const level = objects(tcbInfo['tcbLevels']).find(({ tcb }) =>
+		isObject(tcb) && pck.pce_svn >= Number(tcb['pcesvn']) && reaches(pck.cpu_svn, components(tcb, 'sgxtcbcomponents')) &&
+		reaches(svn, components(tcb, 'tdxtcbcomponents'), svn[1]! > 0 ? 2 : 0)
+	);
+	return level ? String(level['tcbDate']).slice(0, 10) : 'unknown';
+}
+
+/** TCB status of the quoting enclave; dcap-qvl lets only a bad one show in the platform's. */
+function qeStatus(qeIdentity: JsonObject, isvSvn: number): string {
+	const level = objects(qeIdentity['tcbLevels']).find(({ tcb }) => isObject(tcb) && isvSvn >= Number(tcb['isvsvn']));
+	return level ? String(level['tcbStatus']) : 'unknown';
+}
+
+export function tcbFacts({ status, advisories, collateral, pck }: Genuine, quote: ParsedQuote): TcbFacts {
+	const { tcbInfo, qeIdentity } = collateral;
 	return {
 		status,
+		qe_status: qeStatus(qeIdentity, quote.qe_isv_svn),
 		advisories,
-		date: isObject(level) ? String(level['tcbDate']).slice(0, 10) : 'unknown',
-		evaluation: String(tcbInfo['tcbEvaluationDataNumber']),
-		fmspc: String(tcbInfo['fmspc']),
+		date: levelDate(tcbInfo, pck, quote),
+		evaluation: Number(tcbInfo['tcbEvaluationDataNumber']),
+		fmspc: pck.fmspc,
+		pce_svn: pck.pce_svn,
 		issued: String(tcbInfo['issueDate']),
 		due: String(tcbInfo['nextUpdate'])
 	};
 }
 
-export function checkTcb(genuine: Genuine, policy: Policy): Outcome {
-	const facts = tcbFacts(genuine);
-	const refused = facts.advisories.filter((one) => policy.refused_advisories.includes(one));
-	if (refused.length > 0) return { status: 'fail', key: 'tee.check.quote.tcb.advisory', params: { actual: refused.join(', ') } };
-	const params: Params = { date: facts.date, evaluation: facts.evaluation };
-	if (facts.status === 'UpToDate') return { status: 'pass', key: 'tee.check.quote.tcb.uptodate', params };
-	const details: Params = { ...params, actual: facts.status, advisories: facts.advisories.join(', ') || 'none' };
-	if (policy.tcb_statuses.includes(facts.status)) return { status: 'warn', key: 'tee.check.quote.tcb.tolerated', params: details };
-	const expected = ['UpToDate', ...policy.tcb_statuses].join(', ');
-	return { status: 'fail', key: 'tee.check.quote.tcb.outofdate', params: { ...details, expected } };
+function checkMinimums(facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): Outcome | null {
+	const numbers: [string, number, number][] = [
+		['TCB evaluation data number', facts.evaluation, policy.min_tcb_evaluation_data_number],
+		['PCE SVN', facts.pce_svn, policy.min_pce_svn],
+		['QE ISV SVN', quote.qe_isv_svn, policy.min_qe_isv_svn]
+	];
+	const below = numbers.find(([, actual, least]) => !(actual >= least));
+	if (below) {
+		const [field, actual, expected] = below;
+		return { status: 'fail', key: 'tee.check.quote.tcb.minimum', params: { field, actual, expected } };
+	}
+	for (const field of ['tee_tcb_svn', 'tee_tcb_svn2'] as const) {
+		const actual = quote[field];
+		if (actual === undefined || reaches(fromHex(actual), [...fromHex(policy.min_tee_tcb_svn)])) continue;
+		return { status: 'fail', key: 'tee.check.quote.tcb.minimum', params: { field, actual, expected: policy.min_tee_tcb_svn } };
+	}
+	return null;
+}
+
+function checkFlags(pck: PckExtension, policy: TcbPolicy): Outcome | null {
+	const allowed = { dynamic_platform: policy.allow_dynamic_platform, cached_keys: policy.allow_cached_keys, smt_enabled: policy.allow_smt };
+	const field = (Object.keys(allowed) as (keyof typeof allowed)[]).find((name) => !allowed[name] && pck[name] !== false);
+	if (!field) return null;
+	return { status: 'fail', key: 'tee.check.quote.tcb.flag', params: { field, actual: String(pck[field] ?? 'not stated'), expected: 'false' } };
+}
+
+function checkStatus(facts: TcbFacts, policy: TcbPolicy): Outcome | null {
+	const expected = ['UpToDate', ...policy.accepted_statuses];
+	const actual = [facts.status, facts.qe_status].find((status) => !expected.includes(status));
+	if (actual === undefined) return null;
+	const advisories = facts.advisories.join(', ') || 'none';
+	return { status: 'fail', key: 'tee.check.quote.tcb.outofdate', params: { actual, expected: expected.join(' or '), date: facts.date, advisories } };
+}
+
+/** `facts` are those of a genuine quote; see `docs/web-verifier.md` for what passes. */
+export function checkTcb(genuine: Genuine, facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): Outcome {
+	if (genuine.status === 'Revoked') return { status: 'fail', key: 'tee.check.quote.tcb.revoked' };
+	if (genuine.refusal) return { status: 'fail', key: 'tee.check.quote.tcb.unasked', params: { reason: genuine.refusal } };
+	const refused = facts.advisories.find((one) => policy.refused_advisories.includes(one));
+	const refusal: Outcome | null = refused ? { status: 'fail', key: 'tee.check.quote.tcb.advisory', params: { actual: refused } } : null;
+	const fault = checkStatus(facts, policy) ?? refusal ?? checkMinimums(facts, quote, policy) ?? checkFlags(genuine.pck, policy);
+	if (fault) return fault;
+	const { date, evaluation } = facts;
+	const advisories = facts.advisories.join(', ') || 'none';
+	const tolerated = [facts.status, facts.qe_status].find((status) => status !== 'UpToDate');
+	if (tolerated) return { status: 'warn', key: 'tee.check.quote.tcb.tolerated', params: { actual: tolerated, date, advisories } };
+	const unknown = facts.advisories.filter((one) => !policy.accepted_advisories.includes(one));
+	if (unknown.length > 0) return { status: 'warn', key: 'tee.check.quote.tcb.advisories', params: { advisories: unknown.join(', ') } };
+	return { status: 'pass', key: 'tee.check.quote.tcb.uptodate', params: { date, evaluation } };
 }

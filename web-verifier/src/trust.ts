@@ -6,7 +6,7 @@
 import { replay, type LogEvent } from './event-log.js';
 import type { Evidence } from './evidence.js';
 import { parseQuote, type ParsedQuote } from './quote.js';
-import { platformFields, platformOf, PLATFORM_FIELDS, type Platform } from './references.js';
+import { judgeLaunch, platformFields, platformOf, PLATFORM_FIELDS, type Platform } from './references.js';
 import { isHex } from './bytes.js';
 import { isObject, parseJson } from './strict-json.js';
 import { parseTime } from './time.js';
@@ -98,8 +98,11 @@ function outcome(check: 'release.match' | 'platform.match', differences: Differe
 	return { status: 'fail', key: `tee.check.${check}.changed`, params: { date, changes: changes.slice(0, 2000) } };
 }
 
-export function matchTrustedRelease(events: LogEvent[], snapshot: Snapshot): Outcome {
-	return outcome('release.match', eventDifferences(snapshot.events, events.map((event) => event.text)), snapshot.time);
+/** The same events as were trusted; `boundRelease`: the release that the attester names. */
+export function matchTrustedRelease(events: LogEvent[], snapshot: Snapshot, boundRelease: unknown): Outcome {
+	const differences = eventDifferences(snapshot.events, events.map((event) => event.text));
+	const result = outcome('release.match', differences, snapshot.time);
+	return result.status === 'pass' ? judgeLaunch(events, boundRelease, result) : result;
 }
 
 export function matchTrustedPlatform(quote: ParsedQuote, snapshot: Snapshot): Outcome {

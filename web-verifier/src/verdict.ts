@@ -6,6 +6,8 @@ export const CHECK_IDS = [
 	'quote.format', 'quote.signature', 'quote.tcb', 'quote.debug', 'tee.real', 'binding.nonce', 'binding.channel',
 	'eventlog.replay', 'release.match', 'platform.match', 'service.token'
 ] as const;
+/** What is asked of a bare quote. */
+export const BARE_CHECK_IDS = CHECK_IDS.slice(0, 5);
 export type CheckId = (typeof CHECK_IDS)[number];
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
 export type Overall = 'verified' | 'incomplete' | 'simulated' | 'not-acceptable' | 'not-genuine';
@@ -18,7 +20,7 @@ export interface Check {
 	/** One English sentence, or a few where several things differ; values included. */
 	detail: string;
 	/** Stable name of the sentence, for translations; `params` fill its {{placeholders}}. */
-	key: MessageKey;
+	key: string;
 	params: Params;
 }
 
@@ -60,12 +62,15 @@ export function makeCheck(id: CheckId, { status, key, params = {} }: Outcome): C
 	return { id, status, title: message(`tee.check.${id}.title`), detail: message(key, params), key, params };
 }
 
+const isWhole = (checks: Check[], ids: readonly CheckId[]): boolean =>
+	checks.length === ids.length && checks.every((check, i) => check.id === ids[i]);
+
 /**
- * The overall status of all eleven checks. A skip counts as a pass only for `service.token`; a list that is incomplete
- * or out of order is a programming error and never amounts to anything but `not-genuine`.
+ * The overall status of the checks of a bundle or of a bare quote. A skip counts as a pass only for `service.token`; a
+ * list that is incomplete or out of order is a programming error and never amounts to anything but `not-genuine`.
  */
 export function overall(checks: Check[]): Overall {
-	if (checks.length !== CHECK_IDS.length || checks.some((check, i) => check.id !== CHECK_IDS[i])) return 'not-genuine';
+	if (!isWhole(checks, CHECK_IDS) && !isWhole(checks, BARE_CHECK_IDS)) return 'not-genuine';
 	const failures = new Set(checks.filter((check) => check.status === 'fail').map((check) => FAILURE[check.id]));
 	const worst = PRECEDENCE.find((status) => failures.has(status));
 	if (worst) return worst;
@@ -79,6 +84,7 @@ export function overall(checks: Check[]): Overall {
  * nothing but `tee.real` failed, red for everything else, malformed verdicts included.
  */
 export function shield(verdict: Pick<Verdict, 'checks'>): 'red' | 'amber' | 'green' {
+	if (!isWhole(verdict.checks, CHECK_IDS)) return 'red'; // a bare quote says nothing about this server
 	const result = overall(verdict.checks);
 	if (result === 'verified') return 'green';
 	return result === 'incomplete' || result === 'simulated' ? 'amber' : 'red';

@@ -1,36 +1,36 @@
 /** The judgement: eleven questions in a fixed order, each answered on its own evidence. */
 
-import { attributes, debugBits } from './attributes.js';
+import { attributes, checkDebug } from './attributes.js';
 import { checkChannel, checkNonce } from './binding.js';
-import { fromHex } from './bytes.js';
 import { parseChain, summary, type CertificateSummary } from './certificates.js';
-import type { Seen } from './collateral.js';
-import { checkEventLog, ZERO_REGISTER, type LogEvent } from './event-log.js';
+import { asSeen, type Seen, type SeenByRoot } from './collateral.js';
+import { checkEventLog, type LogEvent } from './event-log.js';
 import { asEvidence, readBundle, type Evidence } from './evidence.js';
-import { DEFAULT_POLICY, type Policy } from './policy.js';
+import { fullPolicy, type FullPolicy, type Policy } from './policy.js';
 import { parseQuote, type ParsedQuote } from './quote.js';
-import { matchPlatform, matchRelease, parseReferences, type References } from './references.js';
-import { checkService, type ServiceChoice } from './service-token.js';
+import { matchPlatform, matchRelease, parseReferences, platformFields, refusedByPolicy, type References } from './references.js';
+import type { ServiceChoice } from './service-choice.js';
+import { checkServices } from './service-token.js';
 import { checkSignature, type Genuine } from './signature.js';
 import type { JsonObject } from './strict-json.js';
 import { checkTcb, tcbFacts, type TcbFacts } from './tcb.js';
 import { parseTime } from './time.js';
 import { matchTrustedPlatform, matchTrustedRelease, parseSnapshot, type Snapshot } from './trust.js';
-import { CHECK_IDS, makeCheck, overall, type CheckId, type Outcome, type Verdict } from './verdict.js';
+import { BARE_CHECK_IDS, CHECK_IDS, makeCheck, overall, type CheckId, type Outcome, type Verdict } from './verdict.js';
 
 export interface VerifyInput {
 	/** The evidence bundle, as an object or as its JSON text. */
 	bundle: Evidence | string;
-	/** Reference values, as an object or as their JSON text. */
+	/** One document of reference values or several, as objects or as JSON text. */
 	references?: unknown;
-	policy?: Partial<Policy>;
+	policy?: Policy;
 	/** What the person trusted before; asked only where no reference values are held. */
 	trusted?: Snapshot;
 	/** The time to judge at, ISO 8601 UTC; now where it is missing. */
 	now?: string;
-	service?: ServiceChoice;
+	service?: ServiceChoice | ServiceChoice[];
 	/** Numbers of the newest collateral seen: older collateral is refused. */
-	seen?: Seen;
+	seen?: Partial<Record<keyof SeenByRoot, Partial<Seen>>>;
 }
 
 /** What the panel shows beside the checks. Absent parts could not be read; nothing here is a judgement. */
@@ -40,26 +40,37 @@ export interface Facts {
 	chain?: CertificateSummary[];
 	tcb?: TcbFacts;
 	events?: LogEvent[];
-	service_claims?: JsonObject;
+	/** Payloads of valid service tokens, by service. */
+	service_claims?: Record<string, JsonObject>;
 }
 
 export interface Report extends Verdict {
 	facts: Facts;
 	/** Keep it, and hand it back as `seen` the next time. */
-	seen: Seen;
+	seen: SeenByRoot;
 	/** The time judged at, ISO 8601 UTC. */
 	time: string;
 	/** How long the judgement took, in milliseconds. */
 	elapsed_ms: number;
 }
 
-type Outcomes = Partial<Record<CheckId, Outcome>>;
-
-function blocked(check: CheckId): Outcome {
-	return { status: 'fail', key: 'tee.check.blocked', params: { check } };
+/** What the relying party holds, read once. */
+interface Held {
+	policy: FullPolicy;
+	/** A text is why they cannot be used. */
+	references: References | string | null;
+	trusted: Snapshot | null;
+	services: ServiceChoice[];
+	seen: SeenByRoot;
 }
 
-/** Read the references once for both matches; an outcome in their place where they cannot be used. */
+type Outcomes = Partial<Record<CheckId, Outcome>>;
+
+const blocked = (check: CheckId): Outcome => ({ status: 'fail', key: 'tee.check.blocked', params: { check } });
+const malformed = (check: 'release.match' | 'platform.match', reason: string): Outcome => ({
+	status: 'fail', key: `tee.check.${check}.malformed`, params: { reason }
+});
+
 function readReferences(source: unknown): References | string | null {
 	if (source === undefined || source === null) return null;
 	try {
@@ -69,71 +80,78 @@ function readReferences(source: unknown): References | string | null {
 	}
 }
 
-function checkDebug(quote: ParsedQuote): Outcome {
-	const bits = debugBits(quote.td_attributes);
-	const actual = quote.td_attributes;
-	if (bits.length === 0) return { status: 'pass', key: 'tee.check.quote.debug.pass', params: { actual } };
-	return { status: 'fail', key: 'tee.check.quote.debug.fail', params: { actual, bits: bits.join(', ') } };
+function hold(input: Omit<VerifyInput, 'bundle'>): Held {
+	const { service } = input;
+	return {
+		policy: fullPolicy(input.policy),
+		references: readReferences(input.references),
+		trusted: parseSnapshot(input.trusted),
+		services: service === undefined ? [] : Array.isArray(service) ? service : [service],
+		seen: asSeen(input.seen)
+	};
 }
 
-function checkRelease(quote: ParsedQuote, events: LogEvent[], references: References | string | null, trusted: Snapshot | null): Outcome {
-	if (typeof references === 'string') return { status: 'fail', key: 'tee.check.release.match.malformed', params: { reason: references } };
-	if (references) return matchRelease(events, references);
-	if (trusted) return matchTrustedRelease(events, trusted);
-	return { status: 'warn', key: quote.rtmr_3 === ZERO_REGISTER ? 'tee.check.release.match.unmeasured' : 'tee.check.release.match.none' };
+function checkRelease(events: LogEvent[], { references, trusted }: Held, boundRelease: unknown): Outcome {
+	if (typeof references === 'string') return malformed('release.match', references);
+	if (references && references.events.length > 0) return matchRelease(events, references, boundRelease);
+	const unmeasured = events.length === 0;
+	if (trusted && !(unmeasured && trusted.events.length === 0)) return matchTrustedRelease(events, trusted, boundRelease);
+	return { status: 'warn', key: unmeasured ? 'tee.check.release.match.unmeasured' : 'tee.check.release.match.none' };
 }
 
-function checkPlatform(quote: ParsedQuote, references: References | string | null, trusted: Snapshot | null): Outcome {
-	if (typeof references === 'string') return { status: 'fail', key: 'tee.check.platform.match.malformed', params: { reason: references } };
+function checkPlatform(quote: ParsedQuote, { references, trusted, policy }: Held): Outcome {
+	if (typeof references === 'string') return malformed('platform.match', references);
+	const refused = refusedByPolicy(quote, policy.platform);
+	if (refused) return refused;
 	if (references && references.platforms.length > 0) return matchPlatform(quote, references);
+	if (platformFields.every((field) => policy.platform[field])) return { status: 'pass', key: 'tee.check.platform.match.listed' };
 	if (trusted) return matchTrustedPlatform(quote, trusted);
 	return { status: 'warn', key: 'tee.check.platform.match.none' };
 }
 
-function checkGenuine(outcomes: Outcomes, genuine: Genuine | null, policy: Policy): void {
-	outcomes['quote.tcb'] = genuine ? checkTcb(genuine, policy) : blocked('quote.signature');
-	if (!genuine) outcomes['tee.real'] = blocked('quote.signature');
-	else if (genuine.root.real) outcomes['tee.real'] = { status: 'pass', key: 'tee.check.tee.real.pass' };
-	else outcomes['tee.real'] = { status: 'fail', key: 'tee.check.tee.real.simulated' };
+function checkRoot(genuine: Genuine): Outcome {
+	if (genuine.root.marker) return { status: 'pass', key: 'tee.check.tee.real.test', params: { marker: genuine.root.marker } };
+	return genuine.root.real ? { status: 'pass', key: 'tee.check.tee.real.pass' } : { status: 'fail', key: 'tee.check.tee.real.simulated' };
 }
 
-async function judge(input: VerifyInput, outcomes: Outcomes, facts: Facts, now: Date): Promise<Seen> {
-	const seen = input.seen ?? {};
-	const bundle = typeof input.bundle === 'string' ? readBundle(input.bundle) : asEvidence(input.bundle);
-	const { evidence } = bundle;
-	const hex = typeof evidence['quote'] === 'string' ? evidence['quote'] : '';
-	const quote = parseFormat(hex, outcomes);
-	if (!quote) return seen;
-	facts.quote = quote;
-	facts.attributes = attributes(quote);
-	const { outcome, genuine } = checkSignature(quote, fromHex(hex), bundle.collateral, now, seen);
+/** The five checks of the quote alone; what is genuine about it, or null where no root signs it. */
+function judgeQuote(quote: ParsedQuote, collateral: unknown, held: Held, now: Date, outcomes: Outcomes, facts: Facts): Genuine | null {
+	const { outcome, genuine } = checkSignature(quote, collateral, now, held.seen);
 	outcomes['quote.signature'] = outcome;
-	checkGenuine(outcomes, genuine, { ...DEFAULT_POLICY, ...input.policy });
-	if (genuine) {
-		facts.chain = genuine.chain.map(summary);
-		facts.tcb = tcbFacts(genuine);
-	}
+	if (!genuine) return null;
+	facts.chain = genuine.chain.map(summary);
+	facts.tcb = tcbFacts(genuine, quote);
+	outcomes['quote.tcb'] = checkTcb(genuine, facts.tcb, quote, held.policy.tcb);
 	outcomes['quote.debug'] = checkDebug(quote);
-	outcomes['binding.nonce'] = checkNonce(quote, evidence['runtime_data'], bundle.nonce);
-	outcomes['binding.channel'] = checkChannel(evidence['runtime_data'], bundle.connected);
+	outcomes['tee.real'] = checkRoot(genuine);
+	return genuine;
+}
+
+/** The checks of what the proven quote is bound to and measured. */
+async function judgeBound(bundle: Evidence, quote: ParsedQuote, held: Held, now: Date, outcomes: Outcomes, facts: Facts): Promise<void> {
+	const { evidence } = bundle;
+	const nonce = checkNonce(quote, evidence['runtime_data'], bundle, now, held.policy.max_age_s);
+	outcomes['binding.nonce'] = nonce;
+	// only what report_data binds counts as said by the TD
+	const bound = nonce.status === 'pass' ? (evidence['runtime_data'] as JsonObject) : null;
+	outcomes['binding.channel'] = bound ? checkChannel(bound, bundle.connected) : blocked('binding.nonce');
 	const log = checkEventLog(evidence['event_log'], quote.rtmr_3);
 	outcomes['eventlog.replay'] = log.outcome;
 	facts.events = log.events;
-	const references = readReferences(input.references);
-	const trusted = parseSnapshot(input.trusted);
-	outcomes['release.match'] = log.outcome.status === 'fail' ? blocked('eventlog.replay') : checkRelease(quote, log.events, references, trusted);
-	outcomes['platform.match'] = checkPlatform(quote, references, trusted);
-	const service = await checkService(bundle, quote, input.service, now);
+	outcomes['release.match'] = log.outcome.status === 'fail' ? blocked('eventlog.replay') : checkRelease(log.events, held, bound?.['release']);
+	outcomes['platform.match'] = checkPlatform(quote, held);
+	const service = await checkServices(bundle, quote, held.services, held.policy.required_services, now);
 	outcomes['service.token'] = service.outcome;
-	if (service.claims) facts.service_claims = service.claims;
-	return genuine?.seen ?? seen;
+	facts.service_claims = service.claims;
 }
 
-function parseFormat(hex: string, outcomes: Outcomes): ParsedQuote | null {
+function readQuote(evidence: JsonObject, outcomes: Outcomes, facts: Facts): ParsedQuote | null {
 	try {
-		const quote = parseQuote(hex);
-		const params = { version: quote.version, body: quote.body, size: quote.size };
-		outcomes['quote.format'] = { status: 'pass', key: 'tee.check.quote.format.pass', params };
+		if (typeof evidence['quote'] !== 'string') throw new Error('it is missing');
+		const quote = parseQuote(evidence['quote']);
+		outcomes['quote.format'] = { status: 'pass', key: 'tee.check.quote.format.pass', params: { version: quote.version, body: quote.body, size: quote.size } };
+		facts.quote = quote;
+		facts.attributes = attributes(quote);
 		return quote;
 	} catch (error) {
 		outcomes['quote.format'] = { status: 'fail', key: 'tee.check.quote.format.malformed', params: { reason: (error as Error).message } };
@@ -141,34 +159,87 @@ function parseFormat(hex: string, outcomes: Outcomes): ParsedQuote | null {
 	}
 }
 
-/** What was not reached is a failure, named after the check that stopped the rest. */
-function complete(outcomes: Outcomes, hasService: boolean): Verdict {
+function readEvidence(source: unknown, outcomes: Outcomes): Evidence | null {
+	try {
+		return typeof source === 'string' ? readBundle(source) : asEvidence(source);
+	} catch (error) {
+		outcomes['quote.format'] = { status: 'fail', key: 'tee.check.quote.format.bundle', params: { reason: (error as Error).message } };
+		return null;
+	}
+}
+
+async function judge(source: unknown, held: Held, now: Date, outcomes: Outcomes, facts: Facts): Promise<SeenByRoot> {
+	const bundle = readEvidence(source, outcomes);
+	const quote = bundle && readQuote(bundle.evidence, outcomes, facts);
+	if (!quote) return held.seen;
+	const genuine = judgeQuote(quote, bundle.collateral, held, now, outcomes, facts);
+	if (!genuine) return held.seen;
+	await judgeBound(bundle, quote, held, now, outcomes, facts);
+	return genuine.seen;
+}
+
+/** What was not asked is a failure, named after the check that stopped the rest. */
+function complete(ids: readonly CheckId[], outcomes: Outcomes, { services, policy }: Held): Verdict {
 	const stopped = CHECK_IDS.find((id) => outcomes[id]?.status === 'fail') ?? 'quote.format';
-	const checks = CHECK_IDS.map((id) => {
-		const none: Outcome = { status: 'skipped', key: 'tee.check.service.token.none' };
-		return makeCheck(id, outcomes[id] ?? (id === 'service.token' && !hasService ? none : blocked(stopped)));
-	});
+	const unchosen = services.length === 0 && policy.required_services.length === 0;
+	const rest = (id: CheckId): Outcome =>
+		id === 'service.token' && unchosen ? { status: 'skipped', key: 'tee.check.service.token.none' } : blocked(stopped);
+	const checks = ids.map((id) => makeCheck(id, outcomes[id] ?? rest(id)));
 	return { v: 1, overall: overall(checks), checks };
 }
 
+/** Should never be needed: a fault of ours must not look like a judgement, nor leave the person without one. */
+function crashed(error: unknown, outcomes: Outcomes): void {
+	const id = CHECK_IDS.find((one) => outcomes[one] === undefined) ?? 'quote.format';
+	outcomes[id] = { status: 'fail', key: 'tee.check.internal', params: { reason: (error as Error).message } };
+}
+
+function moment(text: string | undefined): Date {
+	const now = text === undefined ? new Date() : parseTime(text);
+	if (!now) throw new TypeError(`now is ${JSON.stringify(text)}, not a time such as 2025-07-01T00:00:00Z.`);
+	return now;
+}
+
 /**
- * Judge an evidence bundle. Never throws for what the server sent: malformed evidence is a verdict too. Establishes what
- * the checks that pass say, as of `now`; a verdict made by a page proves no more than the page itself can be trusted.
+ * Judge an evidence bundle. Throws for a malformed `now` or `policy`, never for what the server sent: malformed evidence
+ * is a verdict too. Establishes what the checks that pass say, as of `now`; a verdict made by a page that the judged
+ * server delivered proves no more than that page can be trusted.
  */
 export async function verify(input: VerifyInput): Promise<Report> {
 	const started = performance.now();
-	const now = input.now === undefined ? new Date() : parseTime(input.now);
-	if (!now) throw new TypeError(`now is ${JSON.stringify(input.now)}, not a time such as 2025-07-01T00:00:00Z.`);
+	const now = moment(input.now);
+	const held = hold(input);
 	const outcomes: Outcomes = {};
 	const facts: Facts = {};
-	let seen = input.seen ?? {};
+	let { seen } = held;
 	try {
-		seen = await judge(input, outcomes, facts, now);
+		seen = await judge(input.bundle, held, now, outcomes, facts);
 	} catch (error) {
-		const id = CHECK_IDS.find((one) => outcomes[one] === undefined) ?? 'quote.format';
-		outcomes[id] = { status: 'fail', key: 'tee.check.quote.format.bundle', params: { reason: (error as Error).message } };
+		crashed(error, outcomes);
 	}
-	const verdict = complete(outcomes, input.service !== undefined);
+	const verdict = complete(CHECK_IDS, outcomes, held);
+	return { ...verdict, facts, seen, time: now.toISOString(), elapsed_ms: performance.now() - started };
+}
+
+/**
+ * Judge a bare quote (hex) with its collateral: only `quote.*` and `tee.real` are asked. Establishes that the quote is
+ * genuine and its platform acceptable; not that it is fresh, nor whose it is.
+ */
+export function verifyQuote(quote: unknown, collateral: unknown, options: Omit<VerifyInput, 'bundle'> = {}): Report {
+	const started = performance.now();
+	const now = moment(options.now);
+	const held = hold(options);
+	const outcomes: Outcomes = {};
+	const facts: Facts = {};
+	let { seen } = held;
+	try {
+		const parsed = readQuote({ quote: quote as string }, outcomes, facts);
+		const genuine = parsed && judgeQuote(parsed, collateral, held, now, outcomes, facts);
+		seen = genuine?.seen ?? seen;
+	} catch (error) {
+		crashed(error, outcomes);
+	}
+	const verdict = complete(BARE_CHECK_IDS, outcomes, held);
 	return { ...verdict, facts, seen, time: now.toISOString(), elapsed_ms: performance.now() - started };
 }
 

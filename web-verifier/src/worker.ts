@@ -8,11 +8,11 @@ import { parseQuote } from './quote.js';
 import { parseReferences } from './references.js';
 import { canTrust, compareTrusted, trustSnapshot } from './trust.js';
 import { shield } from './verdict.js';
-import { certificateChain, verify } from './verify.js';
+import { certificateChain, verify, verifyQuote } from './verify.js';
 
 /** What a worker answers to; `params` is the list of the function's arguments. */
 export const methods = {
-	verify, parseQuote, attributes, certificateChain, replay, reportData, newNonce, shield, canTrust, trustSnapshot,
+	verify, verifyQuote, parseQuote, attributes, certificateChain, replay, reportData, newNonce, shield, canTrust, trustSnapshot,
 	compareTrusted, readBundle, writeBundle, parseReferences
 } as const;
 
