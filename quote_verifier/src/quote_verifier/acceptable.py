@@ -73,7 +73,8 @@ def _flag_fault(tcb: Tcb, policy: Policy) -> str | None:
     }
     for name, allow in allowed.items():
         if not allow and tcb.flags[name] is not False:
-            return f"the PCK certificate's {name} is {tcb.flags[name]}, expected False"
+            stated = {True: "true", None: "not stated"}[tcb.flags[name]]
+            return f"the PCK certificate's {name} is {stated}, expected false"
     return None
 
 

@@ -112,6 +112,11 @@ def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> l
     return [nonce, channel, replayed, release, platform, token]
 
 
+def malformed(reason: str, options: Options) -> Verdict:
+    """The verdict on something that cannot be read at all."""
+    return _stopped(Check("quote.format", "fail", reason), [], ALL_CHECKS, options)
+
+
 def verify(bundle: Bundle | bytes | str, *, now: int | None = None, options: Options = Options()) -> Verdict:
     """Judge an evidence bundle as of `now` (Unix seconds; the clock's time if left out).
 
@@ -123,7 +128,7 @@ def verify(bundle: Bundle | bytes | str, *, now: int | None = None, options: Opt
         judged = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         quote = parse_quote(from_hex(text_member(judged.evidence, "quote", "the evidence"), "the quote"))
     except Malformed as error:
-        return _stopped(Check("quote.format", "fail", str(error)), [], ALL_CHECKS, options)
+        return malformed(str(error), options)
     checks, stopped, genuine = _quote_checks(quote, judged.collateral, moment, options, ALL_CHECKS)
     if stopped or genuine is None:
         return stopped or Verdict((), {})

@@ -81,13 +81,13 @@ def parse_collateral(value: Any) -> Collateral:
     if unknown:
         raise Malformed(f"the collateral is malformed: unknown member {unknown[0][:64]!r}")
     members = {key: text_member(value, key, "the collateral") for key in MEMBERS}
+    for key, text in members.items():
+        if len(text) > MAX_MEMBER or not text.isascii():
+            raise Malformed(f"the collateral's {key} is larger than {MAX_MEMBER} bytes or not ASCII text")
     for key in HEX_MEMBERS:
         members[key] = members[key].lower()
         if not from_hex(members[key], f"the collateral's {key}"):
             raise Malformed(f"the collateral's {key} is empty")
-    for key, text in members.items():
-        if len(text) > MAX_MEMBER:
-            raise Malformed(f"the collateral's {key} is larger than {MAX_MEMBER} bytes")
     for key in TEXTS:
         load_object(members[key], f"the collateral's {key}")
     chains = {key: pem_certificates(members[key].encode("utf-8"), f"the collateral's {key}") for key in CHAINS}

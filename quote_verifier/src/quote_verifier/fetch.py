@@ -56,7 +56,8 @@ class _Adapter(HTTPAdapter):
             class Connection(HTTPSConnection):
                 def connect(self) -> None:
                     super().connect()
-                    adapter.certificate = self.sock.getpeercert(True)
+                    connected: Any = self.sock
+                    adapter.certificate = connected.getpeercert(True)
 
             pool.ConnectionCls = Connection
         return pool

@@ -1,0 +1,49 @@
+"""The policy file: strict about itself, strict by default."""
+
+import tomllib
+
+import pytest
+
+from quote_verifier.errors import UsageError
+from quote_verifier.policy import DEFAULT_TOML, Policy, load_policy
+
+
+def test_printed_defaults_are_the_defaults() -> None:
+    assert load_policy(DEFAULT_TOML) == Policy()
+    assert load_policy("") == Policy()
+
+
+def test_commented_examples_are_readable() -> None:
+    """Every commented-out key of the printed policy can be uncommented as it stands."""
+    lines = [line.removeprefix("# ") if line.startswith("# min_") else line for line in DEFAULT_TOML.splitlines()]
+    assert load_policy("\n".join(lines)).min_pce_svn == 11
+    assert tomllib.loads(DEFAULT_TOML)["freshness"]["max_age_s"] == 600
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("v = 2", "v is 2"),
+        ("surprise = 1", "key 'surprise' is unknown"),
+        ("[tcb]\nsurprise = 1", "key 'tcb.surprise' is unknown"),
+        ("tcb = 1", "must be a table"),
+        ("[platform]\nmr_td = []", "platform.mr_td is an empty list"),
+        ('[platform]\nmr_td = [""]', "holds an empty value"),
+        ('[platform]\nmr_td = "aa"', "must be a list of strings"),
+        ('[platform]\nmr_td = ["aa"]', "has 1 bytes, expected 48"),
+        (f'[platform]\nmr_td = ["{"AB" * 48}"]', "not lower-case hexadecimal"),
+        ('[tcb]\naccepted_statuses = ["Revoked"]', "holds 'Revoked', expected one of"),
+        ('[tcb]\naccepted_statuses = ["UpToDate"]', "holds 'UpToDate'"),
+        ('[tcb]\nmin_tee_tcb_svn = ""', "is empty"),
+        ("[tcb]\nmin_pce_svn = -1", "at least 0"),
+        ("[tcb]\nmin_pce_svn = true", "whole number"),
+        ("[tcb]\nallow_smt = 1", "true or false"),
+        ('[tcb]\nrefused_advisories = ["intel"]', "INTEL-SA"),
+        ('[services]\nrequired = ["google"]', "holds 'google'"),
+        ("[freshness]\nmax_age_s = 0", "at least 1"),
+        ("[", "not TOML"),
+    ],
+)
+def test_refuses(text: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason.replace("[", r"\[")):
+        load_policy(text)

@@ -1,0 +1,56 @@
+"""Reference values are the user's own file: unusable ones are an error, never a silent skip."""
+
+import json
+from typing import Any
+
+import pytest
+
+from quote_verifier.errors import UsageError
+from quote_verifier.references import References, load_references, merge
+
+from .world import platform, references
+
+
+def load(document: Any) -> References:
+    return load_references(json.dumps(document).encode())
+
+
+def test_good() -> None:
+    held = load(references() | {"rtmr_3": "00" * 48})
+    assert len(held.events) == 4
+    assert held.platforms == (platform(),)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"v": 2}, "v is 2"),
+        ({"surprise": 1}, "unknown member"),
+        ({"events": None}, "events is missing"),
+        ({"events": [""]}, "empty"),
+        ({"events": ["a\nb"]}, "not one line"),
+        ({"platforms": {}}, "wrong type"),
+        ({"platforms": [{}]}, "lacks"),
+        ({"platforms": [platform() | {"mr_td": ""}]}, "mr_td is empty"),
+        ({"platforms": [platform() | {"mr_td": "ab"}]}, "expected 48"),
+        ({"platforms": [platform() | {"mr_td": "AB" * 48}]}, "lower-case"),
+        ({"platforms": [platform() | {"rtmr_3": "ab" * 48}]}, "unknown member"),
+    ],
+)
+def test_refuses(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        load(references() | change)
+
+
+def test_not_json() -> None:
+    with pytest.raises(UsageError, match="not JSON"):
+        load_references(b"{")
+    with pytest.raises(UsageError, match="not a JSON object"):
+        load_references(b"[]")
+
+
+def test_merge() -> None:
+    both = merge([load(references(["a"])), load(references(["b"]) | {"platforms": []})])
+    assert both.events == {"a", "b"}
+    assert len(both.platforms) == 1
+    assert merge([]) == References()
