@@ -112,7 +112,8 @@ def find(path: str | os.PathLike[str] | None = None) -> ReportFolder | None:
         try:
             entry.mkdir()  # the kernel fills the new folder
         except FileExistsError:
-            pass  # another process was faster
+            if not entry.is_dir():  # else another process was faster
+                raise DeviceFailureError(f"{entry} is no folder of configfs-tsm") from None
         except OSError as error:
             raise DeviceFailureError(f"{entry} cannot be created: {error.strerror}; run as root") from None
     return ReportFolder(entry) if (entry / "inblob").exists() else None
