@@ -1,0 +1,197 @@
+"""A small release that runs: the real launcher, plugin and simulator; stand-ins for the web server and the model."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+UVICORN = """
+import http.server, json, os, sys, time
+option = lambda name: sys.argv[sys.argv.index(name) + 1]
+print("web server", sys.argv, flush=True)
+with open(os.path.join(os.environ["DATA_DIR"], "environment.json"), "w") as file:
+    json.dump(dict(os.environ), file)
+if os.environ.get("WEBUI_NAME") == "dies":
+    sys.exit("the web server cannot start")
+if os.environ.get("WEBUI_NAME") == "leaves-a-child" and os.fork() == 0:
+    import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
+    log_message = lambda *a: None
+http.server.ThreadingHTTPServer((option("--host"), int(option("--port"))), Handler).serve_forever()
+"""
+
+XLLAMACPP = """
+class llama_pooling_type: LLAMA_POOLING_TYPE_MEAN = 1
+class Bag: pass
+class CommonParams:
+    def __init__(self): self.model, self.sampling = Bag(), Bag()
+class Server:
+    count = 0
+    def __init__(self, params):
+        Server.count += 1
+        self.listening_address = f"http://127.0.0.1:{20000 + Server.count}"
+"""
+
+PCCS = """
+import sys, time
+open(sys.argv[sys.argv.index("--ready-file") + 1], "w").write("http://127.0.0.1:9")
+time.sleep(600)
+"""
+
+
+def write_manifest(release: Path) -> str:
+    """release.json for what is in the folder now; returns its SHA-384."""
+    files = [path for path in sorted(release.rglob("*")) if path.is_file() and path != release / "release.json"]
+    entries = [
+        {"path": str(path.relative_to(release)), "sha384": hashlib.sha384(path.read_bytes()).hexdigest(),
+         "size": path.stat().st_size, "executable": bool(path.stat().st_mode & 0o100)}
+        for path in files
+    ]
+    (release / "release.json").write_text(json.dumps({"v": 1, "files": entries}))
+    return hashlib.sha384((release / "release.json").read_bytes()).hexdigest()
+
+
+def _copy_package(name: str, folder: Path) -> None:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None
+    shutil.copytree(Path(spec.origin).parent, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@pytest.fixture(scope="session")
+def release_template(plugin_path: Path, simulator_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    release = tmp_path_factory.mktemp("release") / "open-webui-tdx-0"
+    packages = release / "site-packages"
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyx", "*.c")
+    shutil.copytree(ROOT / "launcher", release / "launcher", ignore=ignore)
+    shutil.copytree(plugin_path / "quote_generator", packages / "quote_generator", ignore=ignore)
+    _copy_package("rfc8785", packages)
+    (release / "simulator").mkdir()
+    shutil.copy(simulator_library, release / "simulator")
+    files = {
+        "simulator/__init__.py": "", "simulator/__main__.py": PCCS,
+        "site-packages/uvicorn/__init__.py": "", "site-packages/uvicorn/__main__.py": UVICORN,
+        "site-packages/xllamacpp/__init__.py": "from .xllamacpp import *\n", "site-packages/xllamacpp/xllamacpp.py": XLLAMACPP,
+        "llm/Tiny-1M.Q4.gguf": "weights",
+        "backend/open_webui/env.py": 'import os\nos.environ.get("WEBUI_NAME", "x")\nos.environ.get("LICENSE_KEY")\n',
+        "backend/open_webui/config.py": (
+            'import os\nos.getenv("AUDIO_TTS_ENGINE", "")\nos.environ.get(\n    "OPENAI_API_BASE_URLS")\n'
+            'os.environ.get("OPENAI_API_KEY")\nos.environ.get("DATABASE_URL")\nos.environ.get("OLLAMA_BASE_URL")\n'
+            'os.environ.get("ENABLE_OPENAI_API")\nos.environ.get("OPENAI_API_BASE_URL")\nos.environ.get("STATIC_DIR")\n'
+        ),
+        "backend/open_webui/static/fonts/a.ttf": "font", "backend/open_webui/frontend/_app/page.js": "let a = 1\n",
+    }
+    for name, text in files.items():
+        (release / name).parent.mkdir(parents=True, exist_ok=True)
+        (release / name).write_text(text)
+    write_manifest(release)
+    return release
+
+
+@pytest.fixture
+def release(release_template: Path, tmp_path: Path) -> Path:
+    """A release of one's own, to change."""
+    return Path(shutil.copytree(release_template, tmp_path / "release"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command(release: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-I", "-S", "-B", str(release / "launcher"), *arguments]
+
+
+@dataclass
+class Running:
+    """A launcher that was started, with its output so far."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    port: int
+    output: list[str] = field(default_factory=list)
+
+    def until(self, text: str, timeout: float = 60) -> str:
+        """Read until a line holds ``text``; the whole output."""
+        deadline = time.monotonic() + timeout
+        assert self.process.stdout is not None
+        while time.monotonic() < deadline:
+            line = self.process.stdout.readline()
+            self.output.append(line)
+            if text in line:
+                return "".join(self.output)
+            if not line and self.process.poll() is not None:
+                pytest.fail(f"the launcher ended with {self.process.returncode}:\n{''.join(self.output)}")
+        pytest.fail(f"{text!r} did not come:\n{''.join(self.output)}")
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        rest, _ = self.process.communicate(timeout=30)
+        self.output.append(rest)
+        return self.process.returncode
+
+    def log(self) -> list[str]:
+        """The lines of the event log."""
+        (file,) = self.data.glob("attestation/*/log")
+        return file.read_text().splitlines()
+
+    def members(self) -> list[int]:
+        """Processes of this launch that are alive, the launcher excluded."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdigit() else []
+            except OSError:
+                continue
+            if b"_module" in words and str(self.process.pid).encode() in words:
+                found.append(int(folder.name))
+        return found
+
+
+Start = Callable[..., Running]
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The tests' environment without anything that would be a setting."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "HOME", "TMPDIR")}
+    return {**kept, "TDX": "simulated", "LLM": "none", **settings}
+
+
+@pytest.fixture
+def start(release: Path, tmp_path: Path) -> Iterator[Start]:
+    """Start a launcher on ``release`` with settings; everything that was started is ended."""
+    started: list[Running] = []
+
+    def begin(*arguments: str, data: Path | None = None, **settings: str) -> Running:
+        folder, port = data or tmp_path / "data", int(settings.get("PORT") or free_port())
+        env = environment(**{"DATA_DIR": str(folder), "PORT": str(port), **settings})
+        process = subprocess.Popen(
+            command(release, "run", *arguments), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=tmp_path,
+        )
+        started.append(Running(process, folder, port))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        if running.process.poll() is None:
+            running.process.kill()
+        running.process.wait()
