@@ -1,13 +1,13 @@
 """Policy at work: every mismatch names the field, its actual and its expected value."""
 
 import pytest
-
-from quote_verifier import Options, load_policy, verify_bare
 from quote_verifier.acceptable import check_debug, check_platform
 from quote_verifier.policy import Policy
 from quote_verifier.quote import parse_quote
 from quote_verifier.references import References
 from quote_verifier.verdict import Check
+
+from quote_verifier import Options, load_policy, verify_bare
 from simulator.collateral import collateral
 from simulator.quotes import make_quote
 
@@ -28,8 +28,18 @@ def tcb(policy: str, fault: str | None = None) -> Check:
         ("", None, "pass", "UpToDate"),
         ("", "out-of-date", "fail", "is OutOfDate, expected UpToDate"),
         ('[tcb]\naccepted_statuses = ["OutOfDate"]', "out-of-date", "warn", "OutOfDate"),
-        ('[tcb]\naccepted_statuses = ["SWHardeningNeeded"]', "out-of-date", "fail", "expected UpToDate or SWHardeningNeeded"),
-        ('[tcb]\naccepted_statuses = ["OutOfDate"]\nrefused_advisories = ["INTEL-SA-00837"]', "out-of-date", "fail", "INTEL-SA-00837"),
+        (
+            '[tcb]\naccepted_statuses = ["SWHardeningNeeded"]',
+            "out-of-date",
+            "fail",
+            "expected UpToDate or SWHardeningNeeded",
+        ),
+        (
+            '[tcb]\naccepted_statuses = ["OutOfDate"]\nrefused_advisories = ["INTEL-SA-00837"]',
+            "out-of-date",
+            "fail",
+            "INTEL-SA-00837",
+        ),
         ('[tcb]\naccepted_statuses = ["OutOfDate"]', "qe-out-of-date", "warn", "OutOfDate"),
         ("[tcb]\nmin_tcb_evaluation_data_number = 17", None, "pass", ""),
         ("[tcb]\nmin_tcb_evaluation_data_number = 18", None, "fail", "is 17, expected at least 18"),

@@ -5,11 +5,11 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from quote_verifier.errors import Malformed
 from quote_verifier.eventlog import INIT_LINE, check_release, check_replay, parse_log, replay
 from quote_verifier.quote import parse_quote
 from quote_verifier.references import References
+
 from simulator import profile
 from simulator.quotes import make_quote
 
@@ -37,7 +37,9 @@ def test_any_text(text: str) -> None:
     assert events == ()
 
 
-@pytest.mark.parametrize("line", ["", "a b", "open-webui-tdx model ", "open-webui-tdx model []", 'open-webui-tdx model {"a": 1}'])
+@pytest.mark.parametrize(
+    "line", ["", "a b", "open-webui-tdx model ", "open-webui-tdx model []", 'open-webui-tdx model {"a": 1}']
+)
 def test_bad_lines(line: str) -> None:
     with pytest.raises(Malformed):
         parse_log(log(line))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import dcap_qvl
 import pytest
-
-from quote_verifier import Options, Seen, verify_bare
 from quote_verifier.collateral import parse_collateral
 from quote_verifier.genuine import ATTRIBUTE_REFUSALS, NotGenuine, root_certificate, verify_quote
 from quote_verifier.quote import parse_quote
 from quote_verifier.verdict import Verdict
+
+from quote_verifier import Options, Seen, verify_bare
 from simulator import collateral_faults, pki, quote_faults
 from simulator.collateral import collateral
 from simulator.quotes import make_quote
@@ -82,7 +82,14 @@ def test_attributes_are_appraised_after_the_signatures(fault: str) -> None:
     broken = bytearray(quote)
     broken[600] ^= 1  # report data: signed
     assert judge(bytes(broken)).check("quote.signature").status == "fail"
-    for other in ("revoked-pck", "expired-tcb-info", "tampered-tcb-info", "forged-root-crl", "other-fmspc", "tcb-info-signed-by-pck"):
+    for other in (
+        "revoked-pck",
+        "expired-tcb-info",
+        "tampered-tcb-info",
+        "forged-root-crl",
+        "other-fmspc",
+        "tcb-info-signed-by-pck",
+    ):
         assert judge(quote, collateral(NOW, fault=other)).check("quote.signature").status == "fail", other
 
 
@@ -97,8 +104,9 @@ def test_revoked_tcb_is_found_after_the_signatures() -> None:
 
 def test_an_attribute_refusal_is_never_an_acceptance() -> None:
     """Even if our own reading of the attributes found nothing, dcap-qvl's refusal stands."""
-    from quote_verifier import appraise
     from quote_verifier.verdict import Check
+
+    from quote_verifier import appraise
 
     original = appraise.check_debug
     appraise.check_debug = lambda quote: Check("quote.debug", "pass", "blind")

@@ -3,7 +3,6 @@
 import tomllib
 
 import pytest
-
 from quote_verifier.errors import UsageError
 from quote_verifier.policy import DEFAULT_TOML, Policy, load_policy
 

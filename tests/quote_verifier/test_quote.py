@@ -4,9 +4,9 @@ import dcap_qvl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from quote_verifier.errors import Malformed
 from quote_verifier.quote import MAX_QUOTE_BYTES, parse_quote, pem_certificates
+
 from simulator import pki
 from simulator.quotes import make_quote
 

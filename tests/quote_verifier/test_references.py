@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-
 from quote_verifier.errors import UsageError
 from quote_verifier.references import References, load_references, merge
 

@@ -1,9 +1,9 @@
 """Service tokens: each fault of the stand-ins is refused for its own reason. (Whole verdicts: tests/vectors.)"""
 
 import pytest
-
 from quote_verifier.quote import parse_quote
 from quote_verifier.tokens import Refused, Service, keys_from, verify_token
+
 from simulator.quotes import make_quote
 from tests.standins.tokens import jwks, make_token, public_jwk
 
@@ -38,7 +38,11 @@ REASONS = {
     "other-key": "signature is wrong",
 }
 ALIBABA = {
-    "wrong-kid": "key id", "other-audience": "aud is", "other-issuer": "iss is", "debug": "debuggable", "no-claims": "does not state report_data",
+    "wrong-kid": "key id",
+    "other-audience": "aud is",
+    "other-issuer": "iss is",
+    "debug": "debuggable",
+    "no-claims": "does not state report_data",
 }
 TRUSTEE = {"contraindicated": "appraisal is 'contraindicated'", "two-cpus": "exactly one", "no-claims": "no TDX quote"}
 
@@ -56,7 +60,7 @@ def test_fault(name: str, fault: str, reason: str) -> None:
 def test_keys() -> None:
     with pytest.raises(Refused, match="none of the keys"):
         check("alibaba", keys=jwks("trustee"))
-    with pytest.raises(Refused, match="none of the keys|signature"):
+    with pytest.raises(Refused, match=r"none of the keys|signature"):
         check("trustee", keys=jwks("alibaba"))
     with pytest.raises(Refused, match="signature"):
         check("trustee", keys=public_jwk("other-ec"))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from quote_verifier.appraise import ALL_CHECKS, Options, verify, verify_bare
 from quote_verifier.collateral import Seen
 from quote_verifier.policy import policy_from

@@ -1,7 +1,6 @@
 """Run one stand-in until it is told to stop (SIGTERM, SIGINT)."""
 
 import argparse
-import os
 import signal
 import sys
 import threading
@@ -27,7 +26,7 @@ def main() -> int:
         if options.ready_file:
             beside = options.ready_file.with_name(options.ready_file.name + ".new")
             beside.write_text(service.url + "\n")
-            os.replace(beside, options.ready_file)
+            beside.replace(options.ready_file)
         stop.wait()
     return 0
 

@@ -25,7 +25,7 @@ class StandIn:
     """A service on 127.0.0.1, in a thread between `start` and `stop`, or inside a `with`.
 
     `service`: "alibaba" or "trustee". `shape`: "new" (Trustee v0.14 and later) or "old"; each refuses the other's
-    requests. `fault`: one of `FAULTS`. `now`: its clock (Unix seconds), by default the real one. `requests`: bodies so far.
+    requests. `fault`: one of `FAULTS`. `now`: its clock (Unix seconds), by default the real one. `requests`: so far.
     """
 
     def __init__(

@@ -80,9 +80,22 @@ def public_jwk(name: str) -> dict[str, str]:
     if isinstance(key, rsa.RSAPublicKey):
         n = key.public_numbers()
         modulus, exponent = n.n.to_bytes(256), n.e.to_bytes(3)
-        return {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": key_id(name), "n": _b64(modulus), "e": _b64(exponent)}
+        return {
+            "kty": "RSA",
+            "alg": "RS256",
+            "use": "sig",
+            "kid": key_id(name),
+            "n": _b64(modulus),
+            "e": _b64(exponent),
+        }
     point = key.public_numbers()
-    return {"kty": "EC", "alg": "ES256", "crv": "P-256", "x": _b64(point.x.to_bytes(32)), "y": _b64(point.y.to_bytes(32))}
+    return {
+        "kty": "EC",
+        "alg": "ES256",
+        "crv": "P-256",
+        "x": _b64(point.x.to_bytes(32)),
+        "y": _b64(point.y.to_bytes(32)),
+    }
 
 
 def key_id(name: str) -> str:
@@ -214,7 +227,7 @@ def make_token(
 ) -> str:
     """A compact JWT about `quote` (raw bytes) from `service` ("alibaba" or "trustee") at `now` (Unix seconds).
 
-    `origin`: the service's own. `shape`: the Trustee generation, "old" (up to v0.13) or "new". `fault`: one of `FAULTS`.
+    `origin`: the service's own. `shape`: the Trustee generation, "old" (up to v0.13) or "new". `fault`: of `FAULTS`.
     """
     if service == "alibaba":
         payload = _alibaba_payload(quote, origin, now, fault)

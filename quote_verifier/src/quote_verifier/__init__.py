@@ -1,8 +1,8 @@
 """The relying party's side of Intel TDX remote attestation: genuine? acceptable? bound to me?
 
-    from quote_verifier import load_bundle, verify
-    verdict = verify(load_bundle(data))
-    if verdict.overall != "verified": ...
+from quote_verifier import load_bundle, verify
+verdict = verify(load_bundle(data))
+if verdict.overall != "verified": ...
 """
 
 from .appraise import Options, verify, verify_bare

@@ -19,7 +19,9 @@ _SERVTD_EXT, _SEPT_VE_DISABLE, _MIGRATABLE = 17, 28, 29
 def check_tcb(genuine: Genuine, quote: Quote, policy: Policy) -> Check:
     """`quote.tcb`: status, advisories and minimums."""
     if genuine.refusal == REVOKED:
-        return Check("quote.tcb", "fail", "TCB status is Revoked, expected UpToDate: the platform's keys are not to be trusted")
+        return Check(
+            "quote.tcb", "fail", "TCB status is Revoked, expected UpToDate: the platform's keys are not to be trusted"
+        )
     if genuine.tcb is None:
         return Check("quote.tcb", "fail", f"Not asked: no TCB status is given for such a TD ({genuine.refusal}).")
     fault = _tcb_fault(genuine.tcb, quote, policy)
@@ -27,7 +29,11 @@ def check_tcb(genuine: Genuine, quote: Quote, policy: Policy) -> Check:
         return Check("quote.tcb", "fail", fault)
     statuses = [status for status in (genuine.tcb.status, genuine.tcb.qe_status) if status != "UpToDate"]
     if statuses:
-        return Check("quote.tcb", "warn", f"TCB status is {statuses[0]}, accepted by the policy{_listing(genuine.tcb.advisories)}")
+        return Check(
+            "quote.tcb",
+            "warn",
+            f"TCB status is {statuses[0]}, accepted by the policy{_listing(genuine.tcb.advisories)}",
+        )
     unknown = [name for name in genuine.tcb.advisories if name not in policy.accepted_advisories]
     if unknown:
         return Check("quote.tcb", "warn", f"TCB status is UpToDate, with advisories{_listing(tuple(unknown))}")
@@ -100,9 +106,13 @@ def check_platform(quote: Quote, references: References, policy: Policy) -> Chec
     """`platform.match`: firmware, kernel and module measurements against reference values and the policy's lists."""
     for field, allowed in policy.platform.items():
         if quote.hex(field) not in allowed:
-            return Check("platform.match", "fail", f"{field} is {quote.hex(field)}, the policy expects {' or '.join(allowed)}")
+            return Check(
+                "platform.match", "fail", f"{field} is {quote.hex(field)}, the policy expects {' or '.join(allowed)}"
+            )
     if not references.platforms and set(policy.platform) != set(PLATFORM_SIZES):
-        return Check("platform.match", "warn", f"No reference values for a platform are held; mr_td is {quote.hex('mr_td')}")
+        return Check(
+            "platform.match", "warn", f"No reference values for a platform are held; mr_td is {quote.hex('mr_td')}"
+        )
     if not references.platforms:
         return Check("platform.match", "pass", "All platform measurements are in the policy's lists")
     differences = [

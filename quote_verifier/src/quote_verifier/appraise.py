@@ -1,4 +1,4 @@
-"""The judgement: all checks, in their order, over one bundle or one bare quote. No network, no files, no clock of its own.
+"""The judgement: all checks, in their order, over one bundle or one bare quote. No network, no files.
 
 A check that cannot be asked because an earlier one failed is `fail` with a detail that says so.
 """
@@ -31,11 +31,14 @@ class Options:
     """What the relying party holds. `test_root_is_genuine` is for tests of this package only: it makes the simulator's
     published root count as Intel's, and no command line sets it."""
 
-    references: References = References()
-    policy: Policy = Policy()
+    references: References = field(default_factory=References)
+    policy: Policy = field(default_factory=Policy)
     services: tuple[Service, ...] = ()
-    seen: Seen | Mapping[RootName, Seen] = Seen()
+    seen: Seen | Mapping[RootName, Seen] = field(default_factory=Seen)
     test_root_is_genuine: bool = field(default=False, kw_only=True)
+
+
+DEFAULT_OPTIONS = Options()
 
 
 def _not_asked(check_ids: Iterable[str], cause: str, services_chosen: bool = True) -> list[Check]:
@@ -60,7 +63,9 @@ def _real(genuine: Genuine, options: Options) -> Check:
         return Check("tee.real", "pass", "The root that verified is Intel's")
     if options.test_root_is_genuine:
         return Check("tee.real", "pass", "TEST ONLY: the simulator's root counts as genuine")
-    return Check("tee.real", "fail", "SIMULATED: signed under the simulator's published test root, which protects nothing")
+    return Check(
+        "tee.real", "fail", "SIMULATED: signed under the simulator's published test root, which protects nothing"
+    )
 
 
 def _signature(genuine: Genuine) -> Check:
@@ -72,7 +77,11 @@ def _quote_checks(
     quote: Quote, collateral: Any, now: int, options: Options, ids: tuple[str, ...]
 ) -> tuple[list[Check], Verdict | None, Genuine | None]:
     """The five checks of a bare quote; a finished verdict if the signature does not hold."""
-    checks = [Check("quote.format", "pass", f"TDX quote, version {quote.version}, TD {'1.0' if quote.body_type == 2 else '1.5'}")]
+    checks = [
+        Check(
+            "quote.format", "pass", f"TDX quote, version {quote.version}, TD {'1.0' if quote.body_type == 2 else '1.5'}"
+        )
+    ]
     try:
         genuine = verify_quote(quote, parse_collateral(collateral), now, options.seen)
     except (Malformed, NotGenuine) as error:
@@ -117,7 +126,7 @@ def malformed(reason: str, options: Options) -> Verdict:
     return _stopped(Check("quote.format", "fail", reason), [], ALL_CHECKS, options)
 
 
-def verify(bundle: Bundle | bytes | str, *, now: int | None = None, options: Options = Options()) -> Verdict:
+def verify(bundle: Bundle | bytes | str, *, now: int | None = None, options: Options = DEFAULT_OPTIONS) -> Verdict:
     """Judge an evidence bundle as of `now` (Unix seconds; the clock's time if left out).
 
     Establishes what docs/verification.md says of each check, and nothing beyond what `options` lets it compare with.
@@ -135,7 +144,9 @@ def verify(bundle: Bundle | bytes | str, *, now: int | None = None, options: Opt
     return Verdict((*checks, *_bound_checks(judged, quote, moment, options)), _claims(quote), genuine)
 
 
-def verify_bare(quote: bytes, collateral: Any, *, now: int | None = None, options: Options = Options()) -> Verdict:
+def verify_bare(
+    quote: bytes, collateral: Any, *, now: int | None = None, options: Options = DEFAULT_OPTIONS
+) -> Verdict:
     """Judge a bare quote and its collateral object: only `quote.*` and `tee.real`.
 
     Establishes that the quote is genuine and its platform acceptable; not that it is fresh, nor whose it is.

@@ -79,7 +79,8 @@ def _fault(base: str, asset: Asset, fetcher: Fetcher) -> str | None:
         return f"{path}: HTTP {answer.status}"
     digest = hashlib.sha384(answer.body).hexdigest()
     if len(answer.body) != asset.size or digest != asset.sha384:
-        return f"{path}: served {len(answer.body)} bytes, SHA-384 {digest[:16]}..., expected {asset.size} bytes, {asset.sha384[:16]}..."
+        served = f"{len(answer.body)} bytes, SHA-384 {digest[:16]}..."
+        return f"{path}: served {served}, expected {asset.size} bytes, {asset.sha384[:16]}..."
     return None
 
 
@@ -99,7 +100,9 @@ def check_assets(
     if not any(check.id == "eventlog.replay" and check.status == "pass" for check in verdict.checks):
         return Check("assets.match", "fail", "Not asked: no proven measurement says which release it should be.")
     if manifest.digest not in _measured(bundle):
-        return Check("assets.match", "fail", f"the manifest's SHA-384 is {manifest.digest}, which the launch did not measure")
+        return Check(
+            "assets.match", "fail", f"the manifest's SHA-384 is {manifest.digest}, which the launch did not measure"
+        )
     faults: list[str] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for fault in pool.map(lambda asset: _fault(base, asset, fetcher), manifest.assets):

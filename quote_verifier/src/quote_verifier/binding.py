@@ -1,7 +1,7 @@
 """Bound to me? That a quote was made for this client's nonce, and names the service and TLS key that it connected to.
 
-Establishes freshness and, with a bound TLS key, that the connection ends in the TD. Without a bound TLS key it does not:
-whoever ends TLS may relay to a genuine TD elsewhere.
+Establishes freshness and, with a bound TLS key, that the connection ends in the TD. Without a bound TLS key it does
+not: whoever ends TLS may relay to a genuine TD elsewhere.
 """
 
 import hashlib
@@ -44,7 +44,9 @@ def _check_runtime_data(runtime_data: Any, nonce: str) -> dict[str, Any]:
 def _check_age(time: datetime, now: int, max_age_s: int) -> str:
     age = now - int(time.timestamp())
     if age > max_age_s:
-        raise Malformed(f"the evidence is {age} s old, expected at most {max_age_s} s (judge a file as of its time with --at)")
+        raise Malformed(
+            f"the evidence is {age} s old, expected at most {max_age_s} s (judge a file as of its time with --at)"
+        )
     if age < -MAX_CLOCK_SKEW_S:
         raise Malformed(f"the evidence is dated {-age} s in the future")
     return f"made {max(age, 0)} s ago for a nonce of mine"
@@ -55,9 +57,7 @@ def report_data_of(runtime_data: dict[str, Any]) -> bytes:
     return hashlib.sha384(rfc8785.dumps(runtime_data)).digest() + bytes(16)
 
 
-def check_nonce(
-    runtime_data: Any, nonce: str | None, time: datetime, quote: Quote, now: int, max_age_s: int
-) -> Check:
+def check_nonce(runtime_data: Any, nonce: str | None, time: datetime, quote: Quote, now: int, max_age_s: int) -> Check:
     """`binding.nonce`."""
     try:
         if nonce is None:

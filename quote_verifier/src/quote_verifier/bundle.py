@@ -100,9 +100,11 @@ def bundle_from(value: dict[str, Any]) -> Bundle:
     if not isinstance(value.get("evidence"), dict):
         raise Malformed("the bundle is malformed: evidence is missing or not an object")
     origin, spki = _connected(value.get("connected"))
-    return Bundle(time, nonce, origin, spki, value["evidence"], value.get("collateral"), _tokens(value.get("service_tokens")))
+    return Bundle(
+        time, nonce, origin, spki, value["evidence"], value.get("collateral"), _tokens(value.get("service_tokens"))
+    )
 
 
 def load_bundle(data: bytes | str) -> Bundle:
-    """A bundle from the bytes of a file. Raises `Malformed`, also for duplicate keys and what else strict JSON refuses."""
+    """A bundle from the bytes of a file. Raises `Malformed`, also for all that strict JSON refuses."""
     return bundle_from(load_object(data, "the bundle"))

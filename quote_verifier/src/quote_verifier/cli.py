@@ -1,227 +1,23 @@
 """The command line. Exit codes: 0 verified, 1 internal error, 2 usage, 3 cannot reach, 4 not genuine, 5 not acceptable,
 6 simulated, 7 incomplete. Errors are one sentence on standard error, never a traceback."""
 
-import json
 import os
 import sys
-import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
-from . import collateral_source, live
-from .appraise import Options, malformed, verify, verify_bare
-from .assets import MAX_MANIFEST, check_assets, load_manifest
-from .bundle import load_bundle, origin_of, parse_time
-from .collateral_cache import CollateralCache
 from .errors import Malformed, Unreachable, UsageError
-from .fetch import Fetcher
-from .policy import DEFAULT_TOML, Policy, load_policy
-from .quote import MAX_QUOTE_BYTES, parse_quote
-from .references import load_references, merge
+from .policy import DEFAULT_TOML
 from .report import as_json as verdict_json
 from .report import print_verdict, printable
-from .service_client import choose
-from .strictjson import MAX_BYTES, load_object
-from .tokens import Service
-from .verdict import Verdict
+from .request import Request, judge
 
-ASSET_DEADLINE_S = 120.0
 INTERNAL, USAGE, UNREACHABLE, NOT_GENUINE = 1, 2, 3, 4
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-@dataclass
-class Request:
-    """The command line, read."""
-
-    url: str | None
-    evidence: Path | None
-    quote: Path | None
-    collateral: Path | None
-    at: str | None
-    release: list[Path]
-    policy: Path | None
-    as_json: bool
-    manifest: Path | None
-    check_assets: bool
-    service: list[str]
-    service_url: list[str]
-    service_key: list[Path]
-    pccs: str | None
-    pcs: bool
-    offline: bool
-    cache: Path | None
-    ca_file: Path | None
-    save: Path | None
-    timeout: float
-    held: Policy = field(default_factory=Policy)
-
-
-def read(path: Path, what: str, limit: int = MAX_BYTES) -> bytes:
-    """A user's file, at most `limit` bytes. Raises `UsageError`."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise UsageError(f"{what} {path} cannot be read: {error.strerror}") from None
-    if len(data) > limit:
-        raise UsageError(f"{what} {path} is larger than {limit} bytes")
-    return data
-
-
-def _options(request: Request) -> Options:
-    if request.policy:
-        try:
-            request.held = load_policy(read(request.policy, "the policy").decode("utf-8"))
-        except UnicodeDecodeError:
-            raise UsageError(f"the policy {request.policy} is not UTF-8 text") from None
-    references = merge(load_references(read(path, "the reference values")) for path in request.release)
-    return Options(references=references, policy=request.held, services=_services(request))
-
-
-def _services(request: Request) -> tuple[Service, ...]:
-    count = len(request.service)
-    for given, name in ((request.service_url, "--service-url"), (request.service_key, "--service-key")):
-        if given and len(given) != count:
-            raise UsageError(f"{name} is given {len(given)} times, --service {count} times: one for each, in the same order")
-    if len(set(request.service)) != count:
-        raise UsageError("a service is named twice")
-    urls: list[str | None] = [*request.service_url] or [None] * count
-    keys: list[Path | None] = [*request.service_key] or [None] * count
-    return tuple(choose(*one) for one in zip(request.service, urls, keys, strict=True))
-
-
-def _moment(request: Request) -> int:
-    if request.at is None:
-        return int(time.time())
-    try:
-        return int(parse_time(request.at, "--at").timestamp())
-    except Malformed as error:
-        raise UsageError(str(error)) from None
-
-
-def _check_usage(request: Request) -> None:
-    subjects = [name for name, given in (("a URL", request.url), ("--evidence", request.evidence), ("--quote", request.quote)) if given]
-    if len(subjects) != 1:
-        raise UsageError(f"give exactly one of a URL, --evidence and --quote, not {' and '.join(subjects) or 'none'}; see --help")
-    if request.at and request.url:
-        raise UsageError("--at is for files: a running service is judged as of now")
-    if request.check_assets != (request.manifest is not None) or (request.check_assets and not request.url):
-        raise UsageError("--check-assets needs a URL and --manifest release.json, and --manifest is for --check-assets")
-    if request.collateral and not request.quote:
-        raise UsageError("--collateral belongs to --quote; a bundle and a service bring their own")
-    if request.quote and (request.release or request.service):
-        raise UsageError("a bare quote is asked only the quote.* and tee.real checks: --release and --service do not apply")
-    if request.save and not request.url:
-        raise UsageError("--save keeps the evidence of a running service: it needs a URL")
-    if request.pccs and request.pcs:
-        raise UsageError("--pccs and --pcs exclude each other")
-
-
-def _source(request: Request, fetcher: Fetcher) -> collateral_source.Source:
-    address = collateral_source.INTEL_PCS if request.pcs else request.pccs
-    if address:
-        return collateral_source.pccs(fetcher, _origin_checked(address, "--pccs"))
-    if request.url:
-        return collateral_source.relay(fetcher, request.url)
-
-    def none(_: object) -> NoReturn:
-        raise UsageError("a bare quote needs its collateral: --collateral FILE, --pccs URL or --pcs")
-
-    return none
-
-
-def _origin_checked(url: str, what: str) -> str:
-    try:
-        origin_of(url)
-    except Malformed as error:
-        raise UsageError(f"{what}: {error}") from None
-    return url
-
-
-def _judge_bundle(request: Request, options: Options) -> Verdict:
-    assert request.evidence is not None
-    for service in options.services:
-        if not service.keys:
-            raise UsageError(f"--service {service.service} with --evidence needs --service-key: a file is judged without the network")
-    data = read(request.evidence, "the bundle")
-    return verify(data, now=_moment(request), options=options)
-
-
-def _judge_quote(request: Request, options: Options, fetcher: Fetcher) -> Verdict:
-    assert request.quote is not None
-    raw = read(request.quote, "the quote", 4 * MAX_QUOTE_BYTES)
-    text = raw.strip()
-    if text and all(byte in b"0123456789abcdefABCDEF" for byte in text) and len(text) % 2 == 0:
-        raw = bytes.fromhex(text.decode("ascii"))
-    collateral: Any = None
-    if request.collateral:
-        try:
-            collateral = load_object(read(request.collateral, "the collateral"), "the collateral")
-        except Malformed as error:
-            collateral = str(error)  # no object: quote.signature fails
-    else:
-        try:
-            collateral = CollateralCache(request.cache, request.offline).get(parse_quote(raw), _source(request, fetcher))
-        except Malformed:
-            collateral = None
-    return verify_bare(raw, collateral, now=_moment(request), options=options)
-
-
-def _judge_service(request: Request, options: Options, fetcher: Fetcher) -> Verdict:
-    assert request.url is not None
-    base = request.url.rstrip("/")
-    try:
-        found = live.fetch_evidence(base, fetcher)
-    except Malformed as error:
-        return malformed(str(error), options)
-    cache = CollateralCache(request.cache, request.offline)
-    bundle, verdict = live.judge(found, _source(request, fetcher), cache, fetcher, options)
-    if request.save:
-        _save(request.save, live.as_document(bundle))
-    if request.manifest:
-        manifest = load_manifest(read(request.manifest, "the manifest", MAX_MANIFEST))
-        downloads = Fetcher(fetcher.ca_file, max(ASSET_DEADLINE_S, fetcher.deadline_s))
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("Comparing the frontend's files", total=len(manifest.assets))
-            verdict = verdict.with_check(
-                check_assets(base, manifest, bundle, verdict, downloads, lambda step: bar.advance(task, step))
-            )
-    return verdict
-
-
-def _save(path: Path, document: dict[str, Any]) -> None:
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "w") as file:
-            json.dump(document, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except OSError as error:
-        raise UsageError(f"--save {path} cannot be written: {error.strerror}") from None
-
-
-def judge(request: Request) -> Verdict:
-    """Do what the command line asks. Raises `UsageError`, `Unreachable` or `Malformed`."""
-    _check_usage(request)
-    options = _options(request)
-    if request.ca_file and not request.ca_file.is_file():
-        raise UsageError(f"--ca-file {request.ca_file} does not exist")
-    fetcher = Fetcher(str(request.ca_file) if request.ca_file else None, request.timeout)
-    if request.evidence:
-        return _judge_bundle(request, options)
-    if request.quote:
-        return _judge_quote(request, options, fetcher)
-    _origin_checked(request.url or "", "the address")
-    return _judge_service(request, options, fetcher)
 
 
 def _print_policy(wanted: bool) -> None:
@@ -230,36 +26,87 @@ def _print_policy(wanted: bool) -> None:
         raise typer.Exit(0)
 
 
+EPILOG = (
+    "Exit codes: 0 verified, 1 internal error, 2 usage, 3 cannot reach, 4 not genuine, 5 not acceptable, "
+    "6 simulated, 7 incomplete."
+)
 
-@app.command(epilog="Exit codes: 0 verified, 1 internal error, 2 usage, 3 cannot reach, 4 not genuine, 5 not acceptable, 6 simulated, 7 incomplete.")
+
+@app.command(epilog=EPILOG)
 def command(
     url: Annotated[str | None, typer.Argument(help="The service to verify, such as https://host.")] = None,
     evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Judge an evidence bundle instead.")] = None,
-    quote: Annotated[Path | None, typer.Option(metavar="FILE", help="Judge a bare quote instead (binary or hex).")] = None,
+    quote: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Judge a bare quote instead (binary or hex).")
+    ] = None,
     collateral: Annotated[Path | None, typer.Option(metavar="FILE", help="The bare quote's collateral.")] = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="Judge a file as of this time, such as 2025-07-01T00:00:00Z.")] = None,
-    release: Annotated[list[Path], typer.Option(metavar="FILE", help="Reference values to compare with; may be repeated.")] = [],
-    policy: Annotated[Path | None, typer.Option(metavar="FILE", help="What to accept (TOML), instead of the strict defaults.")] = None,
-    print_policy: Annotated[bool, typer.Option("--print-policy", help="Print the default policy and exit.", callback=_print_policy, is_eager=True)] = False,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Judge a file as of this time, such as 2025-07-01T00:00:00Z.")
+    ] = None,
+    release: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Reference values to compare with; may be repeated.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What to accept (TOML), instead of the strict defaults.")
+    ] = None,
+    print_policy: Annotated[
+        bool,
+        typer.Option(
+            "--print-policy", help="Print the default policy and exit.", callback=_print_policy, is_eager=True
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The verdict as JSON.")] = False,
-    check_assets: Annotated[bool, typer.Option("--check-assets", help="Compare every frontend file served with --manifest.")] = False,
-    manifest: Annotated[Path | None, typer.Option(metavar="FILE", help="The release.json of the release it should be.")] = None,
-    service: Annotated[list[str], typer.Option(metavar="NAME", help="Ask an attestation service too: alibaba or trustee.")] = [],
-    service_url: Annotated[list[str], typer.Option(metavar="URL", help="Where that service is.")] = [],
-    service_key: Annotated[list[Path], typer.Option(metavar="FILE", help="Its public key (PEM, JWK, JWKS), instead of the one it serves.")] = [],
-    pccs: Annotated[str | None, typer.Option(metavar="URL", help="Take collateral from this PCCS, not from the server's relay.")] = None,
+    check_assets: Annotated[
+        bool, typer.Option("--check-assets", help="Compare every frontend file served with --manifest.")
+    ] = False,
+    manifest: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The release.json of the release it should be.")
+    ] = None,
+    service: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Ask an attestation service too: alibaba or trustee.")
+    ] = None,
+    service_url: Annotated[list[str] | None, typer.Option(metavar="URL", help="Where that service is.")] = None,
+    service_key: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Its public key (PEM, JWK, JWKS), instead of the one it serves."),
+    ] = None,
+    pccs: Annotated[
+        str | None, typer.Option(metavar="URL", help="Take collateral from this PCCS, not from the server's relay.")
+    ] = None,
     pcs: Annotated[bool, typer.Option("--pcs", help="Take collateral from Intel's PCS.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Take collateral from the cache only.")] = False,
     cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where collateral is cached.")] = None,
-    ca_file: Annotated[Path | None, typer.Option(metavar="FILE", help="CAs to trust for TLS (PEM), instead of the usual ones.")] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CAs to trust for TLS (PEM), instead of the usual ones.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the evidence as a bundle.")] = None,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="Longest wait for one answer.")] = 20.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="Longest wait for one answer.")
+    ] = 20.0,
 ) -> None:
     """Verify that a service runs in a genuine Intel TDX confidential VM, and runs what you think it runs."""
     del print_policy
     request = Request(
-        url, evidence, quote, collateral, at, release, policy, as_json, manifest, check_assets, service, service_url,
-        service_key, pccs, pcs, offline, cache, ca_file, save, timeout,
+        url,
+        evidence,
+        quote,
+        collateral,
+        at,
+        release or [],
+        policy,
+        as_json,
+        manifest,
+        check_assets,
+        service or [],
+        service_url or [],
+        service_key or [],
+        pccs,
+        pcs,
+        offline,
+        cache,
+        ca_file,
+        save,
+        timeout,
     )
     verdict = judge(request)
     if as_json:

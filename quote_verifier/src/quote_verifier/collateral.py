@@ -1,4 +1,4 @@
-"""Collateral: what Intel signs about a platform (PCK certificate specification; PCS API v4). dcap-qvl's object, nine members.
+"""Collateral: what Intel signs about a platform (PCS API version 4), as dcap-qvl's object of nine members.
 
 Nothing here is believed before `genuine` has checked its signatures.
 """
@@ -43,7 +43,8 @@ class Seen:
         for key, newest in self.as_dict().items():
             if getattr(current, key) < newest:
                 name = key.replace("_", " ")
-                return f"the collateral is older than what was seen before: {name} {getattr(current, key)}, already seen {newest}"
+                current_number = getattr(current, key)
+                return f"the collateral is older than what was seen before: {name} {current_number}, seen {newest}"
         return None
 
 

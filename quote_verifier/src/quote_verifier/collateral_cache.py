@@ -1,7 +1,7 @@
 """Collateral on disk: usable offline, and a memory of the newest seen, so that nothing older is taken again.
 
-Files lie in `$XDG_CACHE_HOME/open-webui-tdx/quote-verifier` (or `~/.cache/...`), written beside and renamed. What is read
-back is verified like anything fetched; a file that is damaged counts as absent, except the memory of the newest seen.
+Files lie in `$XDG_CACHE_HOME/open-webui-tdx/quote-verifier` (or `~/.cache/...`), written beside and renamed. What is
+read back is verified like anything fetched; a damaged file counts as absent, except the memory of the newest seen.
 """
 
 import json
@@ -45,9 +45,11 @@ class CollateralCache:
                 json.dump(document, file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, path)
+            Path(name).replace(path)
         except OSError as error:
-            raise UsageError(f"the cache {self.folder} cannot be written ({error.strerror}); name another with --cache") from None
+            raise UsageError(
+                f"the cache {self.folder} cannot be written ({error.strerror}); name another with --cache"
+            ) from None
 
     def _cached(self, path: Path) -> tuple[dict[str, Any] | None, float]:
         try:
@@ -77,7 +79,9 @@ class CollateralCache:
         if cached is not None and (self.offline or self._fresh(cached, fetched)):
             return cached
         if self.offline:
-            raise Unreachable(f"there is no collateral for this platform in {self.folder}, and --offline forbids to fetch it")
+            raise Unreachable(
+                f"there is no collateral for this platform in {self.folder}, and --offline forbids to fetch it"
+            )
         try:
             return source(quote)
         except Unreachable:

@@ -1,4 +1,4 @@
-"""Where collateral comes from: the server's relay, a PCCS, or Intel's PCS (PCS API version 4). Unbelieved until verified.
+"""Where collateral comes from: the server's relay, a PCCS, or Intel's PCS (PCS API version 4).
 
 An untrusted source is fine, because Intel signs every part; what it can do is withhold or send old parts, against which
 the dates and `Seen` stand.

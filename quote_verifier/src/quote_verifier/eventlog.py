@@ -112,7 +112,9 @@ def check_release(events: tuple[Event, ...], references: References, bound_relea
         return Check("release.match", "fail", f"the launch did not measure: {', '.join(missing)}")
     releases = [event.content.get("sha384") for event in events if event.operation == "release"]
     if bound_release is not None and bound_release not in releases:
-        return Check("release.match", "fail", f"the attester's release is {bound_release}, the launch measured {releases[0]}")
+        return Check(
+            "release.match", "fail", f"the attester's release is {bound_release}, the launch measured {releases[0]}"
+        )
     doubts = [sentence for name, sentence in WARNINGS.items() if name in operations]
     if doubts:
         return Check("release.match", "warn", f"All {len(events)} events are known, but {'; '.join(doubts)}")

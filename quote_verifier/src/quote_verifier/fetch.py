@@ -103,21 +103,30 @@ class Fetcher:
         try:
             with requests.Session() as session:
                 session.mount("https://", adapter)
-                if self.ca_file:
-                    session.verify = self.ca_file
                 timeout = (min(CONNECT_S, self.deadline_s), self.deadline_s)
+                # verify goes with the request: a bundle named by the environment would win over the session's
                 with session.request(
-                    method, url, data=body, headers=headers, timeout=timeout, stream=True, allow_redirects=False
+                    method,
+                    url,
+                    data=body,
+                    headers=headers,
+                    timeout=timeout,
+                    stream=True,
+                    allow_redirects=False,
+                    verify=self.ca_file,
                 ) as response:
                     return self._read(url, response, adapter, max_body)
         except requests.exceptions.SSLError as error:
-            raise Unreachable(f"{url} has no certificate that is trusted here ({_cause(error)}); see --ca-file") from None
+            raise Unreachable(
+                f"{url} has no certificate that is trusted here ({_cause(error)}); see --ca-file"
+            ) from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError, ValueError) as error:
             raise Unreachable(f"{url} cannot be reached: {_cause(error)}") from None
 
     def _read(self, url: str, response: requests.Response, adapter: _Adapter, max_body: int) -> Answer:
         if response.is_redirect or 300 <= response.status_code < 400:
-            raise Unreachable(f"{url} redirects to {response.headers.get('Location', 'nowhere')[:200]!r}; name that address if it is the right one")
+            target = response.headers.get("Location", "nowhere")[:200]
+            raise Unreachable(f"{url} redirects to {target!r}; name that address if it is the right one")
         body = bytearray()
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             body += chunk

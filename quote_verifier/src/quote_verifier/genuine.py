@@ -22,6 +22,7 @@ from .reasons import explain
 from .roles import role_fault
 
 RootName = Literal["intel", "simulator"]
+NOTHING_SEEN = Seen()
 # dcap-qvl appraises TD attributes and TCB revocation after every signature has been verified, and reports them as
 # errors of the same kind. They say "not acceptable", not "forged". (tests/quote_verifier/test_genuine.py holds this
 # order: each of them together with a broken signature must be reported as the broken signature.)
@@ -99,7 +100,10 @@ def _body_of(report: dict[str, Any]) -> dict[str, str]:
 
 def _tcb(claims: dict[str, Any]) -> Tcb:
     pck, qe = claims["platform"]["pck"], claims["qe"]
-    flags = {name: pck[name] if isinstance(pck[name], bool) else None for name in ("dynamic_platform", "cached_keys", "smt_enabled")}
+    flags = {
+        name: pck[name] if isinstance(pck[name], bool) else None
+        for name in ("dynamic_platform", "cached_keys", "smt_enabled")
+    }
     return Tcb(
         status=claims["tcb"]["status"],
         qe_status=qe["tcb_level"]["tcbStatus"],
@@ -112,7 +116,9 @@ def _tcb(claims: dict[str, Any]) -> Tcb:
 
 
 def _age_of(collateral: Collateral) -> Seen:
-    numbers = [json.loads(collateral.members[key]).get("tcbEvaluationDataNumber", 0) for key in ("tcb_info", "qe_identity")]
+    numbers = [
+        json.loads(collateral.members[key]).get("tcbEvaluationDataNumber", 0) for key in ("tcb_info", "qe_identity")
+    ]
     return Seen(
         tcb_evaluation_data_number=min(number if isinstance(number, int) else 0 for number in numbers),
         root_ca_crl_number=crl_number(bytes.fromhex(collateral.members["root_ca_crl"])),
@@ -121,7 +127,7 @@ def _age_of(collateral: Collateral) -> Seen:
 
 
 def verify_quote(
-    quote: Quote, collateral: Collateral, now: int, seen: Seen | Mapping[RootName, Seen] = Seen()
+    quote: Quote, collateral: Collateral, now: int, seen: Seen | Mapping[RootName, Seen] = NOTHING_SEEN
 ) -> Genuine:
     """Verify as of `now` (Unix seconds), Intel's root first, then the simulator's.
 

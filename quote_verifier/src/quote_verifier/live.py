@@ -32,7 +32,7 @@ class Live:
 
 
 def fetch_evidence(base: str, fetcher: Fetcher) -> Live:
-    """Ask the service at `base` for evidence with a nonce drawn here. Raises `Unreachable`, or `Malformed` for no JSON."""
+    """Ask the service at `base` for evidence with a nonce drawn here. Raises `Unreachable`, `Malformed`."""
     nonce = to_base64url(os.urandom(32))
     url = join_url(base, f"/api/v1/tee/quote?nonce={nonce}")
     answer = fetcher.get(url, MAX_EVIDENCE)
@@ -44,7 +44,9 @@ def fetch_evidence(base: str, fetcher: Fetcher) -> Live:
         return Live(bundle, None)
 
 
-def judge(live: Live, source: Source, cache: CollateralCache, fetcher: Fetcher, options: Options) -> tuple[Bundle, Verdict]:
+def judge(
+    live: Live, source: Source, cache: CollateralCache, fetcher: Fetcher, options: Options
+) -> tuple[Bundle, Verdict]:
     """Fetch what else is needed and judge as of now. Raises `Unreachable` if no collateral can be had."""
     bundle = live.bundle
     if live.quote is None:

@@ -191,7 +191,9 @@ def policy_from(document: dict[str, Any]) -> Policy:
                 raise _bad(f"key '{key}.{name}'", f"is unknown; known are {', '.join(sorted(_ALLOWED[key]))}")
     members = _tcb_section(document.get("tcb", {}))
     members["platform"] = _platform_section(document.get("platform", {}))
-    members["required_services"] = _listed(document.get("services", {}).get("required", []), "services.required", SERVICES)
+    members["required_services"] = _listed(
+        document.get("services", {}).get("required", []), "services.required", SERVICES
+    )
     members["max_age_s"] = _natural(document.get("freshness", {}).get("max_age_s", 600), "freshness.max_age_s", 1)
     return Policy(**members)
 

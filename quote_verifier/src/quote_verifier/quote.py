@@ -41,9 +41,7 @@ TD10_FIELDS = (
 TD15_FIELDS = (*TD10_FIELDS, ("tee_tcb_svn2", 16), ("mr_service_td", 48))
 BODY_TYPES = {2: TD10_FIELDS, 3: TD15_FIELDS}
 
-_PEM = re.compile(
-    rb"\s*(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+\x00*\Z"
-)
+_PEM = re.compile(rb"\s*(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+\x00*\Z")
 _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 
 
@@ -76,9 +74,7 @@ class _Reader:
     def take(self, size: int, field: str) -> bytes:
         end = self.offset + size
         if end > len(self.data):
-            raise Malformed(
-                f"{self.what} ends inside {field}: {len(self.data)} bytes, at least {end} needed"
-            )
+            raise Malformed(f"{self.what} ends inside {field}: {len(self.data)} bytes, at least {end} needed")
         part, self.offset = self.data[self.offset : end], end
         return part
 

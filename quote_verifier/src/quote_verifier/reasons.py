@@ -9,7 +9,9 @@ _SENTENCES = {
     "QE Identity expired": f"the QE identity has expired; {_AGAIN}",
     "TCBInfo issue date is in the future": "the TCB info is dated in the future; check the clock",
     "QE Identity issue date is in the future": "the QE identity is dated in the future; check the clock",
-    "Failed to verify certificate chain": "a certificate chain does not lead to the root, or a certificate or CRL on it is expired, revoked or forged",
+    "Failed to verify certificate chain": (
+        "a certificate chain does not lead to the root, or a certificate or CRL on it is expired, revoked or forged"
+    ),
     "Failed to parse root CA CRL": "the root's CRL is not one that the root signed",
     "Failed to parse PCK CRL": "the PCK CRL is not a CRL",
     "ISV enclave report signature is invalid": "the quote's signature is wrong",

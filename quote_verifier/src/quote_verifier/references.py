@@ -50,10 +50,9 @@ def references_from(document: dict[str, Any]) -> References:
     events, platforms, name = document.get("events"), document.get("platforms", []), document.get("name", "")
     _require(isinstance(events, list), "events is missing or not a list")
     _require(isinstance(platforms, list) and isinstance(name, str), "platforms or name has the wrong type")
-    assert isinstance(events, list)
-    for event in events:
+    for event in events or ():
         _require(isinstance(event, str) and event != "" and "\n" not in event, "an event is empty or not one line")
-    return References(frozenset(events), tuple(_platform(item) for item in platforms), (name,))
+    return References(frozenset(events or ()), tuple(_platform(item) for item in platforms), (name,))
 
 
 def merge(documents: Iterable[References]) -> References:

@@ -10,7 +10,12 @@ from rich.text import Text
 
 from .verdict import Overall, Verdict
 
-WORDS = {"pass": ("pass", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "bold red"), "skipped": ("skip", "dim")}
+WORDS = {
+    "pass": ("pass", "green"),
+    "warn": ("warn", "yellow"),
+    "fail": ("FAIL", "bold red"),
+    "skipped": ("skip", "dim"),
+}
 HEADLINES: dict[Overall, tuple[str, str, str]] = {
     "verified": ("VERIFIED", "bold green", "Everything that was asked holds."),
     "incomplete": ("INCOMPLETE", "bold yellow", "Genuine, but not everything could be proven: see the warnings."),

@@ -1,8 +1,8 @@
 """Separation of roles in Intel's PKI: each certificate used only for its own job.
 
-dcap-qvl proves that each path ends at the root, but any end-entity certificate of the PKI would do as signer of TCB info:
-with one broken machine's PCK key an attacker could then declare every platform up to date. Names, extensions and the CA
-flag are inside what the issuer signed, so after the path is proven they can be relied on.
+dcap-qvl proves that each path ends at the root, but any end-entity certificate of the PKI would do as signer of TCB
+info: with one broken machine's PCK key an attacker could then declare every platform up to date. Names, extensions and
+the CA flag are inside what the issuer signed, so after the path is proven they can be relied on.
 (Intel SGX PCK Certificate and CRL Profile Specification, sections 1.3 and 1.5.)
 """
 
@@ -49,7 +49,9 @@ def _pck_fault(leaf: x509.Certificate) -> str | None:
 
 def _signer_fault(leaf: x509.Certificate, root: x509.Certificate, what: str) -> str | None:
     if _common_name(leaf.subject) != SIGNER_SUBJECT:
-        return f"the {what} is signed by a certificate named {_common_name(leaf.subject)!r}, expected {SIGNER_SUBJECT!r}"
+        return (
+            f"the {what} is signed by a certificate named {_common_name(leaf.subject)!r}, expected {SIGNER_SUBJECT!r}"
+        )
     if leaf.issuer != root.subject:
         return f"the signer of the {what} was issued by {_common_name(leaf.issuer)!r}, not by the root"
     if _is_ca(leaf) or _has_sgx_extension(leaf):

@@ -72,7 +72,9 @@ def _fetch_keys(service: Service, fetcher: Fetcher) -> tuple[dict[str, Any], ...
     url = f"{origin}/.well-known/jwks.json"
     if service.service == "alibaba":
         discovery_url = f"{origin}/.well-known/openid-configuration"
-        document = load_object(require_ok(fetcher.get(discovery_url, MAX_ANSWER), discovery_url), "the service's discovery document")
+        document = load_object(
+            require_ok(fetcher.get(discovery_url, MAX_ANSWER), discovery_url), "the service's discovery document"
+        )
         if document.get("issuer") != origin:
             raise Malformed(f"the service calls itself {str(document.get('issuer'))[:200]!r}, not {origin!r}")
         url = text_member(document, "jwks_uri", "the service's discovery document")

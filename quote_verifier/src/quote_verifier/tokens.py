@@ -187,7 +187,9 @@ def check_tokens(
     """`service.token`: every chosen service's token, and every service that the policy requires."""
     missing = [name for name in required if name not in {service.service for service in services}]
     if missing:
-        return Check("service.token", "fail", f"the policy requires the service {missing[0]}, which was not chosen (--service)")
+        return Check(
+            "service.token", "fail", f"the policy requires the service {missing[0]}, which was not chosen (--service)"
+        )
     answers = {}
     for service in services:
         mine = [item for item in tokens if item.service == service.service and item.url == service.url]
