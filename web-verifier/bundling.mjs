@@ -23,6 +23,7 @@ export function dcapPlugin(dcapQvl, simulatorRoot = SIMULATOR_ROOT) {
 	const contents = [
 		`import verify from ${JSON.stringify(verifier)};`,
 		`import utils from ${JSON.stringify(join(resolve(dcapQvl), 'src/utils.js'))};`,
+		"export { Buffer } from 'buffer';",
 		'export const QuoteVerifier = verify.QuoteVerifier;',
 		'export const { getIntelExtension, findExtension } = utils;',
 		`export { default as intelRoot } from ${JSON.stringify(intelRoot)};`,

@@ -5,6 +5,7 @@
 
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { BasicConstraints, Certificate, CertificateList, KeyUsage, KeyUsageFlags, type Name } from '@peculiar/asn1-x509';
+import { AsnParser } from './asn1-cache.js';
 import { equalBytes, fromBase64, sha256, toHex } from './bytes.js';
 
 export class CertificateError extends Error {}
@@ -59,7 +60,7 @@ export function isoDate(date: Date): string {
 
 export function parseCertificate(der: Uint8Array): ParsedCertificate {
 	try {
-		const certificate = AsnConvert.parse(der, Certificate);
+		const certificate = AsnParser.parse(der, Certificate) as Certificate;
 		const tbs = certificate.tbsCertificate;
 		const extension = (oid: string) => tbs.extensions?.find((one) => one.extnID === oid)?.extnValue;
 		const constraints = extension(OID.basicConstraints);
@@ -113,7 +114,7 @@ function naturalNumber(der: Uint8Array): bigint {
 /** The cRLNumber of a CRL (RFC 5280, 5.2.3), by which an older list is told from a newer one; null where absent. */
 export function crlNumber(der: Uint8Array): bigint | null {
 	try {
-		const list = AsnConvert.parse(der, CertificateList);
+		const list = AsnParser.parse(der, CertificateList) as CertificateList;
 		const value = list.tbsCertList.crlExtensions?.find((one) => one.extnID === OID.crlNumber)?.extnValue;
 		if (value === undefined) return null;
 		return naturalNumber(new Uint8Array(value.buffer));

@@ -9,6 +9,8 @@ declare module '#dcap' {
 		verify(quote: Uint8Array, collateral: Record<string, string>, nowSeconds: number): VerifiedReport;
 	}
 	export const QuoteVerifier: { newWithRootCa(root: Uint8Array): Verifier };
+	/** The very class that dcap-qvl tests its input against. */
+	export const Buffer: { from(bytes: Uint8Array): Uint8Array };
 	/** Content of the SGX extension of a PCK certificate (DER); throws where it is missing or there twice. */
 	export function getIntelExtension(certificate: Uint8Array): Uint8Array;
 	/** Value below `path` (OIDs) of that content; octet strings are unwrapped, other values are DER. Throws where missing. */

@@ -1,7 +1,6 @@
 /** The SGX extension of a PCK certificate ("Intel SGX PCK Certificate and CRL Profile", 1.3.5). */
 
-import { Buffer } from 'buffer';
-import { findExtension, getIntelExtension } from '#dcap';
+import { Buffer, findExtension, getIntelExtension } from '#dcap';
 import { toHex } from './bytes.js';
 
 const SGX = '1.2.840.113741.1.13.1';

@@ -3,8 +3,7 @@
  * not check is checked here: that every certificate acts only in its own role, and all dates once more.
  */
 
-import { QuoteVerifier } from '#dcap';
-import { Buffer } from 'buffer';
+import { Buffer, QuoteVerifier } from '#dcap';
 import { parseChain, requireChain, requireDates, requireRole, parseCertificate, type ParsedCertificate } from './certificates.js';
 import { CollateralError, newest, numbers, parseCollateral, requireInDate, requireIssuers, rolledBack, type Collateral, type SeenByRoot } from './collateral.js';
 import { equalBytes, fromHex } from './bytes.js';

@@ -1,11 +1,16 @@
 /** The library behind messages: `{id, method, params}` in, `{id, result}` or `{id, error}` out. */
 
+import { Certificate } from '@peculiar/asn1-x509';
+import { AsnParser } from './asn1-cache.js';
 import { attributes } from './attributes.js';
 import { newNonce, reportData } from './binding.js';
+import { sha256 } from './bytes.js';
+import { ec } from './elliptic.js';
 import { replay } from './event-log.js';
 import { readBundle, writeBundle } from './evidence.js';
 import { parseQuote } from './quote.js';
 import { parseReferences } from './references.js';
+import { ROOTS } from './roots.js';
 import { canTrust, compareTrusted, trustSnapshot } from './trust.js';
 import { shield } from './verdict.js';
 import { certificateChain, verify, verifyQuote } from './verify.js';
@@ -39,10 +44,23 @@ interface WorkerScope {
 	postMessage(message: Response): void;
 }
 
+/**
+ * Do once what every verification begins with, while the page still waits for its quote: reading a certificate and
+ * verifying a signature, with the tables that this needs.
+ */
+function warmUp(): void {
+	for (const { der } of ROOTS) {
+		const { tbsCertificate, signatureValue, tbsCertificateRaw } = AsnParser.parse(der, Certificate) as Certificate;
+		const key = new Uint8Array(tbsCertificate.subjectPublicKeyInfo.subjectPublicKey);
+		new ec('p256').keyFromPublic(key).verify(sha256(new Uint8Array(tbsCertificateRaw!)), new Uint8Array(signatureValue));
+	}
+}
+
 /** Begin to answer messages, if this is a dedicated worker; elsewhere nothing happens. */
 export function listen(): void {
 	const kind = (globalThis as { DedicatedWorkerGlobalScope?: new () => unknown }).DedicatedWorkerGlobalScope;
 	if (kind === undefined || !(globalThis instanceof kind)) return;
 	const scope = globalThis as unknown as WorkerScope;
+	setTimeout(warmUp);
 	scope.addEventListener('message', (event) => void call(event.data).then((answer) => scope.postMessage(answer)));
 }

@@ -1,0 +1,50 @@
+/** The shared vectors' good evidence, for tests that change one thing. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HERE } from '../bundling.mjs';
+import type { Evidence } from '../src/evidence.js';
+import type { JsonObject } from '../src/strict-json.js';
+import { CACHE } from './paths.js';
+
+export type Api = typeof import('../verifier.js');
+export interface Case {
+	name: string;
+	now: string;
+	bundle?: unknown;
+	bundle_text?: string;
+	bare?: { quote: unknown; collateral: unknown };
+	options?: Record<string, unknown>;
+	expect: { overall: string; checks: Record<string, string> };
+}
+
+export const VECTORS = join(HERE, '../tests/vectors');
+/** The very files that a release, and a test of the green state, load. */
+export const loadRelease = async () => (await import(join(CACHE, 'release/verifier.js'))) as Api;
+export const loadTestRoot = async () => (await import(join(CACHE, 'test-root/verifier.js'))) as Api;
+
+/** Strings that begin with `@` stand for files: one .json for its value, any others for their joined text. */
+export function resolve(value: unknown): unknown {
+	if (typeof value === 'string' && value.startsWith('@')) {
+		const names = value.slice(1).split('@');
+		const texts = names.map((name) => readFileSync(join(VECTORS, name), 'utf8').replace(/\n$/, ''));
+		return names[0]!.endsWith('.json') ? resolve(JSON.parse(texts[0]!)) : texts.join('');
+	}
+	if (Array.isArray(value)) return value.map(resolve);
+	if (typeof value === 'object' && value !== null)
+		return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolve(member)]));
+	return value;
+}
+
+export function readCase(name: string): Case {
+	return JSON.parse(readFileSync(join(VECTORS, 'cases', `${name}.json`), 'utf8')) as Case;
+}
+
+const good = readCase('verified');
+export const NOW = good.now;
+export const REFERENCES = (resolve(good.options!['references']) as JsonObject[])[0]!;
+
+/** A fresh copy of the evidence that gets `verified` where the simulator's root counts as genuine. */
+export function goodBundle(): Evidence {
+	return structuredClone(resolve(good.bundle)) as Evidence;
+}
