@@ -107,14 +107,14 @@ def _joined(att_key_ids: Iterable[bytes]) -> bytes:
 
 def _patiently(call: Callable[[], T], timeout: float) -> T:
     """Repeat `call` while the device is busy: waits of 5 ms, doubling up to 250 ms, until `timeout` has passed."""
-    deadline = time.monotonic() + timeout
-    wait = _BACKOFF_FIRST_S
+    deadline, wait = 0.0, _BACKOFF_FIRST_S
     while True:
         try:
             return call()
         except BusyError:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            deadline = deadline or now + timeout
+            if now >= deadline:
                 raise
-        time.sleep(min(wait, left))
+        time.sleep(min(wait, deadline - now))
         wait = min(2 * wait, _BACKOFF_LONGEST_S)
