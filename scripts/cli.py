@@ -146,6 +146,37 @@ def port(source: Annotated[Path, typer.Option(help="A checkout or archive of ano
 
 
 @app.command()
+def release() -> None:
+    """Write what is published into dist/: archive, wheel, reference values, bills of materials, checksums."""
+    from scripts.release.publish import publish
+    from scripts.run import Runner
+
+    cfg = config()
+    runner = Runner("release", cfg.logs / "release.log")
+    runner.start_log()
+    publish(cfg, runner)
+
+
+@app.command()
+def reference(out: Annotated[Path | None, typer.Option(help="Where to; default: dist/reference-values.local.json")] = None) -> None:
+    """Write the reference values of a launch with this machine's settings, models and platform, which must be trusted."""
+    from scripts.release.reference import write_here
+
+    cfg = config()
+    path = out or cfg.dist / "reference-values.local.json"
+    write_here(cfg, path)
+    print(f"Reference values of this machine: {path}")
+
+
+@app.command()
+def compare(published: Path) -> None:
+    """Compare the built release with a published one: its release.json, folder or archive; exit status 5 if they differ."""
+    from scripts.release.compare import compare as run_comparison
+
+    print(run_comparison(config(), published))
+
+
+@app.command()
 def run() -> None:
     """Start the built release; this process becomes its launcher."""
     from scripts.starting import start
