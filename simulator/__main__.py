@@ -7,14 +7,13 @@ import shlex
 import sys
 from pathlib import Path
 
+from .build import BuildError
+
 
 def _build(arguments: argparse.Namespace) -> None:
-    from .build import BuildError, compile_library
+    from .build import compile_library
 
-    try:
-        print(compile_library(arguments.out, cc=shlex.split(arguments.cc)))
-    except BuildError as error:
-        raise SystemExit(f"simulator: {error}") from None
+    print(compile_library(arguments.out, cc=shlex.split(arguments.cc)))
 
 
 def _pki(arguments: argparse.Namespace) -> None:
@@ -25,23 +24,24 @@ def _pki(arguments: argparse.Namespace) -> None:
     print(pki.FOLDER)
 
 
+def _hexadecimal(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise ValueError(f"--report-data is {text!r}; it must be hexadecimal digits, two a byte") from None
+
+
 def _quote(arguments: argparse.Namespace) -> None:
     from .quotes import make_quote
 
-    try:
-        quote = make_quote(bytes.fromhex(arguments.report_data), version=arguments.version, fault=arguments.fault)
-    except ValueError as error:
-        raise SystemExit(f"simulator: {error}") from None
+    quote = make_quote(_hexadecimal(arguments.report_data), version=arguments.version, fault=arguments.fault)
     arguments.out.write_bytes(quote)
 
 
 def _collateral(arguments: argparse.Namespace) -> None:
     from .collateral import collateral
 
-    try:
-        made = collateral(arguments.now, fault=arguments.fault)
-    except ValueError as error:
-        raise SystemExit(f"simulator: {error}") from None
+    made = collateral(arguments.now, fault=arguments.fault)
     text = json.dumps(made, indent=2) + "\n"
     if arguments.out:
         arguments.out.write_text(text)
@@ -61,10 +61,7 @@ def _faults(arguments: argparse.Namespace) -> None:
 def _pccs(arguments: argparse.Namespace) -> None:
     from .pccs import serve
 
-    try:
-        serve(arguments.port, fault=arguments.fault, ready_file=arguments.ready_file)
-    except ValueError as error:
-        raise SystemExit(f"simulator: {error}") from None
+    serve(arguments.port, fault=arguments.fault, ready_file=arguments.ready_file)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -107,9 +104,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Run one command."""
+    """Run one command. A user's mistake is one sentence and exit code 1."""
     arguments = parser().parse_args()
-    arguments.run(arguments)
+    try:
+        arguments.run(arguments)
+    except OSError as error:
+        raise SystemExit(f"simulator: cannot use {error.filename}: {error.strerror}") from None
+    except (BuildError, ValueError) as error:
+        raise SystemExit(f"simulator: {error}") from None
 
 
 if __name__ == "__main__":

@@ -71,10 +71,12 @@ static void faults(void) {
     static const char *const names[] = {"td15",           "debug",        "out-of-date",       "truncated",
                                         "trailing-bytes", "corrupt-body", "corrupt-signature", "corrupt-qe-report",
                                         "corrupt-header", "other-fmspc",  "foreign-root",      "expired-pck"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
+    const size_t count = sizeof names / sizeof *names;
+    for (size_t i = 0; i < 2 * count; ++i) {
         uint8_t *quote = NULL;
         uint32_t size = 0;
-        setenv("TDX_SIM_FAULT", names[i], 1);
+        setenv("TDX_SIM_FAULT", names[i % count], 1);
+        setenv("TDX_SIM_QUOTE_VERSION", i < count ? "4" : "5", 1);
         CHECK(tdx.get_quote(NULL, NULL, 0, NULL, &quote, &size, 0) == TDX_ATTEST_SUCCESS);
         uint32_t sum = 0;
         for (uint32_t at = 0; at < size; ++at) { /* every byte must be inside the buffer and written */
@@ -87,6 +89,7 @@ static void faults(void) {
     uint8_t *quote = NULL;
     CHECK(tdx.get_quote(NULL, NULL, 0, NULL, &quote, NULL, 0) == TDX_ATTEST_ERROR_UNEXPECTED && !quote);
     unsetenv("TDX_SIM_FAULT");
+    unsetenv("TDX_SIM_QUOTE_VERSION");
 }
 
 int main(int count, char **arguments) {
