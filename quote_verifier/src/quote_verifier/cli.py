@@ -4,7 +4,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -116,32 +116,36 @@ def command(
     raise typer.Exit(verdict.exit_code)
 
 
-def _complain(code: int, message: str) -> NoReturn:
+def _complain(code: int, message: str) -> int:
     print(f"quote-verifier: {printable(message)}", file=sys.stderr)
-    sys.stderr.flush()
-    os._exit(code)  # threads of abandoned downloads must not keep the process
+    return code
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Carry out a command line and return its exit code; every exception becomes one sentence on standard error."""
+    try:
+        app(arguments, prog_name="quote-verifier")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else INTERNAL
+    except UsageError as error:
+        return _complain(USAGE, str(error))
+    except Unreachable as error:
+        return _complain(UNREACHABLE, str(error))
+    except Malformed as error:
+        return _complain(NOT_GENUINE, str(error))
+    except KeyboardInterrupt:
+        return _complain(INTERNAL, "interrupted")
+    except BaseException as error:
+        return _complain(INTERNAL, f"internal error: {type(error).__name__}: {error}")
+    return INTERNAL  # a command always ends with an exit code
 
 
 def main() -> None:
-    """The entry point: run, and turn every exception into an exit code and one sentence."""
-    code = 0
-    try:
-        app(standalone_mode=True)
-    except SystemExit as done:
-        code = done.code if isinstance(done.code, int) else INTERNAL
-    except UsageError as error:
-        _complain(USAGE, str(error))
-    except Unreachable as error:
-        _complain(UNREACHABLE, str(error))
-    except Malformed as error:
-        _complain(NOT_GENUINE, str(error))
-    except KeyboardInterrupt:
-        _complain(130, "interrupted")
-    except BaseException as error:
-        _complain(INTERNAL, f"internal error: {type(error).__name__}: {error}")
+    """The entry point. Leaves without waiting for downloads that were given up."""
+    code = run()
     try:
         sys.stdout.flush()
+        sys.stderr.flush()
     except OSError:
         code = code or INTERNAL
-    sys.stderr.flush()
     os._exit(code)

@@ -125,12 +125,14 @@ def _check_usage(request: Request) -> None:
         raise UsageError("--save keeps the evidence of a running service: it needs a URL")
     if request.pccs and request.pcs:
         raise UsageError("--pccs and --pcs exclude each other")
+    if request.pccs:
+        _origin_checked(request.pccs, "--pccs")
 
 
 def _source(request: Request, fetcher: Fetcher) -> collateral_source.Source:
     address = collateral_source.INTEL_PCS if request.pcs else request.pccs
     if address:
-        return collateral_source.pccs(fetcher, _origin_checked(address, "--pccs"))
+        return collateral_source.pccs(fetcher, address)
     if request.url:
         return collateral_source.relay(fetcher, request.url)
 
