@@ -54,6 +54,7 @@ class Collateral:
 
     members: dict[str, str]
     chains: dict[str, tuple[bytes, ...]]
+    documents: dict[str, dict[str, Any]]  # the two texts, parsed
 
     def for_dcap(self, pck_chain: tuple[bytes, ...]) -> str:
         """dcap-qvl's JSON with every chain re-encoded, so that both readers see the same certificates."""
@@ -89,10 +90,9 @@ def parse_collateral(value: Any) -> Collateral:
         members[key] = members[key].lower()
         if not from_hex(members[key], f"the collateral's {key}"):
             raise Malformed(f"the collateral's {key} is empty")
-    for key in TEXTS:
-        load_object(members[key], f"the collateral's {key}")
+    documents = {key: load_object(members[key], f"the collateral's {key}") for key in TEXTS}
     chains = {key: pem_certificates(members[key].encode("utf-8"), f"the collateral's {key}") for key in CHAINS}
-    return Collateral(members, chains)
+    return Collateral(members, chains, documents)
 
 
 def crl_number(der: bytes) -> int:

@@ -116,9 +116,7 @@ def _tcb(claims: dict[str, Any]) -> Tcb:
 
 
 def _age_of(collateral: Collateral) -> Seen:
-    numbers = [
-        json.loads(collateral.members[key]).get("tcbEvaluationDataNumber", 0) for key in ("tcb_info", "qe_identity")
-    ]
+    numbers = [document.get("tcbEvaluationDataNumber") for document in collateral.documents.values()]
     return Seen(
         tcb_evaluation_data_number=min(number if isinstance(number, int) else 0 for number in numbers),
         root_ca_crl_number=crl_number(bytes.fromhex(collateral.members["root_ca_crl"])),

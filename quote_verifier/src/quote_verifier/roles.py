@@ -6,8 +6,6 @@ the CA flag are inside what the issuer signed, so after the path is proven they 
 (Intel SGX PCK Certificate and CRL Profile Specification, sections 1.3 and 1.5.)
 """
 
-import json
-
 import dcap_qvl
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -62,7 +60,7 @@ def _signer_fault(leaf: x509.Certificate, root: x509.Certificate, what: str) -> 
 def _pce_fault(quote: Quote, collateral: Collateral) -> str | None:
     """TCB info is for one provisioning enclave; dcap-qvl compares its FMSPC but not its PCE id."""
     extension = dcap_qvl.parse_pck_extension_from_pem(pem(quote.pck_chain[:1]).encode())
-    actual, expected = json.loads(collateral.members["tcb_info"]).get("pceId"), extension.pce_id.hex()
+    actual, expected = collateral.documents["tcb_info"].get("pceId"), extension.pce_id.hex()
     if not isinstance(actual, str) or actual.lower() != expected:
         return f"the TCB info is for PCE id {str(actual)[:16]}, the platform's is {expected}"
     return None
