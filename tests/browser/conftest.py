@@ -1,0 +1,116 @@
+"""One release and one Chromium for all browser tests; a page of its own for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from scripts import chromium
+from tests.browser.pages import enter, new_page
+from tests.browser.running import Server, release, serve
+from tests.browser.tampering import replace_verifier
+from tests.conftest import ROOT, built_once, digest_of
+
+# As root, Chromium refuses its sandbox; the rest keeps it from calling home.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def launcher() -> Path:
+    found = release()
+    if found is None:
+        pytest.fail("There is no release in dist/: run `make build` first.", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The release with the gate off; `OPEN_WEBUI_TDX_URL` names a server that runs already."""
+    running = os.environ.get("OPEN_WEBUI_TDX_URL")
+    folder = tmp_path_factory.mktemp("browser")
+    if running:
+        yield Server(running, folder)
+        return
+    with serve(request.getfixturevalue("launcher"), folder / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = chromium.find()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The storage of a browser that has signed up: a file that new pages can start from."""
+    path = tmp_path_factory.mktemp("session") / "storage.json"
+    page = new_page(browser)
+    enter(page, server.url)
+    page.context.storage_state(path=path)
+    page.context.close()
+    return path
+
+
+@pytest.fixture
+def context(browser: Browser, signed_in: Path) -> Iterator[BrowserContext]:
+    page = new_page(browser, storage_state=signed_in)
+    page.close()
+    yield page.context
+    page.context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A page of somebody who is signed in, before it goes anywhere."""
+    return context.new_page()
+
+
+def _bundle_genuine(out: Path) -> None:
+    """web-verifier/ bundled with the flag that no release carries."""
+    from scripts.archives import unpack
+    from scripts.config import from_environment
+    from scripts.downloads import obtain
+    from scripts.run import Runner
+    from scripts.tools import copy_tree, node
+
+    cfg = from_environment(ROOT)
+    runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")
+    tools = node(cfg, runner)
+    package = out / "web-verifier"
+    copy_tree(ROOT / "web-verifier", package, ("node_modules", "test", "tests"))
+    dcap = unpack(obtain(cfg, runner, "dcap_qvl"), out / "dcap-qvl")
+    npm = [tools.folder / "node", tools.npm]
+    environment = tools.environment(cfg)
+    runner([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")
+    bundle = [tools.folder / "node", "build.mjs", "--dcap-qvl", dcap / "dcap-qvl-js", "--out", out]
+    bundle += ["--simulator-root", ROOT / "simulator" / "pki" / "root.der", "--test-root-is-genuine"]
+    runner(bundle, cwd=package, env=environment, what="bundling the web verifier for tests")
+
+
+@pytest.fixture(scope="session")
+def genuine_verifier() -> bytes:
+    """The verifier of a test build: it takes the simulator's root for Intel's, so that green can be seen."""
+    name = "verifier-" + digest_of("web-verifier/src/*", "web-verifier/*.*", "simulator/pki/*")
+    return (built_once(name, _bundle_genuine) / "verifier.js").read_bytes()
+
+
+@pytest.fixture
+def genuine_page(context: BrowserContext, genuine_verifier: bytes) -> Page:
+    """A page whose verifier takes the simulator for real hardware."""
+    replace_verifier(context, genuine_verifier)
+    return context.new_page()

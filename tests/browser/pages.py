@@ -1,0 +1,110 @@
+"""What the tests do with a page, in a person's words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "build" / "screenshots"
+ROUND_MS = 20_000
+ANSWER_MS = 90_000
+EMAIL, PASSWORD = "ada@example.org", "a long password 1"
+
+# The measurements that the tooltip shows, and the size of each in bytes.
+MEASUREMENTS = {
+    "mr_td": 48,
+    "rtmr_0": 48,
+    "rtmr_1": 48,
+    "rtmr_2": 48,
+    "rtmr_3": 48,
+    "mr_seam": 48,
+    "td_attributes": 8,
+    "xfam": 8,
+    "seam_attributes": 8,
+}
+
+
+def new_page(browser: Browser, **options: Any) -> Page:
+    """A page of a browser that has never been here: no storage, English, light theme."""
+    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **options})
+    return context.new_page()
+
+
+def screenshot(page: Page, name: str) -> Path:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    path = SCREENSHOTS / f"{name}.png"
+    page.screenshot(path=path)
+    return path
+
+
+def shield(page: Page) -> Locator:
+    return page.locator("[data-tee-shield]").first
+
+
+def wait_for_round(page: Page, overall: str | None = None) -> Locator:
+    """Wait until a round of attestation has ended, with this overall status if one is given."""
+    found = shield(page)
+    expect(found).to_have_attribute("data-phase", re.compile("done|failed"), timeout=ROUND_MS)
+    if overall is not None:
+        expect(found).to_have_attribute("data-overall", overall, timeout=ROUND_MS)
+    return found
+
+
+def enter(page: Page, url: str) -> None:
+    """Sign up as the first person, or sign in later on, and dismiss the release notes."""
+    page.goto(f"{url}/auth")
+    start = page.locator("div:has(> div:text-is('Get started')) > button")
+    email = page.locator("input[type=email]")
+    expect(start.or_(email).first).to_be_visible(timeout=30_000)
+    if start.count():
+        start.click()
+    if page.locator("input[autocomplete=name]").count():
+        page.fill("input[autocomplete=name]", "Ada")
+    page.fill("input[type=email]", EMAIL)
+    page.fill("input[type=password]", PASSWORD)
+    page.click("form button[type=submit]")
+    expect(page.locator("#chat-input")).to_be_visible(timeout=30_000)
+    dismiss_news(page)
+
+
+def dismiss_news(page: Page) -> None:
+    """Close upstream's release notes, which greet everybody once."""
+    okay = page.get_by_role("button", name="Okay, Let's Go!")
+    try:
+        okay.click(timeout=3_000)
+    except Exception:
+        return
+    expect(okay).to_be_hidden()
+
+
+def new_chat(page: Page) -> None:
+    page.locator("#new-chat-button").click()
+
+
+def send(page: Page, text: str) -> None:
+    page.locator("#chat-input").click()
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def open_panel(page: Page) -> Locator:
+    shield(page).click()
+    panel = page.locator("#tee-panel[open]")
+    expect(panel).to_be_visible()
+    return panel
+
+
+def tooltip(page: Page) -> dict[str, str]:
+    """Hover over the shield and read the measurements shown."""
+    shield(page).hover()
+    expect(page.locator("#tee-tooltip")).to_be_visible()
+    rows = page.locator("#tee-tooltip [data-measurement]")
+    return {str(row.get_attribute("data-measurement")): row.inner_text() for row in rows.all()}
+
+
+def status_of(panel: Locator, check: str) -> str | None:
+    return panel.locator(f"[data-check='{check}']").get_attribute("data-status")

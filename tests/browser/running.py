@@ -1,0 +1,92 @@
+"""The release, running: started by its own launcher, stopped as a person would."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 120.0
+STOP_S = 30.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: its URL, and its data folder."""
+
+    url: str
+    data: Path
+
+
+def release() -> Path | None:
+    """The newest release below `DIST_DIR` (default `dist/`), or None before the first build."""
+    dist = Path(os.environ.get("DIST_DIR", ROOT / "dist"))
+    found = [path for path in dist.glob("open-webui-tdx-*/open-webui-tdx") if path.is_file()]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    end = time.monotonic() + START_S
+    while not _healthy(url):
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"the release did not start; the last of {log}:\n{log.read_text()[-2000:]}")
+        time.sleep(0.2)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+@contextmanager
+def serve(launcher: Path, data: Path, port: int | None = None, **settings: str) -> Iterator[Server]:
+    """Start the release on a port of its own with the simulator and the embedded model, and stop it afterwards."""
+    port = port or free_port()
+    data.mkdir(parents=True, exist_ok=True)
+    log = data.parent / f"{data.name}.log"
+    chosen: Mapping[str, str] = {
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "DATA_DIR": str(data),
+        "TDX": "simulated",
+        "LLM": "embedded",
+        "TEE_RATE_LIMIT": "6000",
+        "TEE_GATE": "off",
+        **settings,
+    }
+    url = f"http://127.0.0.1:{port}"
+    with log.open("ab") as output:
+        process = subprocess.Popen([launcher], env={**os.environ, **chosen}, stdout=output, stderr=output)
+    try:
+        _wait(process, url, log)
+        yield Server(url, data)
+    finally:
+        _stop(process)

@@ -1,0 +1,175 @@
+"""The shield in the message box and on the login page, against the running release."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, Route, expect
+
+from tests.browser.pages import (
+    ANSWER_MS,
+    MEASUREMENTS,
+    enter,
+    new_chat,
+    new_page,
+    screenshot,
+    send,
+    shield,
+    tooltip,
+    wait_for_round,
+)
+from tests.browser.running import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
+
+
+class Quotes:
+    """The evidence that a page has fetched, in order."""
+
+    def __init__(self, page: Page) -> None:
+        self.nonces: list[str] = []
+        self.quotes: list[str] = []
+        page.on("response", self._note)
+
+    def _note(self, response: Response) -> None:
+        if "/api/v1/tee/quote" in response.url and response.ok:
+            self.nonces.append(re.sub(r".*nonce=", "", response.url))
+            self.quotes.append(response.json()["quote"])
+
+
+def test_a_newcomer_signs_up_sees_the_shield_turn_and_gets_an_answer(browser: Browser, server: Server) -> None:
+    page = new_page(browser)
+    quotes = Quotes(page)
+    enter(page, server.url)
+    found = wait_for_round(page, "simulated")
+    expect(found).to_have_attribute("data-shield", "amber")
+    expect(found).to_have_attribute("aria-label", re.compile("Simulated"))
+    expect(found.locator("span")).to_have_text("Simulated")
+
+    shown = tooltip(page)
+    assert list(shown) == list(MEASUREMENTS)
+    for name, size in MEASUREMENTS.items():
+        assert re.fullmatch(f"[0-9a-f]{{{2 * size}}}", shown[name]), name
+        assert shown[name] in quotes.quotes[-1], f"{name} is not of the quote that this page fetched"
+    screenshot(page, "simulated")
+    page.mouse.move(10, 10)
+
+    before = len(quotes.quotes)
+    new_chat(page)
+    expect(found).to_have_attribute("data-shield", "red", timeout=1000)
+    wait_for_round(page, "simulated")
+    assert len(quotes.quotes) == before + 1, "a New Chat is one round"
+    assert quotes.nonces[-1] != quotes.nonces[-2]
+    assert quotes.quotes[-1] != quotes.quotes[-2]
+
+    send(page, "Say hello.")
+    answer = page.locator(".chat-assistant #response-content-container").last
+    expect(answer).to_have_text(re.compile(r"\w{2,}"), timeout=ANSWER_MS)
+    expect(page.locator("button[aria-label='Voice Input'], #voice-input-button").first).to_be_visible(timeout=ANSWER_MS)
+    screenshot(page, "chat")
+    page.context.close()
+
+
+def test_the_login_page_shows_the_shield_before_anybody_types(browser: Browser, server: Server, signed_in: Any) -> None:
+    page = new_page(browser)
+    page.goto(f"{server.url}/auth")
+    found = wait_for_round(page, "simulated")
+    expect(found).to_be_visible()
+    expect(found).to_have_text("Simulated")
+    screenshot(page, "login")
+    page.context.close()
+
+
+def test_the_shield_is_the_first_icon_at_the_right_of_the_message_box(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    wait_for_round(page)
+    first = page.locator("#voice-input-button").locator("xpath=ancestor::div[contains(@class,'self-end')][1]/*[1]")
+    expect(first).to_have_attribute("data-tee-shield", "")
+
+
+def test_the_keyboard_reaches_shield_tooltip_and_panel(page: Page, server: Server) -> None:
+    page.goto(server.url)
+    found = wait_for_round(page)
+    found.focus()
+    expect(page.locator("#tee-tooltip")).to_be_visible()
+    page.keyboard.press("Enter")
+    panel = page.locator("#tee-panel[open]")
+    expect(panel).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(found).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "sentence"),
+    [
+        (503, {"Retry-After": "5"}, "The server has no evidence to give now: The device is gone."),
+        (429, {"Retry-After": "7"}, "The server was asked too often; try again in 7 seconds."),
+        (404, {}, "This server offers no attestation."),
+        (200, {}, "The server answered something that is not JSON."),
+    ],
+)
+def test_a_round_that_fails_is_red_and_says_why(
+    page: Page, server: Server, status: int, headers: dict[str, str], sentence: str
+) -> None:
+    page.goto(server.url)
+    found = wait_for_round(page, "simulated")
+    body = "<html>" if status == 200 else json.dumps({"detail": "The device is gone."})
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=status, headers=headers, body=body)
+
+    page.route("**/api/v1/tee/quote*", answer)
+    new_chat(page)
+    expect(found).to_have_attribute("data-phase", "failed", timeout=10_000)
+    expect(found).to_have_attribute("data-shield", "red")
+    expect(found).to_have_attribute("data-overall", "")
+    expect(found.locator("svg")).to_have_attribute("data-shape", "cross")
+    assert tooltip(page) == {}, "no measurement outlives its round"
+    expect(page.locator("#tee-tooltip")).to_have_text(sentence)
+
+
+def test_a_server_that_does_not_answer_is_red(page: Page, server: Server) -> None:
+    page.route("**/api/v1/tee/quote*", lambda route: route.abort())
+    page.goto(server.url)
+    found = wait_for_round(page)
+    expect(found).to_have_attribute("data-shield", "red")
+    found.hover()
+    expect(page.locator("#tee-tooltip")).to_have_text("The server could not be reached.")
+
+
+def test_a_slow_answer_to_an_old_round_changes_nothing(page: Page, server: Server) -> None:
+    held: list[Route] = []
+    page.route("**/api/v1/tee/quote*", lambda route: held.append(route))
+    page.goto(server.url)
+    page.wait_for_function("() => document.querySelector('[data-tee-shield]')")
+    page.wait_for_timeout(500)
+    assert len(held) == 1
+    page.unroute("**/api/v1/tee/quote*")
+    page.route("**/api/v1/tee/quote*", lambda route: route.fulfill(status=503, json={"detail": "Out of order."}))
+    new_chat(page)
+    expect(shield(page)).to_have_attribute("data-phase", "failed")
+    held[0].continue_()
+    page.wait_for_timeout(1500)
+    expect(shield(page)).to_have_attribute("data-phase", "failed")
+    expect(shield(page)).to_have_attribute("data-shield", "red")
+
+
+def test_phone_width_and_dark_theme(browser: Browser, server: Server, signed_in: Any) -> None:
+    page = new_page(browser, storage_state=signed_in, viewport={"width": 375, "height": 740}, color_scheme="dark")
+    page.goto(server.url)
+    found = wait_for_round(page, "simulated")
+    expect(found).to_be_in_viewport(ratio=1)
+    expect(page.locator("#voice-input-button")).to_be_in_viewport(ratio=1)
+    screenshot(page, "phone-dark")
+    found.click()
+    panel = page.locator("#tee-panel[open]")
+    expect(panel).to_be_visible()
+    box = panel.bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 375
+    assert panel.evaluate("e => e.scrollWidth <= e.clientWidth"), "the panel scrolls sideways"
+    screenshot(page, "phone-dark-panel")
+    page.context.close()
