@@ -1,4 +1,4 @@
 import { install } from '$lib/tee/guard';
 
-// SvelteKit runs this module before the application starts: nothing is sent unguarded.
-install();
+/** SvelteKit awaits this before the application starts: nothing is sent unguarded. */
+export const init = install;

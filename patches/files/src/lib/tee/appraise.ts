@@ -1,36 +1,28 @@
-/** From evidence to what the page shows: the verifier's report, in the worker. */
+/** From evidence to what the page shows: the verifier's report, made in the worker. */
 import { ask } from './engine';
 import type { Memory } from './memory';
-import { chosenService, keysOf } from './service';
-import type { Bundle, Report, TeeConfig } from './types';
+import type { Bundle, Report, ServiceChoice } from './types';
+
+const held = ({ references, trusted }: Memory) => ({
+	references: references ?? undefined,
+	trusted: trusted ?? undefined
+});
 
 /**
- * Judge `bundle`. What the person loaded or trusted takes part, and so does the service that they chose; the server's
- * own settings only propose that service.
+ * Judge `bundle`. What the person loaded or trusted takes part, and so does the service that was asked; nothing that
+ * the server being judged says about itself does.
  */
-export const appraise = async (
+export const appraise = (
 	bundle: Bundle,
 	memory: Memory,
-	config: TeeConfig | null
-): Promise<Report> => {
-	const service = chosenService(memory, config);
-	const jwks = service ? await keysOf(service) : undefined;
-	return ask<Report>('verify', [
-		{
-			bundle,
-			references: memory.references ?? undefined,
-			trusted: memory.trusted ?? undefined,
-			seen: memory.seen ?? undefined,
-			service: service ? { ...service, jwks } : undefined
-		}
+	service: ServiceChoice | null
+): Promise<Report> =>
+	ask('verify', [
+		{ bundle, ...held(memory), seen: memory.seen ?? undefined, service: service ?? undefined }
 	]);
-};
 
-/** Judge a bundle's text as a file tells it; it neither adds to what was seen nor changes the shield. */
+/** Judge a bundle's text as a file tells it, at the time it states; it changes neither memory nor shield. */
 export const appraiseFile = async (text: string, memory: Memory): Promise<[Bundle, Report]> => {
 	const bundle = await ask<Bundle>('readBundle', [text]);
-	const report = await ask<Report>('verify', [
-		{ bundle, references: memory.references ?? undefined, trusted: memory.trusted ?? undefined }
-	]);
-	return [bundle, report];
+	return [bundle, await ask<Report>('verify', [{ bundle, ...held(memory), now: bundle.time }])];
 };

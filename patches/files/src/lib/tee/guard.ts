@@ -100,7 +100,7 @@ const watchConnections = () => {
 };
 
 /** Stand between the page and the network; called once, before the application starts. */
-export const install = () => {
+export const install = (): void => {
 	guardFetch();
 	guardXhr();
 	guardSocket();

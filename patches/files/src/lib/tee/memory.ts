@@ -18,7 +18,7 @@ export type Memory = {
 	trusted: Snapshot | null;
 	references: References | null;
 	/** Numbers of the newest collateral accepted so far: the verifier refuses older. */
-	seen: Record<string, string> | null;
+	seen: Record<string, unknown> | null;
 	/** The attestation service that the person chose; null: as the server proposes. */
 	service: Service | null;
 	/** A gate stricter than the server's; null: the server's. */

@@ -48,9 +48,11 @@ const evidenceOf = (evidence: Evidence): string =>
 
 type Body = Record<string, unknown>;
 
-const alibabaBodies = (evidence: Evidence): Body[] => [
-	{ tee: 'tdx', evidence: evidenceOf(evidence), policy_ids: [] }
-];
+const alibabaBody = (evidence: Evidence): Body => ({
+	tee: 'tdx',
+	evidence: evidenceOf(evidence),
+	policy_ids: []
+});
 
 /** Trustee from 0.14 on takes a list of requests, before that one flat object. */
 const trusteeBodies = (evidence: Evidence): Body[] => {
@@ -66,7 +68,7 @@ const trusteeBodies = (evidence: Evidence): Body[] => {
 	];
 };
 
-const post = async (url: string, body: Body): Promise<string | null> => {
+const post = async (url: string, body: Body): Promise<string> => {
 	const response = await send(url, {
 		method: 'POST',
 		headers: { 'Content-Type': 'application/json' },
@@ -76,43 +78,49 @@ const post = async (url: string, body: Body): Promise<string | null> => {
 		signal: AbortSignal.timeout(TIMEOUT_MS)
 	});
 	const text = (await response.text()).trim();
-	return response.ok && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text) ? text : null;
+	if (!response.ok) throw new Error(`it answered with status ${response.status}`);
+	if (!text) throw new Error('it answered nothing');
+	return text;
 };
 
 const trusteeUrl = (url: string): string =>
 	url.endsWith('/attestation') ? url : `${url.replace(/\/+$/, '')}/attestation`;
 
-/** A token of `service` for `evidence`; an empty list when it cannot be reached or answers no token. */
-export const tokensOf = async (
-	service: ServiceChoice,
-	evidence: Evidence
-): Promise<Bundle['service_tokens']> => {
-	const url = service.kind === 'trustee' ? trusteeUrl(service.url) : service.url;
-	const bodies = service.kind === 'alibaba' ? alibabaBodies(evidence) : trusteeBodies(evidence);
-	for (const body of bodies) {
-		try {
-			const token = await post(url, body);
-			if (token) return [{ service: service.kind, url: service.url, token }];
-		} catch (error) {
-			console.warn(
-				`tee: ${url} could not be asked from this page. A service that refuses other origins (CORS) has to allow ${window.location.origin}.`,
-				error
-			);
-		}
-	}
-	return [];
+/** A token for `evidence`, in the first of the service's request shapes that it answers. */
+const tokenOf = async ({ kind, url }: ServiceChoice, evidence: Evidence): Promise<string> => {
+	if (kind === 'alibaba') return post(url, alibabaBody(evidence));
+	const [newer, older] = trusteeBodies(evidence);
+	return post(trusteeUrl(url), newer).catch(() => post(trusteeUrl(url), older));
 };
 
-/** The keys that Alibaba Cloud's service publishes, from the service itself; pinned keys need none. */
-export const keysOf = async (service: ServiceChoice): Promise<unknown> => {
-	if (service.kind !== 'alibaba' || service.key) return undefined;
+/** The keys that Alibaba Cloud's service publishes, from the service itself; a pinned key needs none. */
+const keysOf = async ({ kind, url, key }: ServiceChoice): Promise<unknown> => {
+	if (kind !== 'alibaba' || key) return undefined;
+	const response = await send(new URL('/jwks.json', url), {
+		credentials: 'omit',
+		signal: AbortSignal.timeout(TIMEOUT_MS)
+	});
+	return response.json();
+};
+
+/** Why a browser could not ask: it does not tell a refused origin (CORS) from a broken line. */
+const problemOf = (error: unknown): string => {
+	const { name, message } = error as Error;
+	if (name === 'TimeoutError') return `it did not answer within ${TIMEOUT_MS / 1000} seconds`;
+	if (name !== 'TypeError') return message;
+	return `it cannot be reached, or does not allow pages of ${window.location.origin} to ask it (Trustee: --allowed_origin)`;
+};
+
+/** Ask `service` about `evidence`: its token for the bundle, and the choice with the keys, or the problem, added. */
+export const consult = async (
+	service: ServiceChoice,
+	evidence: Evidence
+): Promise<{ tokens: Bundle['service_tokens']; choice: ServiceChoice }> => {
 	try {
-		const response = await send(new URL('/jwks.json', service.url), {
-			credentials: 'omit',
-			signal: AbortSignal.timeout(TIMEOUT_MS)
-		});
-		return response.ok ? await response.json() : undefined;
-	} catch {
-		return undefined;
+		const [token, jwks] = await Promise.all([tokenOf(service, evidence), keysOf(service)]);
+		const tokens = [{ service: service.kind, url: service.url, token }];
+		return { tokens, choice: { ...service, ...(jwks !== undefined && { jwks }) } };
+	} catch (error) {
+		return { tokens: [], choice: { ...service, problem: problemOf(error) } };
 	}
 };

@@ -10,7 +10,7 @@ import { RoundError, getCollateral, getConfig, getEvidence } from './api';
 import { appraise, appraiseFile } from './appraise';
 import { ask, warmUp } from './engine';
 import { recall, remember } from './memory';
-import { chosenService, tokensOf } from './service';
+import { chosenService, consult } from './service';
 import type {
 	Bundle,
 	Collateral,
@@ -93,7 +93,7 @@ const collect = async (nonce: string, timings: Timings) => {
 	]);
 	if (settings) config.set(settings);
 	const service = chosenService(recall(), get(config));
-	const tokens = service ? await timed(timings, 'service', tokensOf(service, evidence)) : [];
+	const asked = service && (await timed(timings, 'service', consult(service, evidence)));
 	const bundle: Bundle = {
 		v: 1,
 		time: new Date().toISOString(),
@@ -101,9 +101,9 @@ const collect = async (nonce: string, timings: Timings) => {
 		connected: { origin: window.location.origin },
 		evidence,
 		collateral,
-		service_tokens: tokens
+		service_tokens: asked?.tokens ?? []
 	};
-	return { bundle, collateralFailure };
+	return { bundle, collateralFailure, service: asked?.choice ?? null };
 };
 
 const run = async (mine: number) => {
@@ -117,9 +117,8 @@ const run = async (mine: number) => {
 	};
 	try {
 		warmUp();
-		const { bundle, collateralFailure } = await collect(freshNonce(), timings);
-		const memory = recall();
-		const report = await timed(timings, 'verify', appraise(bundle, memory, get(config)));
+		const { bundle, collateralFailure, service } = await collect(freshNonce(), timings);
+		const report = await timed(timings, 'verify', appraise(bundle, recall(), service));
 		if (mine === round) keepSeen(report.seen);
 		finish({ phase: 'done', report, bundle, collateralFailure });
 	} catch (error) {

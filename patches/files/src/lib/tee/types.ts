@@ -21,7 +21,7 @@ export type Report = {
 	overall: Overall;
 	checks: Check[];
 	facts: Facts;
-	seen: Record<string, string>;
+	seen: Record<string, unknown>;
 	elapsed_ms: number;
 };
 
@@ -51,7 +51,15 @@ export type Difference = {
 	now: string | null;
 };
 
-export type ServiceChoice = { kind: 'alibaba' | 'trustee'; url: string; key?: string };
+export type ServiceChoice = {
+	kind: 'alibaba' | 'trustee';
+	url: string;
+	key?: string;
+	/** Keys that the service itself published. */
+	jwks?: unknown;
+	/** Why it could not be asked. */
+	problem?: string;
+};
 
 /** What `GET /api/v1/tee/quote` answers; only `quote`, `runtime_data` and `event_log` are judged. */
 export type Evidence = {
