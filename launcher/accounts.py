@@ -40,20 +40,26 @@ def choose(run_as: str, must_drop: bool, needs: list[Path]) -> tuple[User | None
             return None, "RUN_AS=root: the web server runs as root and can reach the TDX device."
     user = _lookup(run_as) if run_as else _lookup(ACCOUNT) or _lookup(FALLBACK)
     if user is None:
-        raise UnavailableError(f"There is no account {ACCOUNT} or {FALLBACK} for the web server: make one or set RUN_AS.")
+        raise UnavailableError(
+            f"There is no account {ACCOUNT} or {FALLBACK} for the web server: make one or set RUN_AS."
+        )
     blocked = next((path for path in needs if not readable(user, path)), None)
     if blocked is None:
         return user, ""
     sentence = f"the account {user.name} cannot reach {blocked}"
     if must_drop or run_as:
-        raise UnavailableError(f"The web server must not run as root, but {sentence}: move it, open its folders, or set RUN_AS.")
+        raise UnavailableError(
+            f"The web server must not run as root, but {sentence}: move it, open its folders, or set RUN_AS."
+        )
     return None, f"The web server runs as root, because {sentence}; on real TDX this would be refused."
 
 
 def readable(user: User, path: Path) -> bool:
     """Whether ``user`` can read ``path``, asked as that user."""
     test = ["test", "-x" if path.is_dir() else "-r", str(path)]
-    done = subprocess.run(test, user=user.uid, group=user.gid, extra_groups=[], check=False, capture_output=True)
+    done = subprocess.run(  # noqa: S603 - our own command
+        test, user=user.uid, group=user.gid, extra_groups=[], check=False, capture_output=True
+    )
     return done.returncode == 0
 
 
@@ -64,7 +70,7 @@ def give(user: User | None, folder: Path) -> None:
     with writing("the owner of the web server's data", folder):
         for top, folders, files in os.walk(folder):
             for name in [".", *folders, *files]:
-                path = os.path.join(top, name)
+                path = f"{top}/{name}"
                 found = os.lstat(path)
                 if (found.st_uid, found.st_gid) != (user.uid, user.gid):
                     os.chown(path, user.uid, user.gid, follow_symlinks=False)

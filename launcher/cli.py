@@ -20,13 +20,16 @@ EXIT_CODES = (
 
 def _parser(release: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="open-webui-tdx", epilog=EXIT_CODES,
+        prog="open-webui-tdx",
+        epilog=EXIT_CODES,
         description="Open WebUI with Intel TDX attestation. Settings come from the environment: docs/deployment.md.",
     )
     parser.set_defaults(command="run", allow_modified=False)
     commands = parser.add_subparsers(title="commands", metavar="")
     run = commands.add_parser("run", help="check, measure and serve (also without a command)")
-    run.add_argument("--allow-modified", action="store_true", help="serve a release that is not what was built, and say so")
+    run.add_argument(
+        "--allow-modified", action="store_true", help="serve a release that is not what was built, and say so"
+    )
     run.set_defaults(command="run")
     check = commands.add_parser("check", help="compare every file of the release with its manifest")
     check.set_defaults(command="check")
@@ -102,6 +105,9 @@ def _reboot_simulator(options: argparse.Namespace, release: Path) -> int:
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Path], int]] = {
-    "run": _run, "check": _check, "events": _events, "measure-model": _measure_model,
+    "run": _run,
+    "check": _check,
+    "events": _events,
+    "measure-model": _measure_model,
     "reboot-simulator": _reboot_simulator,
 }

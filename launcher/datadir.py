@@ -1,11 +1,11 @@
 """The data folder: the only place the launcher and what it starts may write to.
 
-    secret_key                  signs sessions; made once, mode 0600
-    webui/                      Open WebUI's database, uploads, caches: the user's data
-    attestation/<boot id>/      event log
-    tdx-simulator/<boot id>/    registers of the simulated TD
-    logs/                       one file a process; the launch before is kept as *.log.1
-    run/                        sockets, static files, bytecode of this boot; may be deleted when stopped
+secret_key                  signs sessions; made once, mode 0600
+webui/                      Open WebUI's database, uploads, caches: the user's data
+attestation/<boot id>/      event log
+tdx-simulator/<boot id>/    registers of the simulated TD
+logs/                       one file a process; the launch before is kept as *.log.1
+run/                        sockets, static files, bytecode of this boot; may be deleted when stopped
 """
 
 from __future__ import annotations

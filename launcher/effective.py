@@ -82,9 +82,12 @@ PINNED: dict[str, str] = {
     "RAG_RERANKING_MODEL_TRUST_REMOTE_CODE": "false",
 }
 # An empty value would be taken as a value by upstream: these are handed over only if they are set.
-_OMIT_EMPTY = frozenset({"WEBUI_AUTH_TRUSTED_EMAIL_HEADER", "DATABASE_URL", "CHROMA_HTTP_HOST", "OLLAMA_API_CONFIGS",
-                         "OPENAI_API_CONFIGS"})
-_SECRET = re.compile(r"KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL|JUPYTER_AUTH|API_AUTH|DATABASE_URL|REDIS_URL|DB_URL|_CONFIGS$")
+_OMIT_EMPTY = frozenset(
+    {"WEBUI_AUTH_TRUSTED_EMAIL_HEADER", "DATABASE_URL", "CHROMA_HTTP_HOST", "OLLAMA_API_CONFIGS", "OPENAI_API_CONFIGS"}
+)
+_SECRET = re.compile(
+    r"KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL|JUPYTER_AUTH|API_AUTH|DATABASE_URL|REDIS_URL|DB_URL|_CONFIGS$"
+)
 EMBEDDED, OWN = "<embedded>", "<own>"
 
 # A URL setting and what switches it on: (setting, its value or None for "true"). What is off leads nowhere.

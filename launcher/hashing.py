@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -66,27 +67,40 @@ def digest_handle(handle: int, algorithm: str, tick: Tick | None = None) -> Dige
 
 
 def digest_files(paths: Iterable[Path], algorithm: str, tick: Tick | None = None) -> dict[Path, Digest | OSError]:
-    """Hash files on all cores, biggest first so that no core waits for a late big one. Errors are answers too."""
+    """Hash files on all cores, biggest first so that no core waits for a late big one. Errors are answers too.
 
-    def one(path: Path) -> Digest | OSError:
-        try:
-            return digest_file(path, algorithm, tick)
-        except OSError as error:
-            return error
+    What ``tick`` raises (in one of the threads) ends all of them and is raised here.
+    """
 
     def size(path: Path) -> int:
         try:
-            return path.lstat().st_size
+            return os.lstat(path).st_size
         except OSError:
             return 0
 
-    ordered = sorted(paths, key=size, reverse=True)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        try:
-            return dict(zip(ordered, pool.map(one, ordered), strict=True))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    # A shared queue instead of a task a file: most files are small, and a task costs more than hashing them.
+    waiting = deque(sorted(paths, key=size, reverse=True))
+    found: dict[Path, Digest | OSError] = {}
+
+    def work() -> None:
+        while True:
+            try:
+                path = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                found[path] = digest_file(path, algorithm, tick)
+            except OSError as error:
+                found[path] = error
+            except BaseException:
+                waiting.clear()
+                raise
+
+    count = max(1, min(os.cpu_count() or 1, len(waiting)))
+    with ThreadPoolExecutor(count) as pool:
+        for task in [pool.submit(work) for _ in range(count)]:
+            task.result()
+    return found
 
 
 @contextmanager
@@ -98,7 +112,13 @@ def progress(what: str, total: int, check: Callable[[], None]) -> Iterator[Tick]
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=total)
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import sys
 import sysconfig
 from pathlib import Path
 
 from . import hashing
-from .errors import ModifiedError
+from .errors import ModifiedError, reason
 
-# What Python reads as code. Bytecode is left out because it is never used: see DataDir.bytecode.
+# What Python reads as code. Bytecode is left out because it is never used (see DataDir.bytecode), and packages that
+# nothing imports because they would double the time.
 SUFFIXES = (".py", ".so", ".zip")
-SKIPPED = frozenset({"__pycache__", "site-packages", "dist-packages"})
+SKIPPED = frozenset({"__pycache__", "site-packages", "dist-packages", "test", "idlelib", "turtledemo"})
 
 
-def standard_library() -> list[Path]:
-    """Every file of the standard library that can be imported, sorted."""
-    folders = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
-    found: set[Path] = set()
-    for folder in folders:
-        for path in folder.rglob("*"):
-            if path.suffix in SUFFIXES and not SKIPPED & set(path.relative_to(folder).parts) and path.is_file():
-                found.add(path.resolve())
+def standard_library() -> list[str]:
+    """Every file of the standard library that is imported from, resolved and sorted."""
+    found: set[str] = set()
+    for name in ("stdlib", "platstdlib"):
+        for folder, folders, files in os.walk(os.path.realpath(sysconfig.get_path(name))):
+            folders[:] = [each for each in folders if each not in SKIPPED]
+            found.update(os.path.realpath(f"{folder}/{each}") for each in files if each.endswith(SUFFIXES))
     return sorted(found)
 
 
@@ -34,7 +35,7 @@ def shared_library() -> Path | None:
     name, folder = str(sysconfig.get_config_var("INSTSONAME")), str(sysconfig.get_config_var("LIBDIR"))
     for line in Path("/proc/self/maps").read_text().splitlines():
         if line.endswith(f"/{name}"):
-            return Path(line[line.index("/"):])
+            return Path(line[line.index("/") :])
     return Path(folder) / name
 
 
@@ -46,20 +47,17 @@ def measure() -> dict[str, str]:
     binary = Path("/proc/self/exe").resolve()
     prefix = Path(sys.base_prefix).resolve()
     library = shared_library()
-    files = [binary, *([library.resolve()] if library else []), *standard_library()]
+    files = [binary, *([library.resolve()] if library else []), *map(Path, standard_library())]
     digests = hashing.digest_files(files, "sha384")
+    found: dict[str, str] = {}
     for path, digest in digests.items():
         if isinstance(digest, OSError):
-            raise ModifiedError(f"Python's own file {path} cannot be read to be measured: {digest.strerror}.")
-    lines = sorted(
-        (str(path.relative_to(prefix) if path.is_relative_to(prefix) else path), digest.hex)
-        for path, digest in digests.items() if isinstance(digest, hashing.Digest) and path != binary
-    )
-    text = "".join(f"{digest} {name}\n" for name, digest in lines)
-    interpreter = digests[binary]
-    assert isinstance(interpreter, hashing.Digest)
+            raise ModifiedError(f"Python's own file {path} cannot be read to be measured: {reason(digest)}.")
+        found[str(path.relative_to(prefix) if path.is_relative_to(prefix) else path)] = digest.hex
+    program = found.pop(str(binary.relative_to(prefix) if binary.is_relative_to(prefix) else binary))
+    text = "".join(f"{digest} {name}\n" for name, digest in sorted(found.items()))
     return {
         "version": platform.python_version(),
-        "sha384": interpreter.hex,
+        "sha384": program,
         "environment": hashlib.sha384(text.encode()).hexdigest(),
     }

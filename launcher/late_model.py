@@ -18,7 +18,9 @@ def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
     data = DataDir(chosen.data_dir, boot_id())
     name = model_store.canonical(name)
     if not measured_models.path(data).exists():
-        raise UnavailableError(f"No service with Ollama on this machine is running on {data.root}: name its folder with DATA_DIR.")
+        raise UnavailableError(
+            f"No service with Ollama on this machine is running on {data.root}: name its folder with DATA_DIR."
+        )
     model = models.load_offered(chosen, name, ollama.models(chosen.ollama_base_url))
     problems = model_store.verify(chosen.ollama_models, [model])
     if problems:

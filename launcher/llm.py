@@ -53,10 +53,15 @@ def serve(weights: Path, ready_file: Path, key: str) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     chat, embeddings = start(False), start(True)
     beside = ready_file.with_suffix(".new")
-    beside.write_text(json.dumps({
-        "chat": f"{chat.listening_address}/v1", "embeddings": f"{embeddings.listening_address}/v1",
-        "model": model_name(weights),
-    }))
+    beside.write_text(
+        json.dumps(
+            {
+                "chat": f"{chat.listening_address}/v1",
+                "embeddings": f"{embeddings.listening_address}/v1",
+                "model": model_name(weights),
+            }
+        )
+    )
     beside.rename(ready_file)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     # llama.cpp's threads need no farewell, and its destructors may wait for an answer that is still being written.

@@ -43,15 +43,23 @@ def release_events(digest: str, differences: list[Difference]) -> list[Event]:
     found = [Event("release", {"sha384": digest})]
     if differences:
         text = "".join(f"{item.path}\0{item.what}\0{item.sha384 or ''}\n" for item in differences)
-        found.append(Event("modified", {
-            "count": len(differences),
-            "sha384": hashlib.sha384(text.encode("utf-8", "surrogateescape")).hexdigest(),
-            "files": [
-                {"path": item.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), "what": item.what}
-                | ({"sha384": item.sha384} if item.sha384 else {})
-                for item in differences[:MAX_NAMED]
-            ],
-        }))
+        found.append(
+            Event(
+                "modified",
+                {
+                    "count": len(differences),
+                    "sha384": hashlib.sha384(text.encode("utf-8", "surrogateescape")).hexdigest(),
+                    "files": [
+                        {
+                            "path": item.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+                            "what": item.what,
+                        }
+                        | ({"sha384": item.sha384} if item.sha384 else {})
+                        for item in differences[:MAX_NAMED]
+                    ],
+                },
+            )
+        )
     return found
 
 
@@ -66,7 +74,9 @@ def settings_events(
 def embedded_events(release: Path, manifest: Manifest) -> list[Event]:
     """``llm`` (the engine's library) and ``model`` (its weights), from the files that were just checked."""
     engine = next((path for path in manifest.files if path.startswith("site-packages/xllamacpp/xllamacpp.")), None)
-    weights = next((path for path in sorted(manifest.files) if path.startswith("llm/") and path.endswith(".gguf")), None)
+    weights = next(
+        (path for path in sorted(manifest.files) if path.startswith("llm/") and path.endswith(".gguf")), None
+    )
     if engine is None or weights is None:
         raise ModifiedError(f"The manifest of {release} lists no embedded model or no engine for it; use LLM=ollama.")
     return [

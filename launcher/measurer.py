@@ -7,7 +7,6 @@ The web server sends one line, ``{"kind": "tool"|"function", "id": ..., "sha384"
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import struct
@@ -44,7 +43,7 @@ class Measurer:
         self._extend, self._uid, self._known = extend, uid, known
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(path))
-        os.chmod(path, 0o666)  # who asks is decided by SO_PEERCRED
+        path.chmod(0o666)
         self._socket.listen(16)
 
     def start(self) -> None:

@@ -1,7 +1,7 @@
 """Measure the models of an Ollama on this machine, from its store on the disk.
 
 A model is a manifest (JSON, named by host, namespace, model and tag) and blobs, each named by its own SHA-256. The
-manifest's SHA-256 is the digest that Ollama itself shows for a model. Each blob is read once and compared with its name.
+manifest's SHA-256 is the digest that Ollama shows for a model. Each blob is read once and compared with its name.
 
     <store>/manifests/<host>/<namespace>/<model>/<tag>
     <store>/blobs/sha256-<64 hex digits>
@@ -29,7 +29,7 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?(?::[0-9]{1,
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the store: the name Ollama shows, its manifest's SHA-256 (hex), its blobs by SHA-256 with their sizes."""
+    """A model of the store: the name Ollama shows, its manifest's SHA-256 (hex), sizes of its blobs by SHA-256."""
 
     name: str
     digest: str
@@ -66,16 +66,21 @@ def load(store: Path, name: str) -> Model:
             data = file.read(MAX_MANIFEST + 1)
     except FileNotFoundError:
         raise UnavailableError(
-            f"The model {name} is not in Ollama's store {store}: pull it (ollama pull {name}), or name the store with OLLAMA_MODELS."
+            f"The model {name} is not in Ollama's store {store}: pull it (ollama pull {name}), "
+            "or name the store with OLLAMA_MODELS."
         ) from None
     except OSError as error:
-        raise UnavailableError(f"The manifest of the model {name} at {path} cannot be read: {reason(error)}.") from error
+        raise UnavailableError(
+            f"The manifest of the model {name} at {path} cannot be read: {reason(error)}."
+        ) from error
     try:
         if len(data) > MAX_MANIFEST:
             raise ValueError("it is too large")
         blobs = _blobs(json.loads(data))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModifiedError(f"The manifest of the model {name} at {path} is broken: {error}. Pull the model again.") from error
+        raise ModifiedError(
+            f"The manifest of the model {name} at {path} is broken: {error}. Pull the model again."
+        ) from error
     return Model(canonical(name), hashlib.sha256(data).hexdigest(), blobs)
 
 
@@ -120,8 +125,14 @@ def verify(store: Path, models: Iterable[Model], check: Callable[[], None] = lam
         elif isinstance(result, OSError):
             found.append(Problem(name, f"The blob {path} of the model {name} cannot be read: {reason(result)}.", ""))
         elif result.size != sizes[blob] or result.hex != blob:
-            found.append(Problem(name, (
-                f"The blob {path} of the model {name} is not what its name says (its SHA-256 is {result.hex}): "
-                "remove the model and pull it again."
-            ), result.hex))
+            found.append(
+                Problem(
+                    name,
+                    (
+                        f"The blob {path} of the model {name} is not what its name says (its SHA-256 is {result.hex}): "
+                        "remove the model and pull it again."
+                    ),
+                    result.hex,
+                )
+            )
     return found

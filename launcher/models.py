@@ -53,19 +53,22 @@ def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], No
         notice(problem.sentence)
     events = [measure.ollama_event(version, program, libraries)]
     events += [measure.model_event(model, problems) for model in found]
-    return Prepared(ModelServer("ollama", models=tuple(names)), tuple(events), {model.name: model.digest for model in found})
+    return Prepared(
+        ModelServer("ollama", models=tuple(names)), tuple(events), {model.name: model.digest for model in found}
+    )
 
 
 def load_offered(settings: Settings, name: str, offered: dict[str, str]) -> model_store.Model:
     """A model of the store that is the one Ollama serves under this name. Raises LauncherError."""
     if name not in offered:
         raise UnavailableError(
-            f"Ollama at {settings.ollama_base_url} does not offer the model {name}; it offers: {', '.join(offered) or 'none'}."
+            f"Ollama at {settings.ollama_base_url} does not offer the model {name}; "
+            f"it offers: {', '.join(offered) or 'none'}."
         )
     model = model_store.load(settings.ollama_models, name)
     if model.digest != offered[name]:
         raise UnavailableError(
-            f"The model {name} in {settings.ollama_models} is not the one that Ollama at {settings.ollama_base_url} serves: "
-            "name the store that Ollama uses with OLLAMA_MODELS."
+            f"The model {name} in {settings.ollama_models} is not the one that Ollama at "
+            f"{settings.ollama_base_url} serves: name the store that Ollama uses with OLLAMA_MODELS."
         )
     return model

@@ -39,7 +39,8 @@ def models(base_url: str) -> dict[str, str]:
         entries = _get(base_url, "/api/tags").get("models") or []
         return {
             str(entry["name"]): str(entry["digest"]).removeprefix("sha256:")
-            for entry in entries if not entry.get("remote_host") and not entry.get("remote_model")
+            for entry in entries
+            if not entry.get("remote_host") and not entry.get("remote_model")
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(f"Ollama at {base_url} does not list its models: {error}.") from error

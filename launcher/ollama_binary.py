@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,7 +30,9 @@ def find(base_url: str, configured: str, proc: Path = Path("/proc")) -> Path:
             return exe
     found = shutil.which("ollama")
     if found is None:
-        raise UnavailableError("The Ollama that answers cannot be found on this machine to be measured: set OLLAMA_BINARY.")
+        raise UnavailableError(
+            "The Ollama that answers cannot be found on this machine to be measured: set OLLAMA_BINARY."
+        )
     return Path(found)
 
 
@@ -50,17 +52,22 @@ def _inodes(port: int, proc: Path) -> set[str]:
 
 
 def _pids(inodes: set[str], proc: Path) -> list[int]:
-    found = []
-    for folder in proc.iterdir():
-        if not folder.name.isdigit() or not inodes:
-            continue
-        try:
-            links = [os.readlink(link) for link in (folder / "fd").iterdir()]
-        except OSError:
-            continue
-        if any((match := re.fullmatch(r"socket:\[(\d+)\]", link)) and match[1] in inodes for link in links):
-            found.append(int(folder.name))
-    return sorted(found)
+    wanted = {f"socket:[{inode}]" for inode in inodes}
+    return sorted(
+        int(folder.name) for folder in proc.iterdir() if folder.name.isdigit() and wanted & _links(folder / "fd")
+    )
+
+
+def _links(folder: Path) -> set[str]:
+    """What the open files of a process are; nothing where this account may not look, or where it has just ended."""
+    found = set()
+    try:
+        for link in folder.iterdir():
+            with suppress(OSError):
+                found.add(str(link.readlink()))
+    except OSError:
+        pass
+    return found
 
 
 def measure(binary: Path, check: Callable[[], None] = lambda: None) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -114,9 +115,17 @@ class Supervisor:
         user, group = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
         groups: list[int] | None = [] if spec.user else None
         try:
-            return subprocess.Popen(
-                spec.command, env=dict(spec.env), cwd=spec.cwd, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True, user=user, group=group, extra_groups=groups,
+            return subprocess.Popen(  # noqa: S603 - our own commands
+                spec.command,
+                env=dict(spec.env),
+                cwd=spec.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                user=user,
+                group=group,
+                extra_groups=groups,
             )
         except OSError as error:
             raise UnavailableError(f"Cannot start {spec.name} with {spec.command[0]}: {error.strerror}.") from error
@@ -131,10 +140,8 @@ class Supervisor:
         """End every child and whatever it started, last one first: politely, then not."""
         for child in reversed(self.children):
             _signal_group(child.process.pid, signal.SIGTERM)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 child.process.wait(child.spec.stop_s)
-            except subprocess.TimeoutExpired:
-                pass
             # Also where the leader went by itself: a member of its group may still be there.
             _signal_group(child.process.pid, signal.SIGKILL)
             child.process.wait()
@@ -142,10 +149,8 @@ class Supervisor:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _describe(code: int) -> str:

@@ -37,15 +37,24 @@ def extend(launch: Launch, events: Sequence[Event]) -> Outcome:
     command = launch.python("attester", "launcher.registers", str(launch.data.event_log))
     launch.data.run.mkdir(parents=True, exist_ok=True)
     try:
-        done = subprocess.run(
-            command, input=request, env=launch.device_env(), cwd=launch.data.run, capture_output=True, text=True,
-            timeout=TIMEOUT_S, check=False, start_new_session=True,
+        done = subprocess.run(  # noqa: S603 - our own commands
+            command,
+            input=request,
+            env=launch.device_env(),
+            cwd=launch.data.run,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            start_new_session=True,
         )
         answer = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         raise TdxError(f"The TDX device did not answer within {TIMEOUT_S} s.") from None
     except ValueError:
-        raise LauncherError(f"The process that measures ended early: {done.stderr.strip()[-800:] or done.returncode}") from None
+        raise LauncherError(
+            f"The process that measures ended early: {done.stderr.strip()[-800:] or done.returncode}"
+        ) from None
     if answer["kind"] == "error":
         raise TdxError(f"The launch cannot be measured: {answer['message']}.")
     if answer["kind"] == "unmeasurable":
@@ -55,8 +64,8 @@ def extend(launch: Launch, events: Sequence[Event]) -> Outcome:
 
 def _measure(folder: Path, events: list[list[Any]]) -> dict[str, Any]:
     from quote_generator import TdxAttestError
-    from quote_generator.eventlog import EventLog, EventLogError, UnmeasurableError
     from quote_generator.errors import LibraryNotFoundError, NotSupportedError
+    from quote_generator.eventlog import EventLog, EventLogError, UnmeasurableError
     from quote_generator.registers import find_registers
 
     log = None

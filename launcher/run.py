@@ -12,8 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import (
-    accounts, effective, interpreter, manifest, measure, measured_models, model_server, models, plugins, registers,
-    services, settings, tdx, webserver,
+    accounts,
+    effective,
+    interpreter,
+    manifest,
+    measure,
+    measured_models,
+    model_server,
+    models,
+    plugins,
+    registers,
+    services,
+    settings,
+    tdx,
+    webserver,
 )
 from .datadir import DataDir, boot_id
 from .errors import Stopped
@@ -69,7 +81,10 @@ def check_release(release: Path, allow_modified: bool, supervisor: Supervisor) -
     if not allow_modified:
         manifest.refuse(differences)
     if differences:
-        notice(f"This release is MODIFIED in {len(differences)} files, first {differences[0].path}; every client will see it.")
+        notice(
+            f"This release is MODIFIED in {len(differences)} files, first {differences[0].path}; "
+            "every client will see it."
+        )
     return Checked(listed, differences)
 
 
@@ -81,7 +96,11 @@ def _kind(chosen: settings.Settings, release: Path) -> str:
 
 
 def _launch(
-    launch: Launch, checked: Checked, allow_modified: bool, environ: Mapping[str, str], supervisor: Supervisor,
+    launch: Launch,
+    checked: Checked,
+    allow_modified: bool,
+    environ: Mapping[str, str],
+    supervisor: Supervisor,
     started: float,
 ) -> None:
     user, account_notice = accounts.choose(
@@ -97,9 +116,13 @@ def _launch(
     state = "modified" if checked.differences else "measured" if outcome.measured else "unmeasured"
     server = _start(launch, checked, prepared, user, environ, supervisor, state, outcome, events)
     Summary(
-        address=launch.settings.local_url, origin=launch.settings.origin, kind=launch.kind,
-        launch=_describe_launch(state, outcome), model=_describe_model(server, launch.settings),
-        account=user.name if user else accounts.current(), data=str(launch.data.root),
+        address=launch.settings.local_url,
+        origin=launch.settings.origin,
+        kind=launch.kind,
+        launch=_describe_launch(state, outcome),
+        model=_describe_model(server, launch.settings),
+        account=user.name if user else accounts.current(),
+        data=str(launch.data.root),
         seconds=time.monotonic() - started,
     ).print()
 
@@ -138,8 +161,15 @@ def database(data: DataDir, env: Mapping[str, str]) -> Path:
 
 
 def _start(
-    launch: Launch, checked: Checked, prepared: Prepared, user: User | None, environ: Mapping[str, str],
-    supervisor: Supervisor, state: str, outcome: Outcome, events: list[measure.Event],
+    launch: Launch,
+    checked: Checked,
+    prepared: Prepared,
+    user: User | None,
+    environ: Mapping[str, str],
+    supervisor: Supervisor,
+    state: str,
+    outcome: Outcome,
+    events: list[measure.Event],
 ) -> ModelServer:
     wait = float(launch.settings.start_timeout_s)
     server = prepared.server
@@ -159,7 +189,9 @@ def _start(
     socket = launch.sockets / "measurer.sock"
     Measurer(socket, uid, lambda event: _measure_late(launch, outcome, event), known).start()
     env = web_environment(launch, server, environ) | {
-        "TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url, "TEE_MEASURER_SOCKET": str(socket),
+        "TEE_LAUNCH": state,
+        "TEE_PCCS_URL": pccs_url,
+        "TEE_MEASURER_SOCKET": str(socket),
     }
     measured_models.path(launch.data).unlink(missing_ok=True)
     if prepared.allowed is not None:
@@ -178,12 +210,16 @@ def _measure_late(launch: Launch, outcome: Outcome, event: measure.Event) -> Non
 def web_environment(launch: Launch, server: ModelServer, environ: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of the web server, except what only the running launch knows."""
     configuration = webserver.configure(launch.release, launch.settings, launch.data, server, environ)
-    return launch.machine_env() | effective.pin(configuration.env) | {
-        "TEE_LOCKED_SETTINGS": ",".join(effective.locked(configuration.theirs)),
-        "TEE_ATTESTER_SOCKET": str(launch.sockets / "attester.sock"),
-        "TEE_KIND": launch.kind,
-        "WEBUI_SECRET_KEY": launch.data.secret_key(),
-    }
+    return (
+        launch.machine_env()
+        | effective.pin(configuration.env)
+        | {
+            "TEE_LOCKED_SETTINGS": ",".join(effective.locked(configuration.theirs)),
+            "TEE_ATTESTER_SOCKET": str(launch.sockets / "attester.sock"),
+            "TEE_KIND": launch.kind,
+            "WEBUI_SECRET_KEY": launch.data.secret_key(),
+        }
+    )
 
 
 def _describe_launch(state: str, outcome: Outcome) -> str:

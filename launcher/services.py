@@ -43,8 +43,16 @@ class Launch:
     def python(self, role: str, module: str, *arguments: str) -> tuple[str, ...]:
         """Run a module with the release's packages, isolated from the account's and the machine's own ones."""
         return (
-            sys.executable, "-I", "-S", "-X", f"pycache_prefix={self.data.bytecode(role)}",
-            str(self.release / "launcher" / "__main__.py"), "_module", str(os.getpid()), module, *arguments,
+            sys.executable,
+            "-I",
+            "-S",
+            "-X",
+            f"pycache_prefix={self.data.bytecode(role)}",
+            str(self.release / "launcher" / "__main__.py"),
+            "_module",
+            str(os.getpid()),
+            module,
+            *arguments,
         )
 
     def machine_env(self) -> dict[str, str]:
@@ -88,8 +96,11 @@ def attester(launch: Launch, release_digest: str, web_user: User | None) -> Spec
     if launch.settings.tls_spki_sha256:
         arguments += ["--tls-spki-sha256", launch.settings.tls_spki_sha256]
     return Spec(
-        "attester", launch.python("attester", "quote_generator.attester", *arguments), launch.device_env(),
-        launch.data.run, lambda: _answers(path),
+        "attester",
+        launch.python("attester", "quote_generator.attester", *arguments),
+        launch.device_env(),
+        launch.data.run,
+        lambda: _answers(path),
     )
 
 
@@ -114,7 +125,9 @@ def embedded_model(launch: Launch) -> tuple[Spec, Callable[[], webserver.ModelSe
         name = llm.model_name(weights)
         return webserver.ModelServer("embedded", urls["chat"], urls["embeddings"], key, name, (name,))
 
-    return Spec("model server", command, launch.machine_env() | {"LLM_API_KEY": key}, launch.data.run, ready.exists), found
+    return Spec(
+        "model server", command, launch.machine_env() | {"LLM_API_KEY": key}, launch.data.run, ready.exists
+    ), found
 
 
 def weights_file(release: Path) -> Path:

@@ -49,7 +49,7 @@ class Settings:
     @property
     def local_url(self) -> str:
         """Where this machine reaches the web server."""
-        wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what an operator may set
         host = wildcard.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 

@@ -58,9 +58,13 @@ def _is_device(path: Path) -> bool:
 def _library() -> str:
     """What the system's loader finds under the library's name; in a process of its own, for loading runs its code."""
     env = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own commands
         [sys.executable, "-I", "-S", "-c", _LOOK, LIBRARY, MARKER],
-        env=env, capture_output=True, text=True, timeout=30, check=False,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     answer = done.stdout.strip()
     return answer if answer in ("real", "simulated") else "missing"
@@ -74,7 +78,9 @@ def choose(wanted: str, machine: Machine, simulator: Path) -> str:
         return "tdx"
     if wanted == "auto" and machine.device is not None and machine.library == "missing":
         # A confidential VM that only lacks the library must not become a simulation in silence.
-        raise TdxError(f"{machine.device} is there, but {missing(machine)}. To simulate all the same, set TDX=simulated.")
+        raise TdxError(
+            f"{machine.device} is there, but {missing(machine)}. To simulate all the same, set TDX=simulated."
+        )
     if not (simulator / LIBRARY).is_file():
         raise UnavailableError(f"The simulator is missing in this release: {simulator / LIBRARY} does not exist.")
     return "tdx-simulated"

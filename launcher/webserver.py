@@ -17,16 +17,43 @@ from .settings import NAMES as SETTING_NAMES
 from .settings import Settings
 
 # What any process needs from the machine.
-MACHINE = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR",
-           "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+MACHINE = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
 
 # Never taken from the operator: each loads code, sends data somewhere, or is decided by the launch. Upstream's names
 # for what LLM and OLLAMA_BASE_URL decide are among them, so that there is one place to look.
-REFUSED = frozenset({
-    "CUSTOM_NAME", "LICENSE_KEY", "WEBUI_JWT_SECRET_KEY", "FROM_INIT_PY", "DOCKER", "USE_CUDA_DOCKER",
-    "USE_OLLAMA_DOCKER", "LD_LIBRARY_PATH", "RESET_CONFIG_ON_START", "WEBUI_BUILD_HASH", "K8S_FLAG",
-    "ENABLE_OLLAMA_API", "OLLAMA_BASE_URLS", "OLLAMA_API_BASE_URL",
-})
+REFUSED = frozenset(
+    {
+        "CUSTOM_NAME",
+        "LICENSE_KEY",
+        "WEBUI_JWT_SECRET_KEY",
+        "FROM_INIT_PY",
+        "DOCKER",
+        "USE_CUDA_DOCKER",
+        "USE_OLLAMA_DOCKER",
+        "LD_LIBRARY_PATH",
+        "RESET_CONFIG_ON_START",
+        "WEBUI_BUILD_HASH",
+        "K8S_FLAG",
+        "ENABLE_OLLAMA_API",
+        "OLLAMA_BASE_URLS",
+        "OLLAMA_API_BASE_URL",
+    }
+)
 # Refused as well, but not worth a word: other programs set them, too.
 _COMMON = frozenset({"LD_LIBRARY_PATH", "DOCKER", "ENV", "HOME"})
 
@@ -96,8 +123,13 @@ def model_settings(server: ModelServer, settings: Settings) -> dict[str, str]:
         }
     if server.kind == "embedded":
         # A model this small writes useless titles, tags and completions, and they would delay its answers.
-        tasks = ("AUTOCOMPLETE_GENERATION", "TITLE_GENERATION", "TAGS_GENERATION", "SEARCH_QUERY_GENERATION",
-                 "RETRIEVAL_QUERY_GENERATION")
+        tasks = (
+            "AUTOCOMPLETE_GENERATION",
+            "TITLE_GENERATION",
+            "TAGS_GENERATION",
+            "SEARCH_QUERY_GENERATION",
+            "RETRIEVAL_QUERY_GENERATION",
+        )
         return {
             "ENABLE_OPENAI_API": "true",
             "OPENAI_API_BASE_URLS": server.chat_url,
@@ -139,8 +171,17 @@ def arguments(settings: Settings) -> list[str]:
     """uvicorn's arguments: no reload, and no forwarded header believed unless its sender was named."""
     trusted = settings.forwarded_allow_ips
     proxy = ["--proxy-headers", "--forwarded-allow-ips", ",".join(trusted)] if trusted else ["--no-proxy-headers"]
-    return ["open_webui.main:app", "--host", settings.host, "--port", str(settings.port),
-            "--timeout-graceful-shutdown", "3", "--no-server-header", *proxy]
+    return [
+        "open_webui.main:app",
+        "--host",
+        settings.host,
+        "--port",
+        str(settings.port),
+        "--timeout-graceful-shutdown",
+        "3",
+        "--no-server-header",
+        *proxy,
+    ]
 
 
 @dataclass(frozen=True)

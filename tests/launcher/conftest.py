@@ -60,8 +60,12 @@ def write_manifest(release: Path) -> str:
     """release.json for what is in the folder now; returns its SHA-384."""
     files = [path for path in sorted(release.rglob("*")) if path.is_file() and path != release / "release.json"]
     entries = [
-        {"path": str(path.relative_to(release)), "sha384": hashlib.sha384(path.read_bytes()).hexdigest(),
-         "size": path.stat().st_size, "executable": bool(path.stat().st_mode & 0o100)}
+        {
+            "path": str(path.relative_to(release)),
+            "sha384": hashlib.sha384(path.read_bytes()).hexdigest(),
+            "size": path.stat().st_size,
+            "executable": bool(path.stat().st_mode & 0o100),
+        }
         for path in files
     ]
     (release / "release.json").write_text(json.dumps({"v": 1, "files": entries}))
@@ -85,9 +89,12 @@ def release_template(plugin_path: Path, simulator_library: Path, tmp_path_factor
     (release / "simulator").mkdir()
     shutil.copy(simulator_library, release / "simulator")
     files = {
-        "simulator/__init__.py": "", "simulator/__main__.py": PCCS,
-        "site-packages/uvicorn/__init__.py": "", "site-packages/uvicorn/__main__.py": UVICORN,
-        "site-packages/xllamacpp/__init__.py": "from .xllamacpp import *\n", "site-packages/xllamacpp/xllamacpp.py": XLLAMACPP,
+        "simulator/__init__.py": "",
+        "simulator/__main__.py": PCCS,
+        "site-packages/uvicorn/__init__.py": "",
+        "site-packages/uvicorn/__main__.py": UVICORN,
+        "site-packages/xllamacpp/__init__.py": "from .xllamacpp import *\n",
+        "site-packages/xllamacpp/xllamacpp.py": XLLAMACPP,
         "llm/Tiny-1M.Q4.gguf": "weights",
         "backend/open_webui/env.py": 'import os\nos.environ.get("WEBUI_NAME", "x")\nos.environ.get("LICENSE_KEY")\n',
         "backend/open_webui/config.py": (
@@ -95,7 +102,8 @@ def release_template(plugin_path: Path, simulator_library: Path, tmp_path_factor
             'os.environ.get("OPENAI_API_KEY")\nos.environ.get("DATABASE_URL")\nos.environ.get("OLLAMA_BASE_URL")\n'
             'os.environ.get("ENABLE_OPENAI_API")\nos.environ.get("OPENAI_API_BASE_URL")\nos.environ.get("STATIC_DIR")\n'
         ),
-        "backend/open_webui/static/fonts/a.ttf": "font", "backend/open_webui/frontend/_app/page.js": "let a = 1\n",
+        "backend/open_webui/static/fonts/a.ttf": "font",
+        "backend/open_webui/frontend/_app/page.js": "let a = 1\n",
     }
     for name, text in files.items():
         (release / name).parent.mkdir(parents=True, exist_ok=True)
@@ -184,7 +192,11 @@ def start(release: Path, tmp_path: Path) -> Iterator[Start]:
         folder, port = data or tmp_path / "data", int(settings.get("PORT") or free_port())
         env = environment(**{"DATA_DIR": str(folder), "PORT": str(port), **settings})
         process = subprocess.Popen(
-            command(release, "run", *arguments), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command(release, "run", *arguments),
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             cwd=tmp_path,
         )
         started.append(Running(process, folder, port))

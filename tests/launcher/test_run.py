@@ -16,6 +16,8 @@ import pytest
 
 from .conftest import Start, command, environment, free_port, write_manifest
 
+pytestmark = pytest.mark.slow  # each starts real processes
+
 READY = "Ctrl-C stops it"
 
 
@@ -49,7 +51,9 @@ def test_starts_says_so_and_stops_everything(start: Start) -> None:
 
 
 def test_the_web_server_gets_what_it_needs_and_no_more(start: Start) -> None:
-    running = start(LLM="embedded", WEBUI_NAME="Mine", LICENSE_KEY="x", PYTHONPATH="/evil", LD_PRELOAD="", STATIC_DIR="/evil")
+    running = start(
+        LLM="embedded", WEBUI_NAME="Mine", LICENSE_KEY="x", PYTHONPATH="/evil", LD_PRELOAD="", STATIC_DIR="/evil"
+    )
     output = running.until(READY)
     env = web_environment(running.data)
     assert env["WEBUI_NAME"] == "Mine"
@@ -147,7 +151,9 @@ def test_links_missing_files_and_modes_are_differences(start: Start, release: Pa
     assert "page.js (a symbolic link)" in output and "gguf (missing)" in output and "has another mode" in output
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"files": []}', '{"files": [{"path": "../x", "sha384": "", "size": 1}]}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"files": []}', '{"files": [{"path": "../x", "sha384": "", "size": 1}]}']
+)
 def test_a_broken_manifest_is_one_sentence(start: Start, release: Path, content: str) -> None:
     (release / "release.json").write_text(content)
     code, output = refused(start())
@@ -168,12 +174,20 @@ def test_a_busy_port(start: Start) -> None:
     assert code == 3 and str(first.port) in output and "Traceback" not in output
 
 
-@pytest.mark.parametrize(("settings", "code", "word"), [
-    ({"LLM": "big"}, 2, "LLM=big"), ({"TDX": "fake"}, 2, "TDX=fake"), ({"PROFILE": "huge"}, 2, "PROFILE=huge"),
-    ({"PORT": "99999"}, 2, "PORT=99999"), ({"TEE_GAET": "block"}, 2, "TEE_GAET"), ({"ORIGIN": "chat.example"}, 2, "ORIGIN"),
-    ({"LLM": "ollama", "OLLAMA_BASE_URL": "http://127.0.0.1:1"}, 3, "No Ollama answers"),
-    ({"HOST": "203.0.113.1"}, 3, "HOST=203.0.113.1"), ({"TDX": "real"}, 5, "TDX=real"),
-])
+@pytest.mark.parametrize(
+    ("settings", "code", "word"),
+    [
+        ({"LLM": "big"}, 2, "LLM=big"),
+        ({"TDX": "fake"}, 2, "TDX=fake"),
+        ({"PROFILE": "huge"}, 2, "PROFILE=huge"),
+        ({"PORT": "99999"}, 2, "PORT=99999"),
+        ({"TEE_GAET": "block"}, 2, "TEE_GAET"),
+        ({"ORIGIN": "chat.example"}, 2, "ORIGIN"),
+        ({"LLM": "ollama", "OLLAMA_BASE_URL": "http://127.0.0.1:1"}, 3, "No Ollama answers"),
+        ({"HOST": "203.0.113.1"}, 3, "HOST=203.0.113.1"),
+        ({"TDX": "real"}, 5, "TDX=real"),
+    ],
+)
 def test_wrong_settings_are_one_sentence(start: Start, settings: dict[str, str], code: int, word: str) -> None:
     if settings.get("TDX") == "real" and Path("/dev/tdx_guest").exists():
         pytest.skip("this machine has real TDX")
@@ -234,7 +248,6 @@ def test_a_moved_release_runs(start: Start, release: Path) -> None:
     assert second.log() == log
 
 
-@pytest.mark.slow
 def test_killed_at_any_time_the_log_replays(start: Start, release: Path) -> None:
     """Kill the launcher at moments spread over a launch; each next launch recovers, with one INIT line."""
     from quote_generator import aael
@@ -274,7 +287,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_the_log_whole(start: Start, tmp_
         log = first.log()
         (disk / "filler").write_bytes(b"x" * (disk_free(disk) - 4096))
         code, output = refused(start(data=disk / "data", TEE_GATE="block"))
-        assert code == 4 and "Traceback" not in output and "MiB are free" in output or "disk is full" in output
+        assert code == 4 and "Traceback" not in output and ("MiB are free" in output or "disk is full" in output)
         (disk / "filler").unlink()
         assert first.log() == log
         start(data=disk / "data").until(READY)

@@ -37,7 +37,7 @@ async def check(url: str, payload: str | bytes) -> None:
     try:
         name = canonical(json.loads(payload)["model"])
         measured = json.loads(Path(file).read_text())["models"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise HTTPException(403, "It cannot be told whether this model was measured, so it cannot be chatted with.") from None
     if name not in measured:
         raise HTTPException(

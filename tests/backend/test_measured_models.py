@@ -1,0 +1,71 @@
+"""Only measured models can be chatted with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from fastapi import HTTPException
+from open_webui.tee import models
+
+CHAT = "http://ollama/api/chat"
+
+
+@pytest.fixture
+def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    (tmp_path / "measured.json").write_text(json.dumps({"v": 1, "models": {"tiny:latest": "aa", "big:70b": "bb"}}))
+    monkeypatch.setenv("TEE_MEASURED_MODELS", str(tmp_path / "measured.json"))
+    found = {"tiny:latest": "aa", "big:70b": "cc", "other:latest": "dd"}
+
+    async def answer(base_url: str) -> dict[str, str]:
+        assert base_url == "http://ollama"
+        return found
+
+    monkeypatch.setattr(models, "_list", answer)
+    return found
+
+
+def check(name: object, url: str = CHAT) -> None:
+    asyncio.run(models.check(url, json.dumps({"model": name, "messages": []})))
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny:latest"])
+def test_a_measured_model_answers(offered: dict[str, str], name: str) -> None:
+    check(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("other", "was not measured"),
+        ("big:70b", "is not the one"),
+        ("tiny:other", "was not measured"),
+        (None, "cannot be told"),
+        ({"a": 1}, "cannot be told"),
+    ],
+)
+def test_anything_else_does_not(offered: dict[str, str], name: object, words: str) -> None:
+    for path in models.CHAT_PATHS:
+        with pytest.raises(HTTPException, match=words) as caught:
+            check(name, f"http://ollama{path}")
+        assert caught.value.status_code == 403
+
+
+def test_a_model_pulled_anew_is_another_model(offered: dict[str, str]) -> None:
+    offered["tiny:latest"] = "ee"
+    with pytest.raises(HTTPException, match="is not the one that was measured"):
+        check("tiny")
+
+
+def test_a_lost_list_allows_nothing(offered: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "measured.json").unlink()
+    with pytest.raises(HTTPException, match="cannot be told"):
+        check("tiny")
+
+
+def test_other_requests_and_other_launches_pass(offered: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    check("other", "http://ollama/api/pull")
+    monkeypatch.delenv("TEE_MEASURED_MODELS")
+    check("other")

@@ -1,0 +1,142 @@
+"""Preparing an Ollama: a stand-in server that answers its API, and a store on the disk."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher import effective, model_server, models, ollama, ollama_binary, settings
+from launcher.errors import ModifiedError, UnavailableError
+from launcher.settings import Settings
+
+from .test_model_store import add_model
+
+
+class FakeOllama(ThreadingHTTPServer):
+    tags: list[dict[str, Any]]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakeOllama
+
+    def do_GET(self) -> None:
+        answers = {"/api/version": {"version": "0.5.7"}, "/api/tags": {"models": self.server.tags}}
+        body = json.dumps(answers[self.path]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[FakeOllama]:
+    found = FakeOllama(("127.0.0.1", 0), Handler)
+    threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+@pytest.fixture
+def chosen(server: FakeOllama, tmp_path: Path) -> Settings:
+    digest = add_model(tmp_path)
+    server.tags = [{"name": "tiny:latest", "digest": digest}]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ollama").write_bytes(b"program")
+    return replace(
+        settings.load({"OLLAMA_BASE_URL": server.url, "OLLAMA_BINARY": str(tmp_path / "bin/ollama")}),
+        ollama_models=tmp_path,
+    )
+
+
+def no_check() -> None:
+    pass
+
+
+def test_events_and_allowed_models(chosen: Settings, server: FakeOllama) -> None:
+    prepared = models.with_ollama(chosen, False, no_check)
+    assert [event.operation for event in prepared.events] == ["ollama", "model"]
+    assert prepared.events[0].content["version"] == "0.5.7" and prepared.events[0].content["libraries"] == ""
+    assert prepared.allowed == {"tiny:latest": server.tags[0]["digest"]}
+
+
+def test_libraries_count(chosen: Settings, tmp_path: Path) -> None:
+    (tmp_path / "lib/ollama").mkdir(parents=True)
+    (tmp_path / "lib/ollama/libggml.so").write_bytes(b"1")
+    first = models.with_ollama(chosen, False, no_check).events[0].line
+    (tmp_path / "lib/ollama/libggml.so").write_bytes(b"2")
+    assert models.with_ollama(chosen, False, no_check).events[0].line != first
+
+
+def test_a_changed_blob_refuses_or_is_measured(chosen: Settings, tmp_path: Path) -> None:
+    sound = models.with_ollama(chosen, False, no_check).events[1].line
+    blob = next(path for path in (tmp_path / "blobs").iterdir() if path.read_bytes() == b"weights")
+    blob.write_bytes(b"weightz")
+    with pytest.raises(ModifiedError, match=blob.name):
+        models.with_ollama(chosen, False, no_check)
+    assert models.with_ollama(chosen, True, no_check).events[1].line != sound
+
+
+def test_another_store(chosen: Settings, tmp_path: Path, server: FakeOllama) -> None:
+    server.tags[0]["digest"] = "0" * 64
+    with pytest.raises(UnavailableError, match="OLLAMA_MODELS"):
+        models.with_ollama(chosen, False, no_check)
+
+
+def test_only_named_models(chosen: Settings, server: FakeOllama, tmp_path: Path) -> None:
+    server.tags.append({"name": "big:70b", "digest": add_model(tmp_path, "library/big/70b", b"big")})
+    assert len(models.with_ollama(chosen, False, no_check).events) == 3
+    assert models.with_ollama(replace(chosen, models=("tiny",)), False, no_check).allowed == {
+        "tiny:latest": server.tags[0]["digest"]
+    }
+    with pytest.raises(UnavailableError, match="nope:latest"):
+        models.with_ollama(replace(chosen, models=("nope",)), False, no_check)
+
+
+def test_models_that_run_elsewhere_are_not_offered(chosen: Settings, server: FakeOllama) -> None:
+    server.tags.append({"name": "cloud:latest", "digest": "0" * 64, "remote_host": "https://ollama.example"})
+    assert set(ollama.models(server.url)) == {"tiny:latest"}
+
+
+def test_an_ollama_on_another_machine_is_not_measured(chosen: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effective, "is_local", lambda url: False)
+    prepared = models.with_ollama(chosen, False, no_check)
+    assert prepared.events == () and prepared.allowed is None
+
+
+def test_choosing_a_model_server(chosen: Settings) -> None:
+    nowhere = "http://127.0.0.1:1"
+    assert model_server.choose(chosen, "tdx-simulated") == "ollama"
+    assert model_server.choose(replace(chosen, ollama_base_url=nowhere), "tdx-simulated") == "embedded"
+    with pytest.raises(UnavailableError, match="LLM=embedded"):  # never a toy in silence on real hardware
+        model_server.choose(replace(chosen, ollama_base_url=nowhere), "tdx")
+    assert model_server.choose(replace(chosen, ollama_base_url=nowhere, llm="embedded"), "tdx") == "embedded"
+    with pytest.raises(UnavailableError, match="ollama serve"):
+        model_server.choose(replace(chosen, ollama_base_url=nowhere, llm="ollama"), "tdx-simulated")
+
+
+def test_the_program_behind_the_port_is_found(server: FakeOllama) -> None:
+    found = ollama_binary.find(server.url, "")
+    assert str(found).startswith("/proc/") and found.resolve() == Path("/proc/self/exe").resolve()
+    program, _ = ollama_binary.measure(found)
+    assert len(program) == 96
+
+
+def test_a_server_that_talks_nonsense(server: FakeOllama) -> None:
+    server.tags = [{"name": "x"}]
+    with pytest.raises(UnavailableError):
+        ollama.models(server.url)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher import settings
+from launcher.errors import SettingError
+
+
+def test_defaults() -> None:
+    found = settings.load({})
+    assert (found.host, found.port, found.tdx, found.llm, found.service, found.gate) == (
+        "127.0.0.1",
+        8080,
+        "auto",
+        "auto",
+        "none",
+        "warn",
+    )
+    assert found.data_dir == Path.cwd() / "var" and found.data_dir.is_absolute()
+    assert found.forwarded_allow_ips == () and found.ollama_base_url == "http://127.0.0.1:11434"
+
+
+def test_an_empty_value_is_the_default() -> None:
+    assert settings.load(dict.fromkeys(settings.NAMES, "")) == settings.load({})
+
+
+@pytest.mark.parametrize(
+    ("value", "origin"),
+    [
+        ("https://Chat.Example:443/", "https://chat.example"),
+        ("http://chat.example:8080", "http://chat.example:8080"),
+        ("https://[2001:DB8::1]", "https://[2001:db8::1]"),
+    ],
+)
+def test_origins_are_written_as_browsers_write_them(value: str, origin: str) -> None:
+    assert settings.load({"ORIGIN": value}).origin == origin
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TDX", "Real"),
+        ("LLM", "gpt"),
+        ("PROFILE", "tiny"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "8080 "),
+        ("PORT", "٣"),
+        ("HOST", "a b"),
+        ("HOST", "127.0.0.1;id"),
+        ("ORIGIN", "chat.example"),
+        ("ORIGIN", "https://chat.example/path"),
+        ("ORIGIN", "https://user:secret@chat.example"),
+        ("ORIGIN", "https://chat.example:x"),
+        ("ORIGIN", "ftp://chat.example"),
+        ("OLLAMA_BASE_URL", "localhost:11434"),
+        ("OLLAMA_BASE_URL", "http://x/?a"),
+        ("TEE_SERVICE", "intel"),
+        ("TEE_GATE", "on"),
+        ("TEE_RATE_LIMIT", "0"),
+        ("TEE_RATE_LIMIT", "-1"),
+        ("TEE_MAX_AGE_S", "1h"),
+        ("FORWARDED_ALLOW_IPS", "*"),
+        ("FORWARDED_ALLOW_IPS", "proxy.example"),
+        ("TLS_SPKI_SHA256", "ab"),
+        ("DATA_DIR", "a\nb"),
+        ("RUN_AS", "a\0b"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=name):
+        settings.load({name: value})
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"TEE_SERVCE": "alibaba"},
+        {"TEE_SERVICE": "trustee"},
+        {"TEE_SERVICE_URL": "https://x"},
+        {"TEE_SERVICE_KEY": "x"},
+        {"TLS_SPKI_SHA256": "0" * 64},
+    ],
+)
+def test_settings_that_do_not_fit_together(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingError):
+        settings.load(environ)
+
+
+def test_credentials_are_not_repeated() -> None:
+    with pytest.raises(SettingError) as caught:
+        settings.load({"TEE_PCCS_URL": "https://me:hunter2@pccs.example"})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:8080"), ("::", "http://[::1]:8080"), ("192.0.2.1", "http://192.0.2.1:8080")],
+)
+def test_where_this_machine_reaches_it(host: str, url: str) -> None:
+    assert settings.load({"HOST": host}).local_url == url
