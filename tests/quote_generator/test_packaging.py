@@ -1,0 +1,92 @@
+"""What an integrator installs: complete, typed, reproducible, and clear about a missing compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "docs/plugin.md", "quote_generator")
+
+
+def copy_sources(target: Path) -> Path:
+    for name in SOURCES:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+        else:
+            shutil.copy(ROOT / name, target / name)
+    return target
+
+
+def python(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
+
+
+def test_a_missing_compiler_is_one_sentence(tmp_path: Path) -> None:
+    done = python("setup.py", "-q", "build_ext", cwd=copy_sources(tmp_path / "s"), CC="no-such-cc")
+    assert done.returncode == 1
+    assert (
+        "quote_generator needs a C compiler (no-such-cc was not found): install one (`yum install gcc`" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_wheel_from_the_sdist_works_in_an_empty_environment(tmp_path: Path) -> None:
+    sources = copy_sources(tmp_path / "sources")
+    done = python("-m", "build", "--no-isolation", "--sdist", "--outdir", tmp_path / "sdist", cwd=sources)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (sdist,) = (tmp_path / "sdist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"quote_generator/_binding.pyx", "quote_generator/_abi.h", "LICENSE", "setup.py"} <= names
+    done = python("-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w", tmp_path, sdist, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert re.search("cp311-abi3-linux", wheel.name)
+    with zipfile.ZipFile(wheel) as archive2:
+        contents = set(archive2.namelist())
+    assert {f"quote_generator/{name}" for name in ("py.typed", "_binding.pyi", "attester.py")} <= contents
+    assert not any(name.endswith((".pyx", ".c", ".h")) or name.startswith("tests/") for name in contents)
+    venv.create(tmp_path / "empty", with_pip=True)
+    fresh = tmp_path / "empty" / "bin" / "python"
+    installed = subprocess.run([fresh, "-m", "pip", "install", "-q", wheel], capture_output=True, text=True)
+    assert installed.returncode == 0, installed.stderr
+    code = "import quote_generator as q\ntry: q.generate_quote()\nexcept q.TdxAttestError as e: print(e.code)"
+    used = subprocess.run([fresh, "-I", "-c", code], capture_output=True, text=True, cwd="/")
+    assert used.stdout == "None\n", used.stderr  # the extension is there; only the library is missing
+    info = subprocess.run([fresh, "-I", "-m", "quote_generator", "info"], capture_output=True, text=True, cwd="/")
+    assert info.returncode == 0, info.stderr
+
+
+@pytest.mark.slow
+def test_the_same_sources_give_the_same_wheel_in_any_folder(tmp_path: Path) -> None:
+    digests = []
+    for folder in ("a", "another/much/deeper/folder"):
+        sources = copy_sources(tmp_path / folder)
+        done = python("setup.py", "-q", "bdist_wheel", cwd=sources, SOURCE_DATE_EPOCH="1700000000")
+        assert done.returncode == 0, done.stderr
+        (wheel,) = (sources / "dist").glob("*.whl")
+        digests.append(hashlib.sha256(wheel.read_bytes()).hexdigest())
+    assert digests[0] == digests[1]
+
+
+def test_the_extension_needs_no_new_libc_and_names_no_folder(extension: Path) -> None:
+    """So that one wheel runs on any TD: Alibaba Cloud Linux 3 has glibc 2.32."""
+    content = extension.read_bytes()
+    versions = {tuple(map(int, found.split(b"."))) for found in re.findall(rb"GLIBC_([0-9.]+)", content)}
+    assert versions and max(versions) <= (2, 17)
+    for folder in (str(ROOT), str(Path.home()), sys.prefix, sys.base_prefix):
+        assert folder.encode() not in content

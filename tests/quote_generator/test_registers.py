@@ -1,0 +1,80 @@
+"""Both ways to RTMR 3, and which one is chosen."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from quote_generator import library, registers
+from quote_generator.aael import replay
+from quote_generator.errors import (
+    ExtendFailureError,
+    LibraryNotFoundError,
+    NotSupportedError,
+    ReportFailureError,
+)
+from quote_generator.eventlog import EventLog
+from quote_generator.registers import LibraryRegisters, SysfsRegisters, find_registers
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Path:
+    (tmp_path / registers.RTMR3_FILE).write_bytes(bytes(48))
+    return tmp_path
+
+
+def no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise LibraryNotFoundError()
+
+    monkeypatch.setattr(library, "get", absent)
+
+
+def test_sysfs_reads_and_writes_48_bytes(sysfs: Path) -> None:
+    rtmr3 = SysfsRegisters(sysfs)
+    rtmr3.extend(b"d" * 48)
+    assert rtmr3.read() == b"d" * 48  # a plain file keeps what was written; the kernel would extend
+    with pytest.raises(ValueError, match="48 bytes, not 47"):
+        rtmr3.extend(bytes(47))
+
+
+def test_sysfs_failures_are_one_sentence(sysfs: Path) -> None:
+    rtmr3 = SysfsRegisters(sysfs)
+    (sysfs / registers.RTMR3_FILE).write_bytes(bytes(47))
+    with pytest.raises(ReportFailureError, match="holds 47 bytes"):
+        rtmr3.read()
+    (sysfs / registers.RTMR3_FILE).unlink()
+    with pytest.raises(ReportFailureError, match="cannot be read"):
+        rtmr3.read()
+    with pytest.raises(ExtendFailureError, match="cannot be extended: No such file"):
+        rtmr3.extend(bytes(48))
+
+
+def test_sysfs_is_chosen_where_the_kernel_has_it(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_library(monkeypatch)
+    assert isinstance(find_registers(sysfs), SysfsRegisters)
+    with pytest.raises(NotSupportedError, match=r"no libtdx_attest\.so\.1"):
+        find_registers(sysfs / "absent")
+
+
+def test_the_simulator_is_never_mixed_with_real_registers(simulator: ModuleType, sysfs: Path) -> None:
+    assert isinstance(find_registers(sysfs), LibraryRegisters)
+
+
+def test_the_library_extends_and_reads_rtmr_3(simulator: ModuleType) -> None:
+    rtmr3 = LibraryRegisters()
+    before = rtmr3.read()
+    rtmr3.extend(b"e" * 48)
+    assert rtmr3.read() == hashlib.sha384(before + b"e" * 48).digest()
+
+
+def test_a_log_through_the_library(simulator: ModuleType, tmp_path: Path) -> None:
+    log = EventLog.open(tmp_path / "log", find_registers())
+    log.ensure("release", {"sha384": "00" * 48})
+    quote = simulator.generate_quote()
+    from quote_generator.formats import parse_quote
+
+    assert replay(log.text()) == log.rtmr3() == parse_quote(quote).body.rtmr_3
