@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,10 @@ from typing import Any
 import dcap_qvl  # type: ignore[import-untyped]
 import pytest
 
+from scripts.config import from_environment
 from simulator import pki
 from simulator.collateral import collateral
-from tests.conftest import ROOT, built_once, run
+from tests.conftest import ROOT, built_once
 
 from .library import Library
 
@@ -54,28 +53,30 @@ def td(simulator_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def _fetch_javascript(out: Path) -> None:
     """dcap-qvl-js from the pinned source distribution, with the dependencies that its own lock names."""
-    from scripts.config import from_environment
+    from scripts.archives import unpack
     from scripts.downloads import obtain
     from scripts.run import Runner
+    from scripts.tools import node
 
-    archive = obtain(from_environment(ROOT), Runner("tests", ROOT / "build" / "logs" / "tests.log"), "dcap_qvl")
-    with tarfile.open(archive) as tar:
-        members = [m for m in tar.getmembers() if m.name.split("/")[1:2] == ["dcap-qvl-js"]]
-        tar.extractall(out, members=members, filter="data")
-    folder = next(out.glob("*/dcap-qvl-js"))
-    npm = shutil.which("npm")
-    assert npm, "these tests need Node.js: install it, or run them through `make test`"
-    run(npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+    cfg = from_environment(ROOT)
+    runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")
+    tools = node(cfg, runner)
+    folder = unpack(obtain(cfg, runner, "dcap_qvl"), out / "dcap-qvl") / "dcap-qvl-js"
+    install = ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
+    runner([tools.folder / "node", tools.npm, *install], cwd=folder, env=tools.environment(cfg), what="npm ci")
+    (out / "module").symlink_to(folder.relative_to(out))
+    (out / "node").symlink_to(tools.folder / "node")
 
 
 class JavaScript:
     """dcap-qvl's JavaScript in one Node process: a JSON request a line, a JSON answer a line."""
 
-    def __init__(self, module: Path) -> None:
-        node = shutil.which("node")
-        assert node, "these tests need Node.js: install it, or run them through `make test`"
+    def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
-            [node, HERE / "verify.cjs", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [folder / "node", HERE / "verify.cjs", (folder / "module").resolve()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def judge(
@@ -97,9 +98,7 @@ class JavaScript:
 
 @pytest.fixture(scope="session")
 def javascript() -> Iterator[JavaScript]:
-    pins = (ROOT / "upstream.toml").read_text()
-    assert "dcap_qvl-0.7.0.tar.gz" in pins
-    folder = built_once("dcap-qvl-js-0.7.0", _fetch_javascript)
-    verifier = JavaScript(next(folder.glob("*/dcap-qvl-js")))
+    pin = from_environment(ROOT).pins["dcap_qvl"]
+    verifier = JavaScript(built_once(f"dcap-qvl-js-{pin.sha256[:16]}", _fetch_javascript))
     yield verifier
     verifier.close()
