@@ -7,13 +7,16 @@ import shlex
 import sys
 from pathlib import Path
 
-from .build import BuildError
+IN_RELEASE = not Path(__file__).with_name("build.py").exists()  # a release carries the library ready-made
 
 
 def _build(arguments: argparse.Namespace) -> None:
-    from .build import compile_library
+    from .build import BuildError, compile_library
 
-    print(compile_library(arguments.out, cc=shlex.split(arguments.cc)))
+    try:
+        print(compile_library(arguments.out, cc=shlex.split(arguments.cc)))
+    except BuildError as error:
+        raise SystemExit(f"simulator: {error}") from None
 
 
 def _pki(arguments: argparse.Namespace) -> None:
@@ -64,11 +67,7 @@ def _pccs(arguments: argparse.Namespace) -> None:
     serve(arguments.port, fault=arguments.fault, ready_file=arguments.ready_file)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    top = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
+def _add_build_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     build = commands.add_parser("build", help="compile libtdx_attest.so.1")
     build.add_argument("--out", type=Path, required=True, help="folder for the library")
     build.add_argument(
@@ -78,6 +77,15 @@ def parser() -> argparse.ArgumentParser:
 
     pki = commands.add_parser("pki", help="write the published keys and certificates again")
     pki.set_defaults(run=_pki)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    if not IN_RELEASE:
+        _add_build_commands(commands)
 
     quote = commands.add_parser("quote", help="write a quote")
     quote.add_argument("--out", type=Path, required=True)
@@ -110,7 +118,7 @@ def main() -> None:
         arguments.run(arguments)
     except OSError as error:
         raise SystemExit(f"simulator: cannot use {error.filename}: {error.strerror}") from None
-    except (BuildError, ValueError) as error:
+    except ValueError as error:
         raise SystemExit(f"simulator: {error}") from None
 
 
