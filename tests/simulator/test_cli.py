@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,21 @@ def test_faults_are_listed() -> None:
     lines = simulator("faults").stdout.splitlines()
     assert any(line.startswith("quote") and "pck-issued-by-pck" in line for line in lines)
     assert any(line.startswith("collateral") and "revoked-pck" in line for line in lines)
+
+
+def test_a_release_has_all_but_the_build(tmp_path: Path) -> None:
+    """A release carries the library ready-made, without `src/` and `build.py`."""
+    left_out = shutil.ignore_patterns("src", "build.py", "__pycache__")
+    shutil.copytree(ROOT / "simulator", tmp_path / "simulator", ignore=left_out)
+    command = [sys.executable, "-m", "simulator"]
+    listed = subprocess.run([*command, "faults"], cwd=tmp_path, capture_output=True, text=True)
+    assert listed.returncode == 0 and "revoked-pck" in listed.stdout, listed.stderr
+    help_text = subprocess.run([*command, "--help"], cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "pccs" in help_text and "build" not in help_text.split("positional")[1]
+    server = subprocess.Popen([*command, "pccs"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert server.stdout and server.stdout.readline().startswith("http://127.0.0.1:")
+    server.terminate()
+    assert server.wait(10) == 0
 
 
 @pytest.mark.parametrize(
