@@ -41,7 +41,7 @@ def compare(cfg: Config, source: Path) -> str:
         return f"The same: all {count} files of {cfg.release.name} are, byte for byte, those of {source}."
     try:
         lines = differences(json.loads(there), json.loads(here))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{source} is no manifest of a release: {error}.") from None
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     raise MismatchError("\n    ".join([f"This release differs from {source}:", *lines[:SHOWN], *more]))
