@@ -65,6 +65,11 @@ class DataDir:
     def static(self) -> Path:
         return self.run / "static"
 
+    @property
+    def ready(self) -> Path:
+        """Where processes without rights say that they are ready."""
+        return self.run / "ready"
+
     def bytecode(self, role: str) -> Path:
         """Python's bytecode cache of one role: a process must not be able to plant code for a more trusted one,
         and code compiled before this boot is not trusted at all."""
@@ -74,8 +79,9 @@ class DataDir:
         """Make the folders; clear what belongs to one run. Raises DataError with the reason."""
         with writing("the data folder", self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            for folder in (self.webui, self.logs, self.run, self.root / "attestation"):
-                folder.mkdir(mode=0o755, exist_ok=True)
+            for folder, mode in ((self.webui, 0o700), (self.logs, 0o700), (self.run, 0o755), (self.event_log, 0o755)):
+                folder.mkdir(exist_ok=True)
+                folder.chmod(mode)  # chats and logs are nobody's business but the operator's
             for old in self.run.glob("pycache-*"):
                 if old.name != f"pycache-{self.boot}":
                     shutil.rmtree(old)

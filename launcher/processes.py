@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,8 +89,8 @@ class Supervisor:
                     f"Its log is {child.log}; the last lines:\n{child.tail()}"
                 )
 
-    def start(self, spec: Spec, timeout_s: float) -> Child:
-        """Start one process and wait until it is ready. Raises ChildError, UnavailableError, Stopped."""
+    def start(self, spec: Spec) -> Child:
+        """Start one process; ``wait`` for it before relying on it. Raises ChildError, UnavailableError, Stopped."""
         self.check()
         log = self.logs / f"{spec.name.replace(' ', '-')}.log"
         with writing("a log", log):
@@ -100,16 +100,20 @@ class Supervisor:
         with output:
             child = Child(spec, self._popen(spec, output.fileno()), log)
         self.children.append(child)
-        deadline = time.monotonic() + timeout_s
-        while not spec.ready():
-            self.check()
-            if time.monotonic() > deadline:
-                raise UnavailableError(
-                    f"{spec.name} was not ready after {timeout_s:.0f} s (START_TIMEOUT_S). "
-                    f"Its log is {log}; the last lines:\n{child.tail()}"
-                )
-            time.sleep(POLL_S)
         return child
+
+    def wait(self, children: Sequence[Child], timeout_s: float) -> None:
+        """Wait until all of ``children`` are ready. Raises ChildError, UnavailableError, Stopped."""
+        deadline = time.monotonic() + timeout_s
+        for child in children:
+            while not child.spec.ready():
+                self.check()
+                if time.monotonic() > deadline:
+                    raise UnavailableError(
+                        f"{child.spec.name} was not ready after {timeout_s:.0f} s (START_TIMEOUT_S). "
+                        f"Its log is {child.log}; the last lines:\n{child.tail()}"
+                    )
+                time.sleep(POLL_S)
 
     def _popen(self, spec: Spec, output: int) -> subprocess.Popen[bytes]:
         user, group = (spec.user.uid, spec.user.gid) if spec.user else (None, None)

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,8 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
         try:
             checked = check_release(release, allow_modified, supervisor)
             launch = Launch(release, chosen, data, _kind(chosen, release), sockets)
-            _launch(launch, checked, allow_modified, environ, supervisor, started)
+            summary = _launch(launch, checked, allow_modified, environ, supervisor)
+            summary.print(time.monotonic() - started)
             supervisor.watch()
         except Stopped:
             say("\nStopping.")
@@ -95,36 +96,51 @@ def _kind(chosen: settings.Settings, release: Path) -> str:
     return kind
 
 
+@dataclass(frozen=True)
+class Session:
+    """One launch on its way: what was decided and found so far."""
+
+    launch: Launch
+    checked: Checked
+    prepared: Prepared
+    user: User | None
+    environ: Mapping[str, str]
+    supervisor: Supervisor
+
+    @property
+    def wait_s(self) -> float:
+        return float(self.launch.settings.start_timeout_s)
+
+
 def _launch(
-    launch: Launch,
-    checked: Checked,
-    allow_modified: bool,
-    environ: Mapping[str, str],
-    supervisor: Supervisor,
-    started: float,
-) -> None:
+    launch: Launch, checked: Checked, allow_modified: bool, environ: Mapping[str, str], supervisor: Supervisor
+) -> Summary:
     user, account_notice = accounts.choose(
         launch.settings.run_as, launch.kind == "tdx", [Path(sys.executable), launch.release, launch.data.root]
     )
     if account_notice:
         notice(account_notice)
     prepared = _prepare_model(launch, checked, allow_modified, supervisor)
+    session = Session(launch, checked, prepared, user, environ, supervisor)
+    services.give_folders(launch.data, user)
+    # These two serve nobody yet; they get ready while the launch is being measured.
+    server = _start_model(session)
+    pccs_url = _start_pccs(session)
     events = all_events(launch, checked, prepared, user, environ)
     outcome = registers.extend(launch, events)
     if not outcome.measured:
         notice(f"This launch is UNMEASURED, and every client will see it: {outcome.problem}.")
     state = "modified" if checked.differences else "measured" if outcome.measured else "unmeasured"
-    server = _start(launch, checked, prepared, user, environ, supervisor, state, outcome, events)
-    Summary(
+    served = _serve(session, state, server(), pccs_url(), outcome, events)
+    return Summary(
         address=launch.settings.local_url,
         origin=launch.settings.origin,
         kind=launch.kind,
         launch=_describe_launch(state, outcome),
-        model=_describe_model(server, launch.settings),
+        model=_describe_model(served, launch.settings),
         account=user.name if user else accounts.current(),
         data=str(launch.data.root),
-        seconds=time.monotonic() - started,
-    ).print()
+    )
 
 
 def _prepare_model(launch: Launch, checked: Checked, allow_modified: bool, supervisor: Supervisor) -> Prepared:
@@ -160,44 +176,53 @@ def database(data: DataDir, env: Mapping[str, str]) -> Path:
     return data.webui / ("webui.db" if not url else ".no-sqlite-database")
 
 
-def _start(
-    launch: Launch,
-    checked: Checked,
-    prepared: Prepared,
-    user: User | None,
-    environ: Mapping[str, str],
-    supervisor: Supervisor,
-    state: str,
-    outcome: Outcome,
-    events: list[measure.Event],
+def _start_model(session: Session) -> Callable[[], ModelServer]:
+    """Start the model server if it is ours; what is returned waits for it and says where it listens."""
+    if session.prepared.server.kind != "embedded":
+        return lambda: session.prepared.server
+    spec, found = services.embedded_model(session.launch, session.user)
+    child = session.supervisor.start(spec)
+
+    def ready() -> ModelServer:
+        session.supervisor.wait([child], session.wait_s)
+        return found()
+
+    return ready
+
+
+def _start_pccs(session: Session) -> Callable[[], str]:
+    """Start the PCCS's stand-in if quotes are simulated; what is returned waits for it and gives the URL to use."""
+    chosen = session.launch.settings.pccs_url
+    if session.launch.kind != "tdx-simulated" or chosen:
+        return lambda: chosen
+    spec, file = services.pccs(session.launch, session.user)
+    child = session.supervisor.start(spec)
+
+    def ready() -> str:
+        session.supervisor.wait([child], session.wait_s)
+        return file.read_text().strip()
+
+    return ready
+
+
+def _serve(
+    session: Session, state: str, server: ModelServer, pccs_url: str, outcome: Outcome, events: list[measure.Event]
 ) -> ModelServer:
-    wait = float(launch.settings.start_timeout_s)
-    server = prepared.server
-    if server.kind == "embedded":
-        spec, found = services.embedded_model(launch)
-        supervisor.start(spec, wait)
-        server = found()
-    pccs_url = launch.settings.pccs_url
-    if launch.kind == "tdx-simulated":
-        launch.data.simulator_state.mkdir(parents=True, exist_ok=True)
-        spec, ready = services.pccs(launch)
-        supervisor.start(spec, wait)
-        pccs_url = pccs_url or ready.read_text().strip()
-    supervisor.start(services.attester(launch, checked.manifest.digest, user), wait)
+    """Start the attester, the socket for late measurements and the web server, and wait for them."""
+    launch, user = session.launch, session.user
+    attester = session.supervisor.start(services.attester(launch, session.checked.manifest.digest, user))
+    socket = launch.sockets / "measurer.sock"
     known = {event.line for event in events}
     uid = user.uid if user else os.geteuid()
-    socket = launch.sockets / "measurer.sock"
     Measurer(socket, uid, lambda event: _measure_late(launch, outcome, event), known).start()
-    env = web_environment(launch, server, environ) | {
-        "TEE_LAUNCH": state,
-        "TEE_PCCS_URL": pccs_url,
-        "TEE_MEASURER_SOCKET": str(socket),
-    }
+    env = web_environment(launch, server, session.environ)
+    env |= {"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url, "TEE_MEASURER_SOCKET": str(socket)}
     measured_models.path(launch.data).unlink(missing_ok=True)
-    if prepared.allowed is not None:
-        measured_models.write(launch.data, prepared.allowed)
+    if session.prepared.allowed is not None:
+        measured_models.write(launch.data, session.prepared.allowed)
         env["TEE_MEASURED_MODELS"] = str(measured_models.path(launch.data))
-    supervisor.start(services.web_server(launch, env, user), wait)
+    web = session.supervisor.start(services.web_server(launch, env, user))
+    session.supervisor.wait([attester, web], session.wait_s)
     return server
 
 

@@ -84,6 +84,17 @@ def socket_folder(data: DataDir) -> Path:
     return folder
 
 
+def give_folders(data: DataDir, user: User | None) -> None:
+    """Make the folders of the processes without rights, theirs alone: Open WebUI's data, ready files, bytecode."""
+    with writing("the data folder", data.root):
+        shutil.rmtree(data.ready, ignore_errors=True)
+        theirs = [data.webui, data.ready, *(data.bytecode(role) for role in ("web", "llm", "pccs"))]
+        for folder in theirs:
+            folder.mkdir(parents=True, exist_ok=True)
+    for folder in theirs:
+        give(user, folder)
+
+
 def attester(launch: Launch, release_digest: str, web_user: User | None) -> Spec:
     """The one process that holds the device."""
     path = launch.sockets / "attester.sock"
@@ -104,20 +115,17 @@ def attester(launch: Launch, release_digest: str, web_user: User | None) -> Spec
     )
 
 
-def pccs(launch: Launch) -> tuple[Spec, Path]:
+def pccs(launch: Launch, user: User | None) -> tuple[Spec, Path]:
     """The stand-in for Intel's collateral service, for simulated quotes; the path is of the file that gets its URL."""
-    ready = launch.data.run / "pccs.url"
-    ready.unlink(missing_ok=True)
+    ready = launch.data.ready / "pccs.url"
     command = launch.python("pccs", "simulator", "pccs", "--port", "0", "--ready-file", str(ready))
-    env = launch.machine_env() | {"TDX_SIM_STATE": str(launch.data.simulator_state)}
-    return Spec("simulated PCCS", command, env, launch.data.run, ready.exists), ready
+    return Spec("simulated PCCS", command, launch.machine_env(), launch.data.run, ready.exists, user), ready
 
 
-def embedded_model(launch: Launch) -> tuple[Spec, Callable[[], webserver.ModelServer]]:
+def embedded_model(launch: Launch, user: User | None) -> tuple[Spec, Callable[[], webserver.ModelServer]]:
     """The embedded model's server, and how to learn its addresses once it is ready."""
     weights = weights_file(launch.release)
-    key, ready = "sk-" + secrets.token_urlsafe(24), launch.data.run / "llm.json"
-    ready.unlink(missing_ok=True)
+    key, ready = "sk-" + secrets.token_urlsafe(24), launch.data.ready / "llm.json"
     command = launch.python("llm", "launcher.llm", str(weights), str(ready))
 
     def found() -> webserver.ModelServer:
@@ -125,9 +133,8 @@ def embedded_model(launch: Launch) -> tuple[Spec, Callable[[], webserver.ModelSe
         name = llm.model_name(weights)
         return webserver.ModelServer("embedded", urls["chat"], urls["embeddings"], key, name, (name,))
 
-    return Spec(
-        "model server", command, launch.machine_env() | {"LLM_API_KEY": key}, launch.data.run, ready.exists
-    ), found
+    env = launch.machine_env() | {"LLM_API_KEY": key}
+    return Spec("model server", command, env, launch.data.run, ready.exists, user), found
 
 
 def weights_file(release: Path) -> Path:
@@ -146,8 +153,7 @@ def web_server(launch: Launch, env: dict[str, str], user: User | None) -> Spec:
         shutil.rmtree(data.static, ignore_errors=True)
         shutil.copytree(release / "backend/open_webui/static", data.static)
         (data.webui / "home").mkdir(exist_ok=True)
-        data.bytecode("web").mkdir(parents=True, exist_ok=True)
-    for folder in (data.static, data.webui, data.bytecode("web")):
+    for folder in (data.static, data.webui):
         give(user, folder)
     command = launch.python("web", "uvicorn", *webserver.arguments(launch.settings))
     return Spec("web server", command, env, data.webui, lambda: healthy(launch.settings.local_url), user, stop_s=8.0)

@@ -30,9 +30,9 @@ class Summary:
     model: str
     account: str
     data: str
-    seconds: float
 
-    def print(self) -> None:
+    def print(self, seconds: float) -> None:
+        """Say that the service is ready, after so many seconds."""
         simulated = self.kind != "tdx"
         tdx = "SIMULATED: quotes prove nothing, and every verifier says so" if simulated else "real"
         rows = {
@@ -43,7 +43,7 @@ class Summary:
             "data": self.data,
             "runs as": self.account,
         }
-        say(f"\nOpen WebUI is ready after {self.seconds:.1f} s.", style=BOLD)
+        say(f"\nOpen WebUI is ready after {seconds:.1f} s.", style=BOLD)
         for name, value in rows.items():
             say(f"  {name:8} {value}", style=AMBER if name == "TDX" and simulated else "")
         say("Ctrl-C stops it.\n")
