@@ -34,6 +34,7 @@ def python(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.
     return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_a_missing_compiler_is_one_sentence(tmp_path: Path) -> None:
     done = python("setup.py", "-q", "build_ext", cwd=copy_sources(tmp_path / "s"), CC="no-such-cc")
     assert done.returncode == 1
