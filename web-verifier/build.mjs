@@ -30,7 +30,8 @@ function readArguments() {
 	}
 	if (!values['dcap-qvl'] || !values.out) throw new UsageError(USAGE);
 	const manifest = join(values['dcap-qvl'], 'package.json');
-	if (!existsSync(manifest)) throw new UsageError(`${manifest} is missing; --dcap-qvl names the folder of dcap-qvl-js 0.7.0.`);
+	if (!existsSync(manifest))
+		throw new UsageError(`${manifest} is missing; --dcap-qvl names the folder of dcap-qvl-js 0.7.0.`);
 	const { version } = JSON.parse(readFileSync(manifest, 'utf8'));
 	if (version !== '0.7.0') throw new UsageError(`${manifest} is version ${version}, not 0.7.0.`);
 	return values;

@@ -4,8 +4,17 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type JsonObject = { [key: string]: Json };
 
 export type CheckId =
-	| 'quote.format' | 'quote.signature' | 'quote.tcb' | 'quote.debug' | 'tee.real' | 'binding.nonce' | 'binding.channel'
-	| 'eventlog.replay' | 'release.match' | 'platform.match' | 'service.token';
+	| 'quote.format'
+	| 'quote.signature'
+	| 'quote.tcb'
+	| 'quote.debug'
+	| 'tee.real'
+	| 'binding.nonce'
+	| 'binding.channel'
+	| 'eventlog.replay'
+	| 'release.match'
+	| 'platform.match'
+	| 'service.token';
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
 export type Overall = 'verified' | 'incomplete' | 'simulated' | 'not-acceptable' | 'not-genuine';
 
@@ -218,8 +227,21 @@ export const messages: Readonly<Record<string, string>>;
 
 /** In a worker, verifier.js answers these messages. */
 export type Method =
-	| 'verify' | 'verifyQuote' | 'parseQuote' | 'attributes' | 'certificateChain' | 'replay' | 'reportData' | 'newNonce' | 'shield' | 'canTrust'
-	| 'trustSnapshot' | 'compareTrusted' | 'readBundle' | 'writeBundle' | 'parseReferences';
+	| 'verify'
+	| 'verifyQuote'
+	| 'parseQuote'
+	| 'attributes'
+	| 'certificateChain'
+	| 'replay'
+	| 'reportData'
+	| 'newNonce'
+	| 'shield'
+	| 'canTrust'
+	| 'trustSnapshot'
+	| 'compareTrusted'
+	| 'readBundle'
+	| 'writeBundle'
+	| 'parseReferences';
 export interface Request {
 	id: number | string;
 	method: Method;

@@ -6,13 +6,40 @@ import type { Outcome } from './verdict.js';
 
 /** Names of the attribute bits, by bit number. */
 const TD_ATTRIBUTES: Record<number, string> = {
-	0: 'debug', 4: 'hgs_plus_prof', 5: 'perf_prof', 6: 'pmt_prof', 16: 'icssd', 17: 'servtd_ext', 27: 'lass',
-	28: 'sept_ve_disable', 29: 'migratable', 30: 'pks', 31: 'kl', 62: 'tpa', 63: 'perfmon'
+	0: 'debug',
+	4: 'hgs_plus_prof',
+	5: 'perf_prof',
+	6: 'pmt_prof',
+	16: 'icssd',
+	17: 'servtd_ext',
+	27: 'lass',
+	28: 'sept_ve_disable',
+	29: 'migratable',
+	30: 'pks',
+	31: 'kl',
+	62: 'tpa',
+	63: 'perfmon'
 };
 const XFAM: Record<number, string> = {
-	0: 'x87', 1: 'sse', 2: 'avx', 3: 'mpx_bndregs', 4: 'mpx_bndcsr', 5: 'avx512_opmask', 6: 'avx512_zmm_hi256',
-	7: 'avx512_hi16_zmm', 8: 'pt', 9: 'pkru', 10: 'pasid', 11: 'cet_u', 12: 'cet_s', 13: 'hdc', 14: 'uintr', 15: 'lbr',
-	16: 'hwp', 17: 'amx_tilecfg', 18: 'amx_tiledata'
+	0: 'x87',
+	1: 'sse',
+	2: 'avx',
+	3: 'mpx_bndregs',
+	4: 'mpx_bndcsr',
+	5: 'avx512_opmask',
+	6: 'avx512_zmm_hi256',
+	7: 'avx512_hi16_zmm',
+	8: 'pt',
+	9: 'pkru',
+	10: 'pasid',
+	11: 'cet_u',
+	12: 'cet_s',
+	13: 'hdc',
+	14: 'uintr',
+	15: 'lbr',
+	16: 'hwp',
+	17: 'amx_tilecfg',
+	18: 'amx_tiledata'
 };
 const SERVTD_EXT = 17;
 const SEPT_VE_DISABLE = 28;
@@ -30,13 +57,19 @@ function bits(hex: string): number[] {
 const named = (set: number[], table: Record<number, string>): string[] => set.map((bit) => table[bit] ?? `bit_${bit}`);
 
 /** Names of the bits set in `td_attributes` and `xfam` (8 bytes each, hex), lowest bit first. */
-export function attributes(quote: { td_attributes: string; xfam: string }): { td_attributes: string[]; xfam: string[] } {
+export function attributes(quote: { td_attributes: string; xfam: string }): {
+	td_attributes: string[];
+	xfam: string[];
+} {
 	return { td_attributes: named(bits(quote.td_attributes), TD_ATTRIBUTES), xfam: named(bits(quote.xfam), XFAM) };
 }
 
 /** Names of the bits of the TD-under-debug group (0 to 7): none in a TD whose memory its host cannot read. */
 export function debugBits(td_attributes: string): string[] {
-	return named(bits(td_attributes).filter((bit) => bit < 8), TD_ATTRIBUTES);
+	return named(
+		bits(td_attributes).filter((bit) => bit < 8),
+		TD_ATTRIBUTES
+	);
 }
 
 /** May anybody outside look into the TD, or move it elsewhere? */

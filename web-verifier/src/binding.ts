@@ -43,23 +43,33 @@ function malformed(data: unknown): string | null {
 	if (data['v'] !== 1) return `its version is ${JSON.stringify(data['v'])}, not 1`;
 	const odd = Object.keys(data).find((key) => key !== 'v' && typeof data[key] !== 'string');
 	if (odd !== undefined) return `its ${odd} is no text`;
-	for (const [key, size] of [['release', 48], ['tls_spki_sha256', 32]] as const)
+	for (const [key, size] of [
+		['release', 48],
+		['tls_spki_sha256', 32]
+	] as const)
 		if (key in data && !isHex(data[key], size)) return `its ${key} is not ${size} bytes as lower-case hex`;
 	return null;
 }
 
 function checkAge(time: string, now: Date, maxAge: number): Outcome {
 	const age = Math.floor(now.getTime() / 1000) - Math.floor(parseTime(time)!.getTime() / 1000);
-	if (age > maxAge) return { status: 'fail', key: 'tee.check.binding.nonce.old', params: { actual: age, expected: maxAge } };
-	if (age < -MAX_CLOCK_SKEW_S) return { status: 'fail', key: 'tee.check.binding.nonce.future', params: { actual: -age } };
+	if (age > maxAge)
+		return { status: 'fail', key: 'tee.check.binding.nonce.old', params: { actual: age, expected: maxAge } };
+	if (age < -MAX_CLOCK_SKEW_S)
+		return { status: 'fail', key: 'tee.check.binding.nonce.future', params: { actual: -age } };
 	return { status: 'pass', key: 'tee.check.binding.nonce.pass', params: { age: Math.max(age, 0) } };
 }
 
 /** Does runtime_data carry the nonce that I sent, is report_data its hash, and was that recent enough? */
 export function checkNonce(
-	quote: ParsedQuote, runtimeData: unknown, bundle: { nonce: string | null; time: string }, now: Date, maxAge: number
+	quote: ParsedQuote,
+	runtimeData: unknown,
+	bundle: { nonce: string | null; time: string },
+	now: Date,
+	maxAge: number
 ): Outcome {
-	if (bundle.nonce === null || !isNonce(bundle.nonce)) return { status: 'fail', key: 'tee.check.binding.nonce.missing' };
+	if (bundle.nonce === null || !isNonce(bundle.nonce))
+		return { status: 'fail', key: 'tee.check.binding.nonce.missing' };
 	const reason = malformed(runtimeData);
 	if (reason) return { status: 'fail', key: 'tee.check.binding.nonce.malformed', params: { reason } };
 	const data = runtimeData as JsonObject;
@@ -69,7 +79,11 @@ export function checkNonce(
 	}
 	const expected = reportData(data);
 	if (quote.report_data !== expected)
-		return { status: 'fail', key: 'tee.check.binding.nonce.reportdata', params: { actual: quote.report_data, expected } };
+		return {
+			status: 'fail',
+			key: 'tee.check.binding.nonce.reportdata',
+			params: { actual: quote.report_data, expected }
+		};
 	return checkAge(bundle.time, now, maxAge);
 }
 
@@ -110,8 +124,10 @@ export function checkChannel(runtimeData: JsonObject, connected: Connected | nul
 	}
 	if (other) return { status: 'fail', key: 'tee.check.binding.channel.origin', params: elsewhere };
 	if (here.protocol !== 'https:') return { status: 'warn', key: 'tee.check.binding.channel.http', params: { origin } };
-	if (boundOrigin === undefined) return { status: 'warn', key: 'tee.check.binding.channel.noorigin', params: { origin } };
+	if (boundOrigin === undefined)
+		return { status: 'warn', key: 'tee.check.binding.channel.noorigin', params: { origin } };
 	if (boundKey === undefined) return { status: 'warn', key: 'tee.check.binding.channel.notls', params: { origin } };
-	if (!seenKey) return { status: 'pass', key: 'tee.check.binding.channel.unseen', params: { origin, expected: boundKey } };
+	if (!seenKey)
+		return { status: 'pass', key: 'tee.check.binding.channel.unseen', params: { origin, expected: boundKey } };
 	return { status: 'pass', key: 'tee.check.binding.channel.tls', params: { origin } };
 }

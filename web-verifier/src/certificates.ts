@@ -4,9 +4,16 @@
  */
 
 import { AsnConvert } from '@peculiar/asn1-schema';
-import { BasicConstraints, Certificate, CertificateList, KeyUsage, KeyUsageFlags, type Name } from '@peculiar/asn1-x509';
+import {
+	BasicConstraints,
+	Certificate,
+	CertificateList,
+	KeyUsage,
+	KeyUsageFlags,
+	type Name
+} from '@peculiar/asn1-x509';
 import { AsnParser } from './asn1-cache.js';
-import { equalBytes, fromBase64, sha256, toHex } from './bytes.js';
+import { equalBytes, fromBase64, sha256, toBase64, toHex } from './bytes.js';
 
 export class CertificateError extends Error {}
 
@@ -30,14 +37,23 @@ export interface ParsedCertificate extends CertificateSummary {
 }
 
 const OID = {
-	commonName: '2.5.4.3', basicConstraints: '2.5.29.19', keyUsage: '2.5.29.15', crlNumber: '2.5.29.20',
+	commonName: '2.5.4.3',
+	basicConstraints: '2.5.29.19',
+	keyUsage: '2.5.29.15',
+	crlNumber: '2.5.29.20',
 	sgx: '1.2.840.113741.1.13.1'
 };
 const SHORT_NAMES: Record<string, string> = {
-	[OID.commonName]: 'CN', '2.5.4.10': 'O', '2.5.4.7': 'L', '2.5.4.8': 'ST', '2.5.4.6': 'C'
+	[OID.commonName]: 'CN',
+	'2.5.4.10': 'O',
+	'2.5.4.7': 'L',
+	'2.5.4.8': 'ST',
+	'2.5.4.6': 'C'
 };
-const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g;
-const ONLY_PEM = /^\s*(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*){1,5}\0*$/;
+// white space is ASCII's: \s would let characters through that other readers stop at
+const BLOCK = '-----BEGIN CERTIFICATE-----([A-Za-z0-9+/= \\t\\r\\n\\f\\v]+)-----END CERTIFICATE-----';
+const PEM = new RegExp(BLOCK, 'g');
+const ONLY_PEM = new RegExp(`^[ \\t\\r\\n\\f\\v]*(?:${BLOCK}[ \\t\\r\\n\\f\\v]*){1,5}\\0*$`);
 
 /** Whether `text` is 1 to 5 PEM certificates and white space: PEM readers differ about anything else. */
 export function isPlainPem(text: string): boolean {
@@ -45,7 +61,9 @@ export function isPlainPem(text: string): boolean {
 }
 
 function nameText(name: Name): string {
-	return name.flatMap((rdn) => rdn.map((part) => `${SHORT_NAMES[part.type] ?? part.type}=${part.value.toString()}`)).join(', ');
+	return name
+		.flatMap((rdn) => rdn.map((part) => `${SHORT_NAMES[part.type] ?? part.type}=${part.value.toString()}`))
+		.join(', ');
 }
 
 function commonName(name: Name): string {
@@ -139,15 +157,32 @@ const ROLES = {
 	root: { names: [ROOT], issuers: [ROOT], ca: true, sgx: false, usage: CA_USAGE, notUsage: 0 },
 	'PCK CA': { names: PCK_CAS, issuers: [ROOT], ca: true, sgx: false, usage: CA_USAGE, notUsage: 0 },
 	PCK: {
-		names: ['Intel SGX PCK Certificate'], issuers: PCK_CAS, ca: false, sgx: true,
-		usage: KeyUsageFlags.digitalSignature, notUsage: CA_USAGE
+		names: ['Intel SGX PCK Certificate'],
+		issuers: PCK_CAS,
+		ca: false,
+		sgx: true,
+		usage: KeyUsageFlags.digitalSignature,
+		notUsage: CA_USAGE
 	},
 	'TCB signing': {
-		names: ['Intel SGX TCB Signing'], issuers: [ROOT], ca: false, sgx: false,
-		usage: KeyUsageFlags.digitalSignature, notUsage: CA_USAGE
+		names: ['Intel SGX TCB Signing'],
+		issuers: [ROOT],
+		ca: false,
+		sgx: false,
+		usage: KeyUsageFlags.digitalSignature,
+		notUsage: CA_USAGE
 	}
 } satisfies Record<string, Role>;
 export type RoleName = keyof typeof ROLES;
+
+/** PEM text of `chain` in one canonical spelling, so that every reader of it sees the same certificates. */
+export function toPem(chain: ParsedCertificate[]): string {
+	const block = ({ der }: ParsedCertificate) => {
+		const lines = toBase64(der).match(/.{1,64}/g)!.join('\n');
+		return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+	};
+	return chain.map(block).join('');
+}
 
 /** Throws where `certificate` is not what Intel's profile lets act as `role`. */
 export function requireRole(certificate: ParsedCertificate, role: RoleName, where: string): void {

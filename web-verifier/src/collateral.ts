@@ -12,8 +12,15 @@ import { parseTime } from './time.js';
 export class CollateralError extends Error {}
 
 export const COLLATERAL_FIELDS = [
-	'pck_crl_issuer_chain', 'root_ca_crl', 'pck_crl', 'tcb_info_issuer_chain', 'tcb_info', 'tcb_info_signature',
-	'qe_identity_issuer_chain', 'qe_identity', 'qe_identity_signature'
+	'pck_crl_issuer_chain',
+	'root_ca_crl',
+	'pck_crl',
+	'tcb_info_issuer_chain',
+	'tcb_info',
+	'tcb_info_signature',
+	'qe_identity_issuer_chain',
+	'qe_identity',
+	'qe_identity_signature'
 ] as const;
 export type CollateralDocument = Record<(typeof COLLATERAL_FIELDS)[number], string>;
 
@@ -45,7 +52,8 @@ export function parseCollateral(value: unknown): Collateral {
 		const text = value[name];
 		if (typeof text !== 'string' || text === '') throw new CollateralError(`its ${name} is missing`);
 		const hex = name.endsWith('_crl') || name.endsWith('_signature');
-		if (hex && !isHex(text.toLowerCase(), SIZES[name])) throw new CollateralError(`its ${name} is not hexadecimal of the right size`);
+		if (hex && !isHex(text.toLowerCase(), SIZES[name]))
+			throw new CollateralError(`its ${name} is not hexadecimal of the right size`);
 		if (text.length > MAX_MEMBER) throw new CollateralError(`its ${name} is larger than ${MAX_MEMBER} bytes`);
 		document[name] = hex ? text.toLowerCase() : text;
 	}
@@ -76,11 +84,15 @@ export function requireIssuers(collateral: Collateral, root: Root, now: Date): v
 
 /** Throws where the TCB info or the QE identity is not due at `now`. */
 export function requireInDate(collateral: Collateral, now: Date): void {
-	for (const [name, part] of [['TCB info', collateral.tcbInfo], ['QE identity', collateral.qeIdentity]] as const) {
+	for (const [name, part] of [
+		['TCB info', collateral.tcbInfo],
+		['QE identity', collateral.qeIdentity]
+	] as const) {
 		const issued = parseTime(part['issueDate']);
 		const due = parseTime(part['nextUpdate']);
 		if (!issued || !due) throw new CollateralError(`the ${name} states no valid dates`);
-		if (now < issued) throw new CollateralError(`the ${name} was issued on ${part['issueDate']}, after the time of this check`);
+		if (now < issued)
+			throw new CollateralError(`the ${name} was issued on ${part['issueDate']}, after the time of this check`);
 		if (now > due) throw new CollateralError(`the ${name} expired on ${part['nextUpdate']}`);
 	}
 }
@@ -93,7 +105,8 @@ export function numbers({ document, tcbInfo, qeIdentity }: Collateral): Seen {
 	};
 	const crl = (hex: string) => {
 		const number = crlNumber(fromHex(hex)) ?? 0n;
-		if (number > BigInt(Number.MAX_SAFE_INTEGER)) throw new CollateralError(`the number of a revocation list is beyond 2^53 (${number})`);
+		if (number > BigInt(Number.MAX_SAFE_INTEGER))
+			throw new CollateralError(`the number of a revocation list is beyond 2^53 (${number})`);
 		return Number(number);
 	};
 	return {

@@ -3,6 +3,8 @@ declare module '#dcap' {
 	export interface VerifiedReport {
 		status: string;
 		advisory_ids: string[];
+		/** The TD report as dcap-qvl read it: fields of raw bytes. */
+		report: { asTd10(): Record<string, Uint8Array> | null; asTd15(): Record<string, unknown> | null };
 	}
 	export interface Verifier {
 		allowDebug(allow: boolean): Verifier;

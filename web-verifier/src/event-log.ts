@@ -60,7 +60,14 @@ function parseEvent(text: string, line: number): LogEvent {
 	if (whole === undefined) throw new EventLogError(`line ${line} is not "<domain> <operation> <content>"`);
 	if (domain !== DOMAIN || !KNOWN.includes(operation!))
 		throw new EventLogError(`line ${line} is the unknown event "${domain!.slice(0, 40)} ${operation!.slice(0, 40)}"`);
-	return { line, text, domain, operation: operation!, content: parseContent(content!, line), digest: toHex(sha384(utf8(text))) };
+	return {
+		line,
+		text,
+		domain,
+		operation: operation!,
+		content: parseContent(content!, line),
+		digest: toHex(sha384(utf8(text)))
+	};
 }
 
 /**
@@ -73,7 +80,10 @@ export function replay(eventLog: string): Replay {
 	const lines = eventLog.replace(/\n$/, '').split('\n');
 	if (lines[0] !== INIT) throw new EventLogError('it does not start with the INIT line of an untouched register');
 	const events = lines.slice(1).map((text, i) => parseEvent(text, i + 2));
-	const register = lines.reduce<Uint8Array>((value, line) => sha384(concat(value, sha384(utf8(line)))), new Uint8Array(48));
+	const register = lines.reduce<Uint8Array>(
+		(value, line) => sha384(concat(value, sha384(utf8(line)))),
+		new Uint8Array(48)
+	);
 	return { rtmr_3: toHex(register), events };
 }
 
@@ -85,12 +95,20 @@ export function checkEventLog(eventLog: unknown, register: string): { outcome: O
 			? fail({ status: 'warn', key: 'tee.check.eventlog.replay.unmeasured' })
 			: fail({ status: 'fail', key: 'tee.check.eventlog.replay.missing', params: { actual: register } });
 	}
-	if (typeof eventLog !== 'string') return fail({ status: 'fail', key: 'tee.check.eventlog.replay.malformed', params: { reason: 'it is not text' } });
+	if (typeof eventLog !== 'string')
+		return fail({ status: 'fail', key: 'tee.check.eventlog.replay.malformed', params: { reason: 'it is not text' } });
 	try {
 		const { rtmr_3, events } = replay(eventLog);
 		if (rtmr_3 !== register)
-			return fail({ status: 'fail', key: 'tee.check.eventlog.replay.mismatch', params: { actual: register, expected: rtmr_3 } });
-		return { outcome: { status: 'pass', key: 'tee.check.eventlog.replay.pass', params: { count: events.length } }, events };
+			return fail({
+				status: 'fail',
+				key: 'tee.check.eventlog.replay.mismatch',
+				params: { actual: register, expected: rtmr_3 }
+			});
+		return {
+			outcome: { status: 'pass', key: 'tee.check.eventlog.replay.pass', params: { count: events.length } },
+			events
+		};
 	} catch (error) {
 		if (!(error instanceof EventLogError)) throw error;
 		return fail({ status: 'fail', key: 'tee.check.eventlog.replay.malformed', params: { reason: error.message } });

@@ -57,7 +57,8 @@ export function asEvidence(value: unknown): Evidence {
 	const connected = value['connected'] ?? null;
 	const service_tokens = value['service_tokens'] ?? [];
 	if (nonce !== null && typeof nonce !== 'string') throw refuse('has a nonce that is no text');
-	if (connected !== null && !isConnected(connected)) throw refuse('has a malformed record of where its client was connected');
+	if (connected !== null && !isConnected(connected))
+		throw refuse('has a malformed record of where its client was connected');
 	if (!isObject(value['evidence'])) throw refuse('holds no evidence');
 	if (!Array.isArray(service_tokens) || service_tokens.length > MAX_TOKENS || !service_tokens.every(isToken))
 		throw refuse('holds malformed service tokens');

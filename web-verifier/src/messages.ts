@@ -9,36 +9,43 @@ export const messages = {
 
 	'tee.check.internal': 'This check could not be completed: {{reason}}.',
 
-	'tee.check.quote.signature.title': 'Intel\'s chain of trust signs it',
-	'tee.check.quote.signature.pass': 'The signature, its certificate chain and the collateral are valid under "{{root}}".',
+	'tee.check.quote.signature.title': "Intel's chain of trust signs it",
+	'tee.check.quote.signature.pass':
+		'The signature, its certificate chain and the collateral are valid under "{{root}}".',
 	'tee.check.quote.signature.invalid': 'The quote is not genuine: {{reason}}.',
 	'tee.check.quote.signature.collateral': 'The collateral cannot be used: {{reason}}.',
 	'tee.check.quote.signature.nocollateral': 'There is no collateral, without which no signature can be checked.',
-	'tee.check.quote.signature.rollback': 'The collateral is older than what was seen before: {{what}} {{actual}}, already seen {{expected}}.',
+	'tee.check.quote.signature.rollback':
+		'The collateral is older than what was seen before: {{what}} {{actual}}, already seen {{expected}}.',
 
-	'tee.check.quote.tcb.title': 'The platform\'s security version',
+	'tee.check.quote.tcb.title': "The platform's security version",
 	'tee.check.quote.tcb.uptodate': 'The TCB status is UpToDate (TCB date {{date}}, evaluation {{evaluation}}).',
-	'tee.check.quote.tcb.tolerated': 'The TCB status is {{actual}} (TCB date {{date}}, advisories: {{advisories}}), which the policy tolerates.',
-	'tee.check.quote.tcb.outofdate': 'The TCB status is {{actual}} (TCB date {{date}}, advisories: {{advisories}}); the policy allows {{expected}}.',
+	'tee.check.quote.tcb.tolerated':
+		'The TCB status is {{actual}} (TCB date {{date}}, advisories: {{advisories}}), which the policy tolerates.',
+	'tee.check.quote.tcb.outofdate':
+		'The TCB status is {{actual}} (TCB date {{date}}, advisories: {{advisories}}); the policy allows {{expected}}.',
 	'tee.check.quote.tcb.advisory': 'The platform is subject to {{actual}}, which the policy refuses.',
 	'tee.check.quote.tcb.advisories': 'The TCB status is UpToDate, but advisories apply: {{advisories}}.',
 	'tee.check.quote.tcb.minimum': '{{field}} is {{actual}}; the policy asks for at least {{expected}}.',
-	'tee.check.quote.tcb.flag': 'The platform\'s {{field}} is {{actual}}; the policy asks for {{expected}}.',
-	'tee.check.quote.tcb.revoked': 'The TCB status is Revoked: the platform\'s keys are not to be trusted.',
+	'tee.check.quote.tcb.flag': "The platform's {{field}} is {{actual}}; the policy asks for {{expected}}.",
+	'tee.check.quote.tcb.revoked': "The TCB status is Revoked: the platform's keys are not to be trusted.",
 	'tee.check.quote.tcb.unasked': 'There is no TCB status for a TD with such attributes: {{reason}}.',
 
 	'tee.check.quote.debug.title': 'Closed to debuggers',
 	'tee.check.quote.debug.pass': 'The TD is neither debuggable nor migratable (td_attributes {{actual}}).',
-	'tee.check.quote.debug.debug': 'The TD is under debug ({{bits}}): the host can read its memory (td_attributes {{actual}}).',
+	'tee.check.quote.debug.debug':
+		'The TD is under debug ({{bits}}): the host can read its memory (td_attributes {{actual}}).',
 	'tee.check.quote.debug.migratable': 'The TD can be migrated to another platform (td_attributes {{actual}}).',
 	'tee.check.quote.debug.servicetd': 'A service TD is bound to this TD, or can be (td_attributes {{actual}}).',
-	'tee.check.quote.debug.septve': 'SEPT_VE_DISABLE is not set, so the host can inject exceptions (td_attributes {{actual}}).',
+	'tee.check.quote.debug.septve':
+		'SEPT_VE_DISABLE is not set, so the host can inject exceptions (td_attributes {{actual}}).',
 	'tee.check.quote.debug.reserved': 'Reserved bits are set in td_attributes {{actual}}.',
 
 	'tee.check.tee.real.title': 'Real hardware',
-	'tee.check.tee.real.pass': 'The certificate chain ends in Intel\'s root.',
+	'tee.check.tee.real.pass': "The certificate chain ends in Intel's root.",
 	'tee.check.tee.real.test': '{{marker}}.',
-	'tee.check.tee.real.simulated': 'The TEE is simulated: the chain ends in the simulator\'s published test root, so nothing is protected.',
+	'tee.check.tee.real.simulated':
+		"The TEE is simulated: the chain ends in the simulator's published test root, so nothing is protected.",
 
 	'tee.check.binding.nonce.title': 'Made for this question',
 	'tee.check.binding.nonce.pass': 'The quote was made {{age}} s ago for a nonce of mine.',
@@ -46,18 +53,24 @@ export const messages = {
 	'tee.check.binding.nonce.future': 'The evidence is dated {{actual}} s in the future.',
 	'tee.check.binding.nonce.missing': 'The evidence carries no nonce of mine to compare with.',
 	'tee.check.binding.nonce.malformed': 'The runtime data cannot be read: {{reason}}.',
-	'tee.check.binding.nonce.replayed': 'The runtime data carries nonce {{actual}}, not mine ({{expected}}): this may be an old answer.',
-	'tee.check.binding.nonce.reportdata': 'The quote\'s report_data is {{actual}}, not the hash of the runtime data ({{expected}}).',
+	'tee.check.binding.nonce.replayed':
+		'The runtime data carries nonce {{actual}}, not mine ({{expected}}): this may be an old answer.',
+	'tee.check.binding.nonce.reportdata':
+		"The quote's report_data is {{actual}}, not the hash of the runtime data ({{expected}}).",
 
 	'tee.check.binding.channel.title': 'Made for this connection',
 	'tee.check.binding.channel.tls': 'The quote is bound to {{origin}} and to the TLS key it uses.',
 	'tee.check.binding.channel.loopback': 'The connection to {{origin}} does not leave this machine.',
-	'tee.check.binding.channel.noorigin': 'The service has no public origin configured, so the quote is not bound to {{origin}}.',
+	'tee.check.binding.channel.noorigin':
+		'The service has no public origin configured, so the quote is not bound to {{origin}}.',
 	'tee.check.binding.channel.unknown': 'It is not known which origin the evidence was fetched from.',
-	'tee.check.binding.channel.http': 'The connection to {{origin}} is plain http: anybody on the way can read and change it.',
+	'tee.check.binding.channel.http':
+		'The connection to {{origin}} is plain http: anybody on the way can read and change it.',
 	'tee.check.binding.channel.notls': 'The quote is bound to {{origin}}, but to no TLS key.',
-	'tee.check.binding.channel.unseen': 'The quote is bound to {{origin}}, where I am connected; this client cannot see the TLS key to compare it with the bound one ({{expected}}).',
-	'tee.check.binding.channel.elsewhere': 'The quote is bound to origin {{actual}}, reached here as {{expected}} (this machine).',
+	'tee.check.binding.channel.unseen':
+		'The quote is bound to {{origin}}, where I am connected; this client cannot see the TLS key to compare it with the bound one ({{expected}}).',
+	'tee.check.binding.channel.elsewhere':
+		'The quote is bound to origin {{actual}}, reached here as {{expected}} (this machine).',
 	'tee.check.binding.channel.origin': 'The quote is bound to origin {{actual}}, but I am connected to {{expected}}.',
 	'tee.check.binding.channel.key': 'The quote is bound to TLS key {{actual}}, but the connection uses {{expected}}.',
 
@@ -74,20 +87,23 @@ export const messages = {
 	'tee.check.release.match.none': 'There are no reference values to compare the software with.',
 	'tee.check.release.match.unmeasured': 'Nothing was measured that could be compared with reference values.',
 	'tee.check.release.match.changed': 'The software changed since you trusted it on {{date}}: {{changes}}',
-	'tee.check.release.match.fail': 'The {{component}} is not among the reference values "{{name}}": actual {{actual}}; expected {{expected}}.',
+	'tee.check.release.match.fail':
+		'The {{component}} is not among the reference values "{{name}}": actual {{actual}}; expected {{expected}}.',
 	'tee.check.release.match.gaps': 'The launch did not measure: {{missing}}.',
-	'tee.check.release.match.attester': 'The attester\'s release is {{actual}}, but the launch measured {{expected}}.',
+	'tee.check.release.match.attester': "The attester's release is {{actual}}, but the launch measured {{expected}}.",
 	'tee.check.release.match.doubtful': 'All events are known, but what these let in was not measured: {{events}}',
 	'tee.check.release.match.malformed': 'The reference values cannot be used: {{reason}}.',
 
 	'tee.check.platform.match.title': 'Known firmware and kernel',
-	'tee.check.platform.match.pass': 'The platform\'s registers equal platform {{index}} of the reference values "{{name}}".',
-	'tee.check.platform.match.listed': 'All platform measurements are in the policy\'s lists.',
+	'tee.check.platform.match.pass':
+		'The platform\'s registers equal platform {{index}} of the reference values "{{name}}".',
+	'tee.check.platform.match.listed': "All platform measurements are in the policy's lists.",
 	'tee.check.platform.match.trusted': 'The platform is the same as you trusted on {{date}}.',
 	'tee.check.platform.match.none': 'There are no reference values for the platform: firmware and kernel are unknown.',
 	'tee.check.platform.match.changed': 'The platform changed since you trusted it on {{date}}: {{changes}}',
-	'tee.check.platform.match.fail': 'The platform differs from the reference values "{{name}}" in {{fields}}: {{changes}}.',
-	'tee.check.platform.match.policy': 'The platform\'s {{field}} is {{actual}}; the policy allows {{expected}}.',
+	'tee.check.platform.match.fail':
+		'The platform differs from the reference values "{{name}}" in {{fields}}: {{changes}}.',
+	'tee.check.platform.match.policy': "The platform's {{field}} is {{actual}}; the policy allows {{expected}}.",
 	'tee.check.platform.match.malformed': 'The reference values cannot be used: {{reason}}.',
 
 	'tee.check.service.token.title': 'Attestation service',
@@ -97,10 +113,12 @@ export const messages = {
 	'tee.check.service.token.missing': 'There are {{actual}} tokens of {{service}}, expected 1.',
 	'tee.check.service.token.required': 'The policy requires {{service}}, which was not chosen.',
 	'tee.check.service.token.warning': '{{service}} appraises the evidence with a warning.',
-	'tee.check.service.token.nowebcrypto': 'The token cannot be checked: this page has no WebCrypto, as it came over plain http.',
+	'tee.check.service.token.nowebcrypto':
+		'The token cannot be checked: this page has no WebCrypto, as it came over plain http.',
 	'tee.check.service.token.nokey': 'The token cannot be checked: no key of {{service}} is known here.',
 	'tee.check.service.token.invalid': 'The token of {{service}} is refused: {{reason}}.',
-	'tee.check.service.token.claim': 'The token of {{service}} is about something else: {{field}} is {{actual}}, the quote\'s is {{expected}}.',
+	'tee.check.service.token.claim':
+		"The token of {{service}} is about something else: {{field}} is {{actual}}, the quote's is {{expected}}.",
 	'tee.check.service.token.status': '{{service}} does not affirm the evidence: its status is {{actual}}.'
 } as const;
 

@@ -23,7 +23,8 @@ export interface PckExtension {
 /** Value of a DER INTEGER of at most two bytes and a sign byte. */
 function smallInteger(der: Uint8Array): number {
 	const value = der.subarray(2);
-	if (der[0] !== 2 || der[1] !== value.length || value.length === 0 || value.length > 3) throw new Error('the PCE SVN is no small integer');
+	if (der[0] !== 2 || der[1] !== value.length || value.length === 0 || value.length > 3)
+		throw new Error('the PCE SVN is no small integer');
 	return value.reduce((sum, byte) => sum * 256 + byte, 0);
 }
 
@@ -39,7 +40,11 @@ function flag(extension: Uint8Array, oid: string): boolean | null {
 /** Throws where the extension is missing or malformed. */
 export function parsePck(der: Uint8Array): PckExtension {
 	const extension = getIntelExtension(Buffer.from(der));
-	const find = (...path: string[]) => findExtension(path.map((part) => `${SGX}.${part}`), extension);
+	const find = (...path: string[]) =>
+		findExtension(
+			path.map((part) => `${SGX}.${part}`),
+			extension
+		);
 	return {
 		cpu_svn: Uint8Array.from(find('2', '2.18')),
 		pce_svn: smallInteger(Uint8Array.from(find('2', '2.17'))),

@@ -43,18 +43,33 @@ export interface FullPolicy {
 }
 
 const DEFAULT_TCB: TcbPolicy = {
-	accepted_statuses: [], refused_advisories: [], accepted_advisories: [],
-	min_tcb_evaluation_data_number: 0, min_tee_tcb_svn: '00'.repeat(16), min_pce_svn: 0, min_qe_isv_svn: 0,
-	allow_dynamic_platform: true, allow_cached_keys: true, allow_smt: true
+	accepted_statuses: [],
+	refused_advisories: [],
+	accepted_advisories: [],
+	min_tcb_evaluation_data_number: 0,
+	min_tee_tcb_svn: '00'.repeat(16),
+	min_pce_svn: 0,
+	min_qe_isv_svn: 0,
+	allow_dynamic_platform: true,
+	allow_cached_keys: true,
+	allow_smt: true
 };
 const ACCEPTABLE = [
-	'SWHardeningNeeded', 'ConfigurationNeeded', 'ConfigurationAndSWHardeningNeeded', 'OutOfDate',
-	'OutOfDateConfigurationNeeded', 'TDRelaunchAdvised', 'TDRelaunchAdvisedConfigurationNeeded'
+	'SWHardeningNeeded',
+	'ConfigurationNeeded',
+	'ConfigurationAndSWHardeningNeeded',
+	'OutOfDate',
+	'OutOfDateConfigurationNeeded',
+	'TDRelaunchAdvised',
+	'TDRelaunchAdvisedConfigurationNeeded'
 ];
 const ADVISORY = /^[A-Z0-9][A-Z0-9-]{2,63}$/;
 
 const isList = (value: Json, good: (item: Json) => boolean): boolean => Array.isArray(value) && value.every(good);
-const isOneOf = (...allowed: readonly string[]) => (item: Json) => typeof item === 'string' && allowed.includes(item);
+const isOneOf =
+	(...allowed: readonly string[]) =>
+	(item: Json) =>
+		typeof item === 'string' && allowed.includes(item);
 const isAdvisory = (item: Json) => typeof item === 'string' && ADVISORY.test(item);
 const isNatural = (value: Json, least = 0) => typeof value === 'number' && Number.isInteger(value) && value >= least;
 
@@ -78,7 +93,10 @@ const RULES: Record<string, Record<string, Rule>> = {
 	platform: Object.fromEntries(
 		Object.entries(PLATFORM_FIELDS).map(([field, size]): [string, Rule] => [
 			field,
-			[(value) => Array.isArray(value) && value.length > 0 && isList(value, (item) => isHex(item, size)), `a list of ${size} bytes as lower-case hex`]
+			[
+				(value) => Array.isArray(value) && value.length > 0 && isList(value, (item) => isHex(item, size)),
+				`a list of ${size} bytes as lower-case hex`
+			]
 		])
 	),
 	services: { required: [(value) => isList(value, isOneOf(...SERVICES)), `a list of ${SERVICES.join(', ')}`] },
@@ -87,19 +105,25 @@ const RULES: Record<string, Record<string, Rule>> = {
 
 function checkSection(name: string, section: Json | undefined): void {
 	const rules = RULES[name];
-	if (!rules) throw new PolicyError(`The policy's member "${name}" is unknown; known are ${Object.keys(RULES).join(', ')}.`);
+	if (!rules)
+		throw new PolicyError(`The policy's member "${name}" is unknown; known are ${Object.keys(RULES).join(', ')}.`);
 	if (!isObject(section)) throw new PolicyError(`The policy's ${name} is not an object.`);
 	for (const [key, value] of Object.entries(section)) {
 		const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
-		if (!rule) throw new PolicyError(`The policy's member "${name}.${key}" is unknown; known are ${Object.keys(rules).join(', ')}.`);
-		if (!rule[0](value)) throw new PolicyError(`The policy's ${name}.${key} is ${JSON.stringify(value)}, expected ${rule[1]}.`);
+		if (!rule)
+			throw new PolicyError(
+				`The policy's member "${name}.${key}" is unknown; known are ${Object.keys(rules).join(', ')}.`
+			);
+		if (!rule[0](value))
+			throw new PolicyError(`The policy's ${name}.${key} is ${JSON.stringify(value)}, expected ${rule[1]}.`);
 	}
 }
 
 /** The policy with its defaults; throws PolicyError, naming the member, its value and what was expected. */
 export function fullPolicy(value: unknown = {}): FullPolicy {
 	if (!isObject(value)) throw new PolicyError('The policy is not an object.');
-	if (value['v'] !== undefined && value['v'] !== 1) throw new PolicyError(`The policy's v is ${JSON.stringify(value['v'])}, expected 1.`);
+	if (value['v'] !== undefined && value['v'] !== 1)
+		throw new PolicyError(`The policy's v is ${JSON.stringify(value['v'])}, expected 1.`);
 	for (const [name, section] of Object.entries(value as JsonObject)) if (name !== 'v') checkSection(name, section);
 	const { tcb, platform, services, freshness } = value as Policy;
 	return {

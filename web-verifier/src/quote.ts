@@ -60,15 +60,30 @@ const PCK_CERT_CHAIN = 5;
 const QE_REPORT_SIZE = 384;
 
 const TD_10: [keyof TdReport, number][] = [
-	['tee_tcb_svn', 16], ['mr_seam', 48], ['mrsigner_seam', 48], ['seam_attributes', 8], ['td_attributes', 8],
-	['xfam', 8], ['mr_td', 48], ['mr_config_id', 48], ['mr_owner', 48], ['mr_owner_config', 48],
-	['rtmr_0', 48], ['rtmr_1', 48], ['rtmr_2', 48], ['rtmr_3', 48], ['report_data', 64]
+	['tee_tcb_svn', 16],
+	['mr_seam', 48],
+	['mrsigner_seam', 48],
+	['seam_attributes', 8],
+	['td_attributes', 8],
+	['xfam', 8],
+	['mr_td', 48],
+	['mr_config_id', 48],
+	['mr_owner', 48],
+	['mr_owner_config', 48],
+	['rtmr_0', 48],
+	['rtmr_1', 48],
+	['rtmr_2', 48],
+	['rtmr_3', 48],
+	['report_data', 64]
 ];
 const TD_15: [keyof TdReport, number][] = [...TD_10, ['tee_tcb_svn2', 16], ['mr_servicetd', 48]];
 
 class Cursor {
 	at = 0;
-	constructor(private readonly bytes: Uint8Array, private readonly what: string) {}
+	constructor(
+		private readonly bytes: Uint8Array,
+		private readonly what: string
+	) {}
 
 	take(size: number, field: string): Uint8Array {
 		if (this.at + size > this.bytes.length)
@@ -160,5 +175,15 @@ export function parseQuote(quote: string | Uint8Array): ParsedQuote {
 		throw new QuoteFormatError(`its QE vendor id is ${vendor_id}, not Intel's ${INTEL_QE_VENDOR_ID}`);
 	const { pem, authentication, isvSvn } = signatureData(cursor);
 	const head = { version, att_key_type, tee_type, vendor_id, user_data } as const;
-	return { ...head, ...(report as unknown as TdReport), body, signed_size, pck_chain: pem, qe_auth_size: authentication, qe_isv_svn: isvSvn, size: bytes.length, hex: toHex(bytes) };
+	return {
+		...head,
+		...(report as unknown as TdReport),
+		body,
+		signed_size,
+		pck_chain: pem,
+		qe_auth_size: authentication,
+		qe_isv_svn: isvSvn,
+		size: bytes.length,
+		hex: toHex(bytes)
+	};
 }

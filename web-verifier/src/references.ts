@@ -10,7 +10,13 @@ export class ReferencesError extends Error {}
 
 /** Fields of a platform and their sizes in bytes. */
 export const PLATFORM_FIELDS = {
-	mr_td: 48, rtmr_0: 48, rtmr_1: 48, rtmr_2: 48, xfam: 8, td_attributes: 8, mr_seam: 48
+	mr_td: 48,
+	rtmr_0: 48,
+	rtmr_1: 48,
+	rtmr_2: 48,
+	xfam: 8,
+	td_attributes: 8,
+	mr_seam: 48
 } as const;
 export type PlatformField = keyof typeof PLATFORM_FIELDS;
 export type Platform = Record<PlatformField, string>;
@@ -57,7 +63,8 @@ function parseDocument(source: unknown): References {
 	if (value['v'] !== 1) throw new ReferencesError('their version is not 1');
 	const { rtmr_3 = null, platforms = [], name = '' } = value as JsonObject;
 	if (rtmr_3 !== null && !isHex(rtmr_3, 48)) throw new ReferencesError('rtmr_3 is not 48 bytes as lower-case hex');
-	if (!Array.isArray(platforms) || typeof name !== 'string') throw new ReferencesError('platforms or name is of the wrong type');
+	if (!Array.isArray(platforms) || typeof name !== 'string')
+		throw new ReferencesError('platforms or name is of the wrong type');
 	return { name: name || 'unnamed', events: parseLines(value['events']), platforms: platforms.map(parsePlatform) };
 }
 
@@ -83,12 +90,23 @@ function missing(events: LogEvent[]): string | null {
 export function judgeLaunch(events: LogEvent[], boundRelease: unknown, good: Outcome): Outcome {
 	const gaps = missing(events);
 	if (gaps) return { status: 'fail', key: 'tee.check.release.match.gaps', params: { missing: gaps } };
-	const releases = events.filter((event) => event.operation === 'release').map((event) => String(event.content['sha384']));
+	const releases = events
+		.filter((event) => event.operation === 'release')
+		.map((event) => String(event.content['sha384']));
 	if (boundRelease !== undefined && !releases.includes(String(boundRelease)))
-		return { status: 'fail', key: 'tee.check.release.match.attester', params: { actual: String(boundRelease), expected: releases.join(' or ') } };
+		return {
+			status: 'fail',
+			key: 'tee.check.release.match.attester',
+			params: { actual: String(boundRelease), expected: releases.join(' or ') }
+		};
 	const doubts = events.filter((event) => DOUBTFUL.includes(event.operation));
 	if (doubts.length === 0) return good;
-	const params = { events: doubts.map((event) => event.text.slice(event.domain.length + 1)).join('; ').slice(0, 500) };
+	const params = {
+		events: doubts
+			.map((event) => event.text.slice(event.domain.length + 1))
+			.join('; ')
+			.slice(0, 500)
+	};
 	return { status: 'warn', key: 'tee.check.release.match.doubtful', params };
 }
 
@@ -119,7 +137,11 @@ export function platformOf(quote: ParsedQuote): Platform {
 export function refusedByPolicy(quote: ParsedQuote, allowed: Partial<Record<PlatformField, string[]>>): Outcome | null {
 	const field = platformFields.find((one) => allowed[one] && !allowed[one].includes(quote[one]));
 	if (!field) return null;
-	return { status: 'fail', key: 'tee.check.platform.match.policy', params: { field, actual: quote[field], expected: allowed[field]!.join(' or ') } };
+	return {
+		status: 'fail',
+		key: 'tee.check.platform.match.policy',
+		params: { field, actual: quote[field], expected: allowed[field]!.join(' or ') }
+	};
 }
 
 /** All registers equal those of one and the same reference platform. */
@@ -130,6 +152,12 @@ export function matchPlatform(quote: ParsedQuote, { name, platforms }: Reference
 	if (index >= 0) return { status: 'pass', key: 'tee.check.platform.match.pass', params: { index: index + 1, name } };
 	// the nearest platform tells most about what is different
 	const nearest = differences.reduce((best, fields, i) => (fields.length < differences[best]!.length ? i : best), 0);
-	const changes = differences[nearest]!.map((field) => `${field} is ${actual[field]}, expected ${platforms[nearest]![field]}`);
-	return { status: 'fail', key: 'tee.check.platform.match.fail', params: { name, fields: differences[nearest]!.join(', '), changes: changes.join('; ') } };
+	const changes = differences[nearest]!.map(
+		(field) => `${field} is ${actual[field]}, expected ${platforms[nearest]![field]}`
+	);
+	return {
+		status: 'fail',
+		key: 'tee.check.platform.match.fail',
+		params: { name, fields: differences[nearest]!.join(', '), changes: changes.join('; ') }
+	};
 }

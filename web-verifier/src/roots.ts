@@ -20,7 +20,9 @@ export interface Root {
 }
 
 if (toHex(sha256(intelRoot)) !== INTEL_ROOT_SHA256)
-	throw new Error(`The bundled root is not Intel's: SHA-256 ${toHex(sha256(intelRoot))}, expected ${INTEL_ROOT_SHA256}.`);
+	throw new Error(
+		`The bundled root is not Intel's: SHA-256 ${toHex(sha256(intelRoot))}, expected ${INTEL_ROOT_SHA256}.`
+	);
 
 export const INTEL: Root = { kind: 'intel', der: intelRoot, real: true, name: "Intel's root" };
 export const SIMULATOR: Root = TEST_ROOT_IS_GENUINE

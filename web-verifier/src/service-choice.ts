@@ -25,7 +25,11 @@ export class TokenRefused extends Error {
 
 /** The token is valid, but about another quote. */
 export class ClaimRefused extends TokenRefused {
-	constructor(readonly field: string, readonly actual: string, readonly expected: string) {
+	constructor(
+		readonly field: string,
+		readonly actual: string,
+		readonly expected: string
+	) {
 		super(`its ${field} is ${actual}, the quote's is ${expected}`);
 	}
 

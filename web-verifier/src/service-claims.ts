@@ -8,35 +8,57 @@ export type Appraisal = 'affirming' | 'warning';
 
 /** Claims that must be there and equal; further ones must be equal where they are there. */
 const REQUIRED: (keyof TdReport)[] = [
-	'report_data', 'mr_td', 'rtmr_0', 'rtmr_1', 'rtmr_2', 'rtmr_3', 'mr_seam', 'td_attributes', 'xfam'
+	'report_data',
+	'mr_td',
+	'rtmr_0',
+	'rtmr_1',
+	'rtmr_2',
+	'rtmr_3',
+	'mr_seam',
+	'td_attributes',
+	'xfam'
 ];
 const FURTHER: (keyof TdReport)[] = [
-	'mr_config_id', 'mr_owner', 'mr_owner_config', 'mrsigner_seam', 'seam_attributes', 'tee_tcb_svn2', 'mr_servicetd'
+	'mr_config_id',
+	'mr_owner',
+	'mr_owner_config',
+	'mrsigner_seam',
+	'seam_attributes',
+	'tee_tcb_svn2',
+	'mr_servicetd'
 ];
 
 function requireClaim(field: keyof TdReport, actual: unknown, quote: ParsedQuote): void {
 	const expected = quote[field];
-	if (actual !== expected) throw new ClaimRefused(field, actual === undefined ? 'missing' : String(actual).slice(0, 160), String(expected));
+	if (actual !== expected)
+		throw new ClaimRefused(field, actual === undefined ? 'missing' : String(actual).slice(0, 160), String(expected));
 }
 
 /** `claims`: fields of the TD report by the service's names, lower-case hex of the raw bytes. */
 function requireBody(claims: JsonObject, quote: ParsedQuote): void {
 	for (const field of REQUIRED) requireClaim(field, claims[field], quote);
-	for (const field of FURTHER) if (claims[field] !== undefined && quote[field] !== undefined) requireClaim(field, claims[field], quote);
-	for (const name of ['tcb_svn', 'tee_tcb_svn']) if (claims[name] !== undefined) requireClaim('tee_tcb_svn', claims[name], quote);
+	for (const field of FURTHER)
+		if (claims[field] !== undefined && quote[field] !== undefined) requireClaim(field, claims[field], quote);
+	for (const name of ['tcb_svn', 'tee_tcb_svn'])
+		if (claims[name] !== undefined) requireClaim('tee_tcb_svn', claims[name], quote);
 }
 
 function alibaba(choice: ServiceChoice, payload: JsonObject, quote: ParsedQuote): Appraisal {
 	const { origin } = new URL(choice.url);
 	for (const key of ['iss', 'aud'])
-		if (payload[key] !== origin) throw new TokenRefused(`its ${key} is ${String(payload[key]).slice(0, 200)}, expected ${origin}`);
-	if (payload['tee'] !== 'tdx' || typeof payload['tcb-status'] !== 'string') throw new TokenRefused('it is not about a TDX quote');
+		if (payload[key] !== origin)
+			throw new TokenRefused(`its ${key} is ${String(payload[key]).slice(0, 200)}, expected ${origin}`);
+	if (payload['tee'] !== 'tdx' || typeof payload['tcb-status'] !== 'string')
+		throw new TokenRefused('it is not about a TDX quote');
 	const status = parseObject(payload['tcb-status'], 'its tcb-status');
 	const prefix = 'tdx.quote.body.';
-	const body = Object.entries(status).filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]);
+	const body = Object.entries(status)
+		.filter(([key]) => key.startsWith(prefix))
+		.map(([key, value]) => [key.slice(prefix.length), value]);
 	requireBody(Object.fromEntries(body), quote);
 	if (status['report_data'] !== undefined) requireClaim('report_data', status['report_data'], quote);
-	if ((status['tdx.td_attributes.debug'] ?? false) !== false) throw new TokenRefused('it says that the TD is debuggable');
+	if ((status['tdx.td_attributes.debug'] ?? false) !== false)
+		throw new TokenRefused('it says that the TD is debuggable');
 	return 'affirming';
 }
 

@@ -31,7 +31,8 @@ const decode = (part: string, what: string): JsonObject =>
 function publicJwk(choice: ServiceChoice, jwk: JsonObject): JWK | null {
 	const { kty, crv, n, e, x, y } = jwk;
 	if (choice.kind === 'alibaba') {
-		if (kty !== 'RSA' || typeof n !== 'string' || typeof e !== 'string' || fromBase64url(n).length < MIN_RSA_BYTES) return null;
+		if (kty !== 'RSA' || typeof n !== 'string' || typeof e !== 'string' || fromBase64url(n).length < MIN_RSA_BYTES)
+			return null;
 		return { kty, n, e };
 	}
 	return kty === 'EC' && crv === 'P-256' && typeof x === 'string' && typeof y === 'string' ? { kty, crv, x, y } : null;
@@ -62,10 +63,13 @@ async function candidates(choice: ServiceChoice, header: JsonObject): Promise<(C
 	const kid = header['kid'] ?? null;
 	if (choice.kind === 'alibaba' && typeof kid !== 'string') throw new TokenRefused('its header has no key id');
 	if (choice.key) return pinnedKey(choice, choice.key);
-	const matching = (choice.jwks?.keys ?? []).filter(isObject).filter((jwk) => kid === null || [null, kid].includes((jwk['kid'] ?? null) as never));
+	const matching = (choice.jwks?.keys ?? [])
+		.filter(isObject)
+		.filter((jwk) => kid === null || [null, kid].includes((jwk['kid'] ?? null) as never));
 	const keys = await Promise.all(matching.slice(0, 32).map((jwk) => importKey(choice, jwk)));
 	const usable = keys.filter((key) => key !== null);
-	if (usable.length === 0) throw new TokenRefused(`none of the keys held for the service has its key id ${String(kid).slice(0, 80)}`);
+	if (usable.length === 0)
+		throw new TokenRefused(`none of the keys held for the service has its key id ${String(kid).slice(0, 80)}`);
 	return usable;
 }
 
@@ -75,7 +79,8 @@ async function verifiedPayload(choice: ServiceChoice, token: string): Promise<Js
 	if (token.length > MAX_TOKEN || parts.length !== 3) throw new TokenRefused('it is no compact JWT');
 	const header = decode(parts[0]!, 'its header');
 	const algorithm = ALGORITHMS[choice.kind];
-	if (header['alg'] !== algorithm) throw new TokenRefused(`its algorithm is ${String(header['alg']).slice(0, 40)}, expected ${algorithm}`);
+	if (header['alg'] !== algorithm)
+		throw new TokenRefused(`its algorithm is ${String(header['alg']).slice(0, 40)}, expected ${algorithm}`);
 	for (const key of await candidates(choice, header)) {
 		try {
 			await compactVerify(token, key, { algorithms: [algorithm] });
@@ -97,11 +102,17 @@ function requireTimes(payload: JsonObject, now: number): void {
 	if (expires === null || time('iat') === null) throw new TokenRefused('it has no exp or no iat');
 	if (now > expires) throw new TokenRefused(`it expired ${Math.floor(now - expires)} s ago`);
 	for (const key of ['nbf', 'iat'])
-		if ((time(key) ?? 0) > now + MAX_CLOCK_SKEW_S) throw new TokenRefused(`its ${key} is ${Math.floor(time(key)! - now)} s in the future`);
+		if ((time(key) ?? 0) > now + MAX_CLOCK_SKEW_S)
+			throw new TokenRefused(`its ${key} is ${Math.floor(time(key)! - now)} s in the future`);
 }
 
 /** The service's appraisal; throws TokenRefused unless everything about the token holds. */
-async function appraise(choice: ServiceChoice, token: string, quote: ParsedQuote, now: Date): Promise<[Appraisal, JsonObject]> {
+async function appraise(
+	choice: ServiceChoice,
+	token: string,
+	quote: ParsedQuote,
+	now: Date
+): Promise<[Appraisal, JsonObject]> {
 	try {
 		const payload = await verifiedPayload(choice, token);
 		requireTimes(payload, Math.floor(now.getTime() / 1000));
@@ -114,18 +125,26 @@ async function appraise(choice: ServiceChoice, token: string, quote: ParsedQuote
 /** Why `choice` cannot be asked here, as a warning; null where it can. */
 function cannotAsk(choice: ServiceChoice): Outcome | null {
 	const service = SERVICE_NAMES[choice.kind];
-	if (choice.problem) return { status: 'warn', key: 'tee.check.service.token.unreachable', params: { service, reason: choice.problem } };
+	if (choice.problem)
+		return { status: 'warn', key: 'tee.check.service.token.unreachable', params: { service, reason: choice.problem } };
 	if (!globalThis.crypto?.subtle) return { status: 'warn', key: 'tee.check.service.token.nowebcrypto' };
 	if (!choice.key && !choice.jwks) return { status: 'warn', key: 'tee.check.service.token.nokey', params: { service } };
 	return null;
 }
 
-async function checkOne(choice: ServiceChoice, bundle: Evidence, quote: ParsedQuote, now: Date, claims: ServiceResult['claims']): Promise<Outcome> {
+async function checkOne(
+	choice: ServiceChoice,
+	bundle: Evidence,
+	quote: ParsedQuote,
+	now: Date,
+	claims: ServiceResult['claims']
+): Promise<Outcome> {
 	const service = SERVICE_NAMES[choice.kind];
 	const hindrance = cannotAsk(choice);
 	if (hindrance) return hindrance;
 	const tokens = bundle.service_tokens.filter((one) => one.service === choice.kind && one.url === choice.url);
-	if (tokens.length !== 1) return { status: 'fail', key: 'tee.check.service.token.missing', params: { service, actual: tokens.length } };
+	if (tokens.length !== 1)
+		return { status: 'fail', key: 'tee.check.service.token.missing', params: { service, actual: tokens.length } };
 	try {
 		const [appraisal, payload] = await appraise(choice, tokens[0]!.token, quote, now);
 		claims[choice.kind] = payload;
@@ -143,14 +162,24 @@ async function checkOne(choice: ServiceChoice, bundle: Evidence, quote: ParsedQu
  * very quote now. None chosen: skipped. One that could not be asked from here: warn. Everything else: fail.
  */
 export async function checkServices(
-	bundle: Evidence, quote: ParsedQuote, choices: ServiceChoice[], required: ServiceChoice['kind'][], now: Date
+	bundle: Evidence,
+	quote: ParsedQuote,
+	choices: ServiceChoice[],
+	required: ServiceChoice['kind'][],
+	now: Date
 ): Promise<ServiceResult> {
 	const claims: ServiceResult['claims'] = {};
 	const absent = required.find((kind) => !choices.some((choice) => choice.kind === kind && !choice.problem));
-	if (absent) return { outcome: { status: 'fail', key: 'tee.check.service.token.required', params: { service: SERVICE_NAMES[absent] } }, claims };
+	if (absent)
+		return {
+			outcome: { status: 'fail', key: 'tee.check.service.token.required', params: { service: SERVICE_NAMES[absent] } },
+			claims
+		};
 	if (choices.length === 0) return { outcome: { status: 'skipped', key: 'tee.check.service.token.none' }, claims };
 	const outcomes: Outcome[] = [];
 	for (const choice of choices) outcomes.push(await checkOne(choice, bundle, quote, now, claims));
-	const worst = (['fail', 'warn'] as const).map((status) => outcomes.find((one) => one.status === status)).find((one) => one);
+	const worst = (['fail', 'warn'] as const)
+		.map((status) => outcomes.find((one) => one.status === status))
+		.find((one) => one);
 	return { outcome: worst ?? outcomes[0]!, claims };
 }

@@ -3,13 +3,31 @@
  * not check is checked here: that every certificate acts only in its own role, and all dates once more.
  */
 
-import { Buffer, QuoteVerifier } from '#dcap';
-import { parseChain, requireChain, requireDates, requireRole, parseCertificate, type ParsedCertificate } from './certificates.js';
-import { CollateralError, newest, numbers, parseCollateral, requireInDate, requireIssuers, rolledBack, type Collateral, type SeenByRoot } from './collateral.js';
-import { equalBytes, fromHex } from './bytes.js';
+import { Buffer, QuoteVerifier, type VerifiedReport } from '#dcap';
+import {
+	parseChain,
+	requireChain,
+	requireDates,
+	requireRole,
+	parseCertificate,
+	toPem,
+	type ParsedCertificate
+} from './certificates.js';
+import {
+	CollateralError,
+	newest,
+	numbers,
+	parseCollateral,
+	requireInDate,
+	requireIssuers,
+	rolledBack,
+	type Collateral,
+	type SeenByRoot
+} from './collateral.js';
+import { equalBytes, fromHex, toHex } from './bytes.js';
 import { debugBits } from './attributes.js';
 import { parsePck, type PckExtension } from './pck.js';
-import type { ParsedQuote } from './quote.js';
+import type { ParsedQuote, TdReport } from './quote.js';
 import { INTEL, ROOTS, SIMULATOR, type Root } from './roots.js';
 import type { Outcome } from './verdict.js';
 
@@ -39,7 +57,10 @@ const REVOKED = 'TCB status is invalid: Revoked';
  * since dcap-qvl uses the same words for a debuggable QE, whose quotes anybody could have made.
  */
 const ATTRIBUTE_REFUSALS = [
-	'Reserved bits in TD attributes are set', 'TD migration is enabled', 'SERVTD_EXT is enabled', 'SEPT_VE_DISABLE is not enabled',
+	'Reserved bits in TD attributes are set',
+	'TD migration is enabled',
+	'SERVTD_EXT is enabled',
+	'SEPT_VE_DISABLE is not enabled',
 	'Invalid mr service td'
 ];
 
@@ -52,13 +73,47 @@ function reason(error: unknown): string {
 
 type Judgement = Pick<Genuine, 'status' | 'advisories' | 'refusal'>;
 
+/** Every chain re-encoded, so that dcap-qvl sees the same certificates as the checks here. */
+function forDcap({ document, chains }: Collateral, chain: ParsedCertificate[]): Record<string, string> {
+	return {
+		...document,
+		pck_crl_issuer_chain: toPem(chains.pckCrl),
+		tcb_info_issuer_chain: toPem(chains.tcbInfo),
+		qe_identity_issuer_chain: toPem(chains.qeIdentity),
+		pck_certificate_chain: toPem(chain)
+	};
+}
+
+/** dcap-qvl's names of the TD report's fields, where they are not ours in camel case. */
+const DCAP_NAMES: Record<string, keyof TdReport> = {
+	mrSignerSeam: 'mrsigner_seam',
+	rtMr0: 'rtmr_0',
+	rtMr1: 'rtmr_1',
+	rtMr2: 'rtmr_2',
+	rtMr3: 'rtmr_3',
+	mrServiceTd: 'mr_servicetd',
+	teeTcbSvn2: 'tee_tcb_svn2'
+};
+
+/** Throws where dcap-qvl read another TD report than `quote`: what was judged must be what is shown and compared. */
+function requireSameReading(quote: ParsedQuote, report: VerifiedReport['report']): void {
+	const { base, ...further } = report.asTd15() ?? { base: null };
+	const fields = Object.entries({ ...report.asTd10(), ...further }) as [string, Uint8Array][];
+	const expected = quote.body === 'td-1.5' ? 17 : 15;
+	const name = (dcap: string) => DCAP_NAMES[dcap] ?? dcap.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+	const same = fields.every(([dcap, value]) => quote[name(dcap) as keyof TdReport] === toHex(value));
+	if (fields.length !== expected || !same) throw new CollateralError('two parsers read the quote differently');
+}
+
 /** What dcap-qvl says under `root`; throws where anything is forged, revoked or out of date. */
-function judge(quote: ParsedQuote, collateral: Collateral, root: Root, now: Date): Judgement {
+function judge(quote: ParsedQuote, collateral: Collateral, chain: ParsedCertificate[], root: Root, now: Date): Judgement {
 	const verifier = QuoteVerifier.newWithRootCa(Buffer.from(root.der)).allowDebug(true);
+	const seconds = Math.floor(now.getTime() / 1000);
 	try {
-		const report = verifier.verify(Buffer.from(fromHex(quote.hex)), { ...collateral.document }, Math.floor(now.getTime() / 1000));
+		const verified = verifier.verify(Buffer.from(fromHex(quote.hex)), forDcap(collateral, chain), seconds);
+		requireSameReading(quote, verified.report);
 		const refusal = debugBits(quote.td_attributes).length > 0 ? 'Debug mode is enabled' : '';
-		return { status: report.status, advisories: report.advisory_ids, refusal };
+		return { status: verified.status, advisories: verified.advisory_ids, refusal };
 	} catch (error) {
 		const { message } = error as Error;
 		if (message === REVOKED) return { status: 'Revoked', advisories: [], refusal: '' };
@@ -69,7 +124,8 @@ function judge(quote: ParsedQuote, collateral: Collateral, root: Root, now: Date
 
 function requirePlatform(quote: ParsedQuote, chain: ParsedCertificate[], root: Root, now: Date): void {
 	// dcap-qvl hashes the first 32 bytes only
-	if (quote.qe_auth_size !== 32) throw new CollateralError(`its QE authentication data has ${quote.qe_auth_size} bytes, not 32`);
+	if (quote.qe_auth_size !== 32)
+		throw new CollateralError(`its QE authentication data has ${quote.qe_auth_size} bytes, not 32`);
 	requireChain(chain, ['PCK', 'PCK CA'], root.der, 'PCK chain');
 	for (const certificate of chain) requireDates(certificate, now, 'PCK chain');
 	const anchor = parseCertificate(root.der);
@@ -81,23 +137,39 @@ function requirePlatform(quote: ParsedQuote, chain: ParsedCertificate[], root: R
 function requirePce({ tcbInfo }: Collateral, pck: PckExtension): void {
 	const actual = tcbInfo['pceId'];
 	if (typeof actual !== 'string' || actual.toLowerCase() !== pck.pce_id)
-		throw new CollateralError(`the TCB info is for PCE id ${String(actual).slice(0, 16)}, the platform's is ${pck.pce_id}`);
+		throw new CollateralError(
+			`the TCB info is for PCE id ${String(actual).slice(0, 16)}, the platform's is ${pck.pce_id}`
+		);
 }
 
-function underRoot(quote: ParsedQuote, collateral: Collateral, root: Root, now: Date, seen: SeenByRoot): SignatureResult {
+function underRoot(
+	quote: ParsedQuote,
+	collateral: Collateral,
+	root: Root,
+	now: Date,
+	seen: SeenByRoot
+): SignatureResult {
 	const chain = parseChain(quote.pck_chain, 'PCK chain');
 	requirePlatform(quote, chain, root, now);
 	requireInDate(collateral, now);
 	requireIssuers(collateral, root, now);
-	const judgement = judge(quote, collateral, root, now);
+	const judgement = judge(quote, collateral, chain, root, now);
 	const pck = parsePck(chain[0]!.der);
 	requirePce(collateral, pck);
 	const current = numbers(collateral);
 	const older = rolledBack(current, seen[root.kind]);
-	if (older) return { outcome: { status: 'fail', key: 'tee.check.quote.signature.rollback', params: older }, genuine: null };
+	if (older)
+		return { outcome: { status: 'fail', key: 'tee.check.quote.signature.rollback', params: older }, genuine: null };
 	return {
 		outcome: { status: 'pass', key: 'tee.check.quote.signature.pass', params: { root: root.name } },
-		genuine: { root, collateral, chain, pck, ...judgement, seen: { ...seen, [root.kind]: newest(current, seen[root.kind]) } }
+		genuine: {
+			root,
+			collateral,
+			chain,
+			pck,
+			...judgement,
+			seen: { ...seen, [root.kind]: newest(current, seen[root.kind]) }
+		}
 	};
 }
 
@@ -115,14 +187,22 @@ function claimedRoot(quote: ParsedQuote): Root {
  * Judge the quote under Intel's root, else under the simulator's. Establishes that the TD report was signed by a
  * quoting enclave that the root vouches for, on a platform that was not revoked, as of `now`; not that it is up to date.
  */
-export function checkSignature(quote: ParsedQuote, collateralValue: unknown, now: Date, seen: SeenByRoot): SignatureResult {
+export function checkSignature(
+	quote: ParsedQuote,
+	collateralValue: unknown,
+	now: Date,
+	seen: SeenByRoot
+): SignatureResult {
 	if (collateralValue === undefined || collateralValue === null)
 		return { outcome: { status: 'fail', key: 'tee.check.quote.signature.nocollateral' }, genuine: null };
 	let collateral: Collateral;
 	try {
 		collateral = parseCollateral(collateralValue);
 	} catch (error) {
-		return { outcome: { status: 'fail', key: 'tee.check.quote.signature.collateral', params: { reason: reason(error) } }, genuine: null };
+		return {
+			outcome: { status: 'fail', key: 'tee.check.quote.signature.collateral', params: { reason: reason(error) } },
+			genuine: null
+		};
 	}
 	const refusals = new Map<Root, string>();
 	for (const root of ROOTS) {

@@ -15,7 +15,14 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
 const SPACE = /[ \t\n\r]*/y;
 const ESCAPES: Record<string, string> = {
-	'"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t'
+	'"': '"',
+	'\\': '\\',
+	'/': '/',
+	b: '\b',
+	f: '\f',
+	n: '\n',
+	r: '\r',
+	t: '\t'
 };
 
 class Reader {
@@ -56,7 +63,11 @@ class Reader {
 		if (this.take('{')) return this.object(depth);
 		if (this.take('[')) return this.array(depth);
 		if (this.take('"')) return this.string();
-		for (const [word, meaning] of [['true', true], ['false', false], ['null', null]] as const) {
+		for (const [word, meaning] of [
+			['true', true],
+			['false', false],
+			['null', null]
+		] as const) {
 			if (this.text.startsWith(word, this.at)) {
 				this.at += word.length;
 				return meaning;
@@ -75,7 +86,10 @@ class Reader {
 			if (!this.take(':')) throw this.error('a colon is missing');
 			// defineProperty, so that a key named __proto__ is data like any other
 			Object.defineProperty(result, key, {
-				value: this.value(depth + 1), enumerable: true, writable: true, configurable: true
+				value: this.value(depth + 1),
+				enumerable: true,
+				writable: true,
+				configurable: true
 			});
 		} while (this.take(','));
 		if (!this.take('}')) throw this.error('an object is not closed');

@@ -23,16 +23,20 @@ export interface TcbFacts {
 }
 
 const objects = (value: Json | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
-const components = (tcb: JsonObject, name: string): number[] => objects(tcb[name]).map((one) => Number(one['svn'] ?? NaN));
+const components = (tcb: JsonObject, name: string): number[] =>
+	objects(tcb[name]).map((one) => Number(one['svn'] ?? NaN));
 const reaches = (actual: Iterable<number>, least: number[], from = 0): boolean =>
 	[...actual].every((svn, i) => i < from || svn >= (least[i] ?? NaN));
 
 /** Date of the platform's TCB level: the first that it reaches, as dcap-qvl chooses it. For display only. */
 function levelDate(tcbInfo: JsonObject, pck: PckExtension, quote: ParsedQuote): string {
 	const svn = fromHex(quote.tee_tcb_svn);
-	const level = objects(tcbInfo['tcbLevels']).find(({ tcb }) =>
-		isObject(tcb) && pck.pce_svn >= Number(tcb['pcesvn']) && reaches(pck.cpu_svn, components(tcb, 'sgxtcbcomponents')) &&
-		reaches(svn, components(tcb, 'tdxtcbcomponents'), svn[1]! > 0 ? 2 : 0)
+	const level = objects(tcbInfo['tcbLevels']).find(
+		({ tcb }) =>
+			isObject(tcb) &&
+			pck.pce_svn >= Number(tcb['pcesvn']) &&
+			reaches(pck.cpu_svn, components(tcb, 'sgxtcbcomponents')) &&
+			reaches(svn, components(tcb, 'tdxtcbcomponents'), svn[1]! > 0 ? 2 : 0)
 	);
 	return level ? String(level['tcbDate']).slice(0, 10) : 'unknown';
 }
@@ -72,16 +76,30 @@ function checkMinimums(facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): 
 	for (const field of ['tee_tcb_svn', 'tee_tcb_svn2'] as const) {
 		const actual = quote[field];
 		if (actual === undefined || reaches(fromHex(actual), [...fromHex(policy.min_tee_tcb_svn)])) continue;
-		return { status: 'fail', key: 'tee.check.quote.tcb.minimum', params: { field, actual, expected: policy.min_tee_tcb_svn } };
+		return {
+			status: 'fail',
+			key: 'tee.check.quote.tcb.minimum',
+			params: { field, actual, expected: policy.min_tee_tcb_svn }
+		};
 	}
 	return null;
 }
 
 function checkFlags(pck: PckExtension, policy: TcbPolicy): Outcome | null {
-	const allowed = { dynamic_platform: policy.allow_dynamic_platform, cached_keys: policy.allow_cached_keys, smt_enabled: policy.allow_smt };
-	const field = (Object.keys(allowed) as (keyof typeof allowed)[]).find((name) => !allowed[name] && pck[name] !== false);
+	const allowed = {
+		dynamic_platform: policy.allow_dynamic_platform,
+		cached_keys: policy.allow_cached_keys,
+		smt_enabled: policy.allow_smt
+	};
+	const field = (Object.keys(allowed) as (keyof typeof allowed)[]).find(
+		(name) => !allowed[name] && pck[name] !== false
+	);
 	if (!field) return null;
-	return { status: 'fail', key: 'tee.check.quote.tcb.flag', params: { field, actual: String(pck[field] ?? 'not stated'), expected: 'false' } };
+	return {
+		status: 'fail',
+		key: 'tee.check.quote.tcb.flag',
+		params: { field, actual: String(pck[field] ?? 'not stated'), expected: 'false' }
+	};
 }
 
 function checkStatus(facts: TcbFacts, policy: TcbPolicy): Outcome | null {
@@ -89,22 +107,32 @@ function checkStatus(facts: TcbFacts, policy: TcbPolicy): Outcome | null {
 	const actual = [facts.status, facts.qe_status].find((status) => !expected.includes(status));
 	if (actual === undefined) return null;
 	const advisories = facts.advisories.join(', ') || 'none';
-	return { status: 'fail', key: 'tee.check.quote.tcb.outofdate', params: { actual, expected: expected.join(' or '), date: facts.date, advisories } };
+	return {
+		status: 'fail',
+		key: 'tee.check.quote.tcb.outofdate',
+		params: { actual, expected: expected.join(' or '), date: facts.date, advisories }
+	};
 }
 
 /** `facts` are those of a genuine quote; see `docs/web-verifier.md` for what passes. */
 export function checkTcb(genuine: Genuine, facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): Outcome {
 	if (genuine.status === 'Revoked') return { status: 'fail', key: 'tee.check.quote.tcb.revoked' };
-	if (genuine.refusal) return { status: 'fail', key: 'tee.check.quote.tcb.unasked', params: { reason: genuine.refusal } };
+	if (genuine.refusal)
+		return { status: 'fail', key: 'tee.check.quote.tcb.unasked', params: { reason: genuine.refusal } };
 	const refused = facts.advisories.find((one) => policy.refused_advisories.includes(one));
-	const refusal: Outcome | null = refused ? { status: 'fail', key: 'tee.check.quote.tcb.advisory', params: { actual: refused } } : null;
-	const fault = checkStatus(facts, policy) ?? refusal ?? checkMinimums(facts, quote, policy) ?? checkFlags(genuine.pck, policy);
+	const refusal: Outcome | null = refused
+		? { status: 'fail', key: 'tee.check.quote.tcb.advisory', params: { actual: refused } }
+		: null;
+	const fault =
+		checkStatus(facts, policy) ?? refusal ?? checkMinimums(facts, quote, policy) ?? checkFlags(genuine.pck, policy);
 	if (fault) return fault;
 	const { date, evaluation } = facts;
 	const advisories = facts.advisories.join(', ') || 'none';
 	const tolerated = [facts.status, facts.qe_status].find((status) => status !== 'UpToDate');
-	if (tolerated) return { status: 'warn', key: 'tee.check.quote.tcb.tolerated', params: { actual: tolerated, date, advisories } };
+	if (tolerated)
+		return { status: 'warn', key: 'tee.check.quote.tcb.tolerated', params: { actual: tolerated, date, advisories } };
 	const unknown = facts.advisories.filter((one) => !policy.accepted_advisories.includes(one));
-	if (unknown.length > 0) return { status: 'warn', key: 'tee.check.quote.tcb.advisories', params: { advisories: unknown.join(', ') } };
+	if (unknown.length > 0)
+		return { status: 'warn', key: 'tee.check.quote.tcb.advisories', params: { advisories: unknown.join(', ') } };
 	return { status: 'pass', key: 'tee.check.quote.tcb.uptodate', params: { date, evaluation } };
 }

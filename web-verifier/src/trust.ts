@@ -52,7 +52,8 @@ export function trustSnapshot(bundle: Evidence, time: string): Snapshot {
 export function parseSnapshot(value: unknown): Snapshot | null {
 	if (!isObject(value) || value['v'] !== 1 || !parseTime(value['time'])) return null;
 	const { platform, events } = value;
-	if (!isObject(platform) || !platformFields.every((field) => isHex(platform[field], PLATFORM_FIELDS[field]))) return null;
+	if (!isObject(platform) || !platformFields.every((field) => isHex(platform[field], PLATFORM_FIELDS[field])))
+		return null;
 	if (!Array.isArray(events) || !events.every((line) => typeof line === 'string')) return null;
 	return value as unknown as Snapshot;
 }
@@ -94,13 +95,18 @@ export function compareTrusted(snapshot: Snapshot, bundle: Evidence): Difference
 function outcome(check: 'release.match' | 'platform.match', differences: Difference[], time: string): Outcome {
 	const date = time.slice(0, 10);
 	if (differences.length === 0) return { status: 'pass', key: `tee.check.${check}.trusted`, params: { date } };
-	const changes = differences.map(({ field, trusted, now }) => `${field}: ${trusted ?? 'none'} -> ${now ?? 'none'}`).join('; ');
+	const changes = differences
+		.map(({ field, trusted, now }) => `${field}: ${trusted ?? 'none'} -> ${now ?? 'none'}`)
+		.join('; ');
 	return { status: 'fail', key: `tee.check.${check}.changed`, params: { date, changes: changes.slice(0, 2000) } };
 }
 
 /** The same events as were trusted; `boundRelease`: the release that the attester names. */
 export function matchTrustedRelease(events: LogEvent[], snapshot: Snapshot, boundRelease: unknown): Outcome {
-	const differences = eventDifferences(snapshot.events, events.map((event) => event.text));
+	const differences = eventDifferences(
+		snapshot.events,
+		events.map((event) => event.text)
+	);
 	const result = outcome('release.match', differences, snapshot.time);
 	return result.status === 'pass' ? judgeLaunch(events, boundRelease, result) : result;
 }

@@ -3,8 +3,17 @@
 import { messages, type MessageKey } from './messages.js';
 
 export const CHECK_IDS = [
-	'quote.format', 'quote.signature', 'quote.tcb', 'quote.debug', 'tee.real', 'binding.nonce', 'binding.channel',
-	'eventlog.replay', 'release.match', 'platform.match', 'service.token'
+	'quote.format',
+	'quote.signature',
+	'quote.tcb',
+	'quote.debug',
+	'tee.real',
+	'binding.nonce',
+	'binding.channel',
+	'eventlog.replay',
+	'release.match',
+	'platform.match',
+	'service.token'
 ] as const;
 /** What is asked of a bare quote. */
 export const BARE_CHECK_IDS = CHECK_IDS.slice(0, 5);

@@ -8,7 +8,14 @@ import { checkEventLog, type LogEvent } from './event-log.js';
 import { asEvidence, readBundle, type Evidence } from './evidence.js';
 import { fullPolicy, type FullPolicy, type Policy } from './policy.js';
 import { parseQuote, type ParsedQuote } from './quote.js';
-import { matchPlatform, matchRelease, parseReferences, platformFields, refusedByPolicy, type References } from './references.js';
+import {
+	matchPlatform,
+	matchRelease,
+	parseReferences,
+	platformFields,
+	refusedByPolicy,
+	type References
+} from './references.js';
 import type { ServiceChoice } from './service-choice.js';
 import { checkServices } from './service-token.js';
 import { checkSignature, type Genuine } from './signature.js';
@@ -68,7 +75,9 @@ type Outcomes = Partial<Record<CheckId, Outcome>>;
 
 const blocked = (check: CheckId): Outcome => ({ status: 'fail', key: 'tee.check.blocked', params: { check } });
 const malformed = (check: 'release.match' | 'platform.match', reason: string): Outcome => ({
-	status: 'fail', key: `tee.check.${check}.malformed`, params: { reason }
+	status: 'fail',
+	key: `tee.check.${check}.malformed`,
+	params: { reason }
 });
 
 function readReferences(source: unknown): References | string | null {
@@ -95,7 +104,8 @@ function checkRelease(events: LogEvent[], { references, trusted }: Held, boundRe
 	if (typeof references === 'string') return malformed('release.match', references);
 	if (references && references.events.length > 0) return matchRelease(events, references, boundRelease);
 	const unmeasured = events.length === 0;
-	if (trusted && !(unmeasured && trusted.events.length === 0)) return matchTrustedRelease(events, trusted, boundRelease);
+	if (trusted && !(unmeasured && trusted.events.length === 0))
+		return matchTrustedRelease(events, trusted, boundRelease);
 	return { status: 'warn', key: unmeasured ? 'tee.check.release.match.unmeasured' : 'tee.check.release.match.none' };
 }
 
@@ -104,18 +114,29 @@ function checkPlatform(quote: ParsedQuote, { references, trusted, policy }: Held
 	const refused = refusedByPolicy(quote, policy.platform);
 	if (refused) return refused;
 	if (references && references.platforms.length > 0) return matchPlatform(quote, references);
-	if (platformFields.every((field) => policy.platform[field])) return { status: 'pass', key: 'tee.check.platform.match.listed' };
+	if (platformFields.every((field) => policy.platform[field]))
+		return { status: 'pass', key: 'tee.check.platform.match.listed' };
 	if (trusted) return matchTrustedPlatform(quote, trusted);
 	return { status: 'warn', key: 'tee.check.platform.match.none' };
 }
 
 function checkRoot(genuine: Genuine): Outcome {
-	if (genuine.root.marker) return { status: 'pass', key: 'tee.check.tee.real.test', params: { marker: genuine.root.marker } };
-	return genuine.root.real ? { status: 'pass', key: 'tee.check.tee.real.pass' } : { status: 'fail', key: 'tee.check.tee.real.simulated' };
+	if (genuine.root.marker)
+		return { status: 'pass', key: 'tee.check.tee.real.test', params: { marker: genuine.root.marker } };
+	return genuine.root.real
+		? { status: 'pass', key: 'tee.check.tee.real.pass' }
+		: { status: 'fail', key: 'tee.check.tee.real.simulated' };
 }
 
 /** The five checks of the quote alone; what is genuine about it, or null where no root signs it. */
-function judgeQuote(quote: ParsedQuote, collateral: unknown, held: Held, now: Date, outcomes: Outcomes, facts: Facts): Genuine | null {
+function judgeQuote(
+	quote: ParsedQuote,
+	collateral: unknown,
+	held: Held,
+	now: Date,
+	outcomes: Outcomes,
+	facts: Facts
+): Genuine | null {
 	const { outcome, genuine } = checkSignature(quote, collateral, now, held.seen);
 	outcomes['quote.signature'] = outcome;
 	if (!genuine) return null;
@@ -128,7 +149,14 @@ function judgeQuote(quote: ParsedQuote, collateral: unknown, held: Held, now: Da
 }
 
 /** The checks of what the proven quote is bound to and measured. */
-async function judgeBound(bundle: Evidence, quote: ParsedQuote, held: Held, now: Date, outcomes: Outcomes, facts: Facts): Promise<void> {
+async function judgeBound(
+	bundle: Evidence,
+	quote: ParsedQuote,
+	held: Held,
+	now: Date,
+	outcomes: Outcomes,
+	facts: Facts
+): Promise<void> {
 	const { evidence } = bundle;
 	const nonce = checkNonce(quote, evidence['runtime_data'], bundle, now, held.policy.max_age_s);
 	outcomes['binding.nonce'] = nonce;
@@ -138,7 +166,8 @@ async function judgeBound(bundle: Evidence, quote: ParsedQuote, held: Held, now:
 	const log = checkEventLog(evidence['event_log'], quote.rtmr_3);
 	outcomes['eventlog.replay'] = log.outcome;
 	facts.events = log.events;
-	outcomes['release.match'] = log.outcome.status === 'fail' ? blocked('eventlog.replay') : checkRelease(log.events, held, bound?.['release']);
+	outcomes['release.match'] =
+		log.outcome.status === 'fail' ? blocked('eventlog.replay') : checkRelease(log.events, held, bound?.['release']);
 	outcomes['platform.match'] = checkPlatform(quote, held);
 	const service = await checkServices(bundle, quote, held.services, held.policy.required_services, now);
 	outcomes['service.token'] = service.outcome;
@@ -149,12 +178,20 @@ function readQuote(evidence: JsonObject, outcomes: Outcomes, facts: Facts): Pars
 	try {
 		if (typeof evidence['quote'] !== 'string') throw new Error('it is missing');
 		const quote = parseQuote(evidence['quote']);
-		outcomes['quote.format'] = { status: 'pass', key: 'tee.check.quote.format.pass', params: { version: quote.version, body: quote.body, size: quote.size } };
+		outcomes['quote.format'] = {
+			status: 'pass',
+			key: 'tee.check.quote.format.pass',
+			params: { version: quote.version, body: quote.body, size: quote.size }
+		};
 		facts.quote = quote;
 		facts.attributes = attributes(quote);
 		return quote;
 	} catch (error) {
-		outcomes['quote.format'] = { status: 'fail', key: 'tee.check.quote.format.malformed', params: { reason: (error as Error).message } };
+		outcomes['quote.format'] = {
+			status: 'fail',
+			key: 'tee.check.quote.format.malformed',
+			params: { reason: (error as Error).message }
+		};
 		return null;
 	}
 }
@@ -163,7 +200,11 @@ function readEvidence(source: unknown, outcomes: Outcomes): Evidence | null {
 	try {
 		return typeof source === 'string' ? readBundle(source) : asEvidence(source);
 	} catch (error) {
-		outcomes['quote.format'] = { status: 'fail', key: 'tee.check.quote.format.bundle', params: { reason: (error as Error).message } };
+		outcomes['quote.format'] = {
+			status: 'fail',
+			key: 'tee.check.quote.format.bundle',
+			params: { reason: (error as Error).message }
+		};
 		return null;
 	}
 }

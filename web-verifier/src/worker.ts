@@ -17,8 +17,21 @@ import { certificateChain, verify, verifyQuote } from './verify.js';
 
 /** What a worker answers to; `params` is the list of the function's arguments. */
 export const methods = {
-	verify, verifyQuote, parseQuote, attributes, certificateChain, replay, reportData, newNonce, shield, canTrust, trustSnapshot,
-	compareTrusted, readBundle, writeBundle, parseReferences
+	verify,
+	verifyQuote,
+	parseQuote,
+	attributes,
+	certificateChain,
+	replay,
+	reportData,
+	newNonce,
+	shield,
+	canTrust,
+	trustSnapshot,
+	compareTrusted,
+	readBundle,
+	writeBundle,
+	parseReferences
 } as const;
 
 export interface Request {
@@ -52,7 +65,9 @@ function warmUp(): void {
 	for (const { der } of ROOTS) {
 		const { tbsCertificate, signatureValue, tbsCertificateRaw } = AsnParser.parse(der, Certificate) as Certificate;
 		const key = new Uint8Array(tbsCertificate.subjectPublicKeyInfo.subjectPublicKey);
-		new ec('p256').keyFromPublic(key).verify(sha256(new Uint8Array(tbsCertificateRaw!)), new Uint8Array(signatureValue));
+		new ec('p256')
+			.keyFromPublic(key)
+			.verify(sha256(new Uint8Array(tbsCertificateRaw!)), new Uint8Array(signatureValue));
 	}
 }
 

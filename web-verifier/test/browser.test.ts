@@ -67,7 +67,12 @@ const chosen = (resolve(service.options!['services']) as { service: string; url:
 const INPUTS = [
 	{ bundle: goodBundle(), references: REFERENCES, now: NOW },
 	{ bundle: goodBundle(), references: REFERENCES, now: NOW },
-	{ bundle: resolve(service.bundle), references: REFERENCES, now: NOW, service: { kind: chosen.service, url: chosen.url, jwks: chosen.keys } }
+	{
+		bundle: resolve(service.bundle),
+		references: REFERENCES,
+		now: NOW,
+		service: { kind: chosen.service, url: chosen.url, jwks: chosen.keys }
+	}
 ];
 const chromium = findChromium();
 const profile = mkdtempSync(join(tmpdir(), 'web-verifier-chromium-'));
@@ -80,13 +85,16 @@ beforeAll(() => {
 		const send = (type: string, body: string | Buffer) => response.setHeader('Content-Type', type).end(body);
 		if (request.url === '/') return send('text/html', PAGE);
 		if (request.url === '/inputs.json') return send('application/json', JSON.stringify(INPUTS));
-		if (/^\/(release|test-root)\/verifier\.js$/.test(request.url!)) return send('text/javascript', readFileSync(join(CACHE, request.url!)));
+		if (/^\/(release|test-root)\/verifier\.js$/.test(request.url!))
+			return send('text/javascript', readFileSync(join(CACHE, request.url!)));
 		if (request.url !== '/answer') return response.writeHead(404).end();
 		let body = '';
-		request.on('data', (part) => (body += part)).on('end', () => {
-			response.end();
-			answered(JSON.parse(body) as Answer);
-		});
+		request
+			.on('data', (part) => (body += part))
+			.on('end', () => {
+				response.end();
+				answered(JSON.parse(body) as Answer);
+			});
 	});
 	return new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
 });
@@ -101,10 +109,22 @@ afterAll(() => {
 async function visit(host: string): Promise<Answer> {
 	const { port } = server.address() as AddressInfo;
 	const answer = new Promise<Answer & { error?: string }>((resolveAnswer) => (answered = resolveAnswer));
-	browser = spawn(chromium!, [
-		'--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-		'--disable-sync', `--user-data-dir=${profile}`, '--host-resolver-rules=MAP chat.example 127.0.0.1', `http://${host}:${port}/`
-	], { stdio: 'ignore' });
+	browser = spawn(
+		chromium!,
+		[
+			'--headless',
+			'--no-sandbox',
+			'--disable-gpu',
+			'--no-first-run',
+			'--disable-background-networking',
+			'--disable-component-update',
+			'--disable-sync',
+			`--user-data-dir=${profile}`,
+			'--host-resolver-rules=MAP chat.example 127.0.0.1',
+			`http://${host}:${port}/`
+		],
+		{ stdio: 'ignore' }
+	);
 	const result = await answer;
 	const ended = new Promise((done) => browser!.once('exit', done));
 	browser.kill('SIGKILL');
@@ -122,7 +142,9 @@ describe.skipIf(chromium === null)('in Chromium', () => {
 		expect(results.map(({ overall }) => overall)).toEqual(['simulated', 'verified', 'verified']);
 		expect(statusOf(results[2], 'service.token')).toBe('pass');
 		expect(nonce).toMatch(/^[\w-]{43}$/);
-		console.info(`verify in Chromium, milliseconds (first in each worker: 1 and 2): ${elapsed.map(Math.round).join(', ')}`);
+		console.info(
+			`verify in Chromium, milliseconds (first in each worker: 1 and 2): ${elapsed.map(Math.round).join(', ')}`
+		);
 	});
 
 	test('plain http: the same without WebCrypto, but for the token, which is not believed', async () => {

@@ -27,13 +27,23 @@ test('other folders give the same bytes', () => {
 	symlinkSync(join(HERE, 'node_modules'), join(copy, 'node_modules'));
 	cpSync(dcapQvl, join(scratch, 'qvl'), { recursive: true });
 	const root = join(HERE, '../simulator/pki/root.der');
-	const command = ['build.mjs', '--dcap-qvl', join(scratch, 'qvl'), '--out', join(scratch, 'out'), '--simulator-root', root];
+	const command = [
+		'build.mjs',
+		'--dcap-qvl',
+		join(scratch, 'qvl'),
+		'--out',
+		join(scratch, 'out'),
+		'--simulator-root',
+		root
+	];
 	execFileSync(process.execPath, command, { cwd: copy });
 	expect(read(join(scratch, 'out'))).toBe(read(join(CACHE, 'release')));
-	expect(readFileSync(join(scratch, 'out/verifier.d.ts'), 'utf8')).toBe(readFileSync(join(HERE, 'verifier.d.ts'), 'utf8'));
+	expect(readFileSync(join(scratch, 'out/verifier.d.ts'), 'utf8')).toBe(
+		readFileSync(join(HERE, 'verifier.d.ts'), 'utf8')
+	);
 });
 
-test('another root in the place of Intel\'s is refused by the bundle itself', async () => {
+test("another root in the place of Intel's is refused by the bundle itself", async () => {
 	const forged = join(scratch, 'forged');
 	cpSync(dcapQvl, forged, { recursive: true });
 	cpSync(join(HERE, '../simulator/pki/root.der'), join(forged, 'src/TrustedRootCA.der'));
@@ -51,7 +61,11 @@ test('nothing of Node is needed, nor elliptic', () => {
 test.each([
 	['no arguments', [], 'Usage: node build.mjs'],
 	['an unknown option', ['--bogus'], 'Usage: node build.mjs'],
-	['a folder without dcap-qvl', ['--dcap-qvl', scratch, '--out', scratch], 'package.json is missing; --dcap-qvl names the folder']
+	[
+		'a folder without dcap-qvl',
+		['--dcap-qvl', scratch, '--out', scratch],
+		'package.json is missing; --dcap-qvl names the folder'
+	]
 ])('%s: one sentence, exit code 2', (_, options, sentence) => {
 	const done = spawnSync(process.execPath, ['build.mjs', ...options], { cwd: HERE, encoding: 'utf8' });
 	expect([done.status, done.stderr]).toEqual([2, expect.stringContaining(sentence)]);
@@ -60,12 +74,17 @@ test.each([
 
 test('another version of dcap-qvl is refused', () => {
 	writeFileSync(join(scratch, 'package.json'), '{"version": "0.3.9"}');
-	const done = spawnSync(process.execPath, ['build.mjs', '--dcap-qvl', scratch, '--out', scratch], { cwd: HERE, encoding: 'utf8' });
+	const done = spawnSync(process.execPath, ['build.mjs', '--dcap-qvl', scratch, '--out', scratch], {
+		cwd: HERE,
+		encoding: 'utf8'
+	});
 	expect([done.status, done.stderr]).toEqual([2, expect.stringContaining('is version 0.3.9, not 0.7.0')]);
 });
 
 test('no registry is named in the lock', () => {
-	const lock = JSON.parse(readFileSync(join(HERE, 'package-lock.json'), 'utf8')) as { packages: Record<string, object> };
+	const lock = JSON.parse(readFileSync(join(HERE, 'package-lock.json'), 'utf8')) as {
+		packages: Record<string, object>;
+	};
 	const entries = Object.entries(lock.packages).filter(([name]) => name !== '');
 	expect(entries.filter(([, entry]) => 'resolved' in entry)).toEqual([]);
 	expect(entries.filter(([, entry]) => !('integrity' in entry))).toEqual([]);

@@ -27,3 +27,5 @@ test('hexadecimal in a document is lower case', () => expect(isHex('AB')).toBe(f
 test.each(['A', 'AA==', 'A+', 'AB', '\u00e9AAA'])('%j is not canonical base64url', (text) => {
 	expect(() => fromBase64url(text)).toThrow('not base64url');
 });
+
+test.each(['QQ', 'QQ=', '__8=', 'Q===', 'QR=='])('%j is not base64', (text) => expect(() => fromBase64(text)).toThrow('not base64'));

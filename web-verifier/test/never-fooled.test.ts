@@ -16,7 +16,11 @@ const RUNS = 150;
 /** What a verdict rests on: the TD report, the data it is bound to, and the log. */
 function claims(bundle: Evidence) {
 	const { pck_chain, qe_auth_size, size, hex, user_data, ...report } = parseQuote(bundle.evidence['quote'] as string);
-	return { report, bound: bundle.evidence['runtime_data'], log: String(bundle.evidence['event_log']).replace(/\n$/, '') };
+	return {
+		report,
+		bound: bundle.evidence['runtime_data'],
+		log: String(bundle.evidence['event_log']).replace(/\n$/, '')
+	};
 }
 const claimed = claims(good);
 
@@ -54,14 +58,21 @@ function paths(value: unknown, prefix: (string | number)[] = []): (string | numb
 	return Object.entries(value).flatMap(([key, member]) => [[...prefix, key], ...paths(member, [...prefix, key])]);
 }
 
-function change(value: unknown, path: (string | number)[], edit: (parent: Record<string, unknown>, key: string) => void): void {
+function change(
+	value: unknown,
+	path: (string | number)[],
+	edit: (parent: Record<string, unknown>, key: string) => void
+): void {
 	const parent = path.slice(0, -1).reduce<unknown>((inner, key) => (inner as Record<string, unknown>)[key], value);
 	edit(parent as Record<string, unknown>, String(path.at(-1)));
 }
 
 test('any member of the bundle replaced, dropped or doubled', async () => {
 	const place = fc.constantFrom(...paths(good));
-	const value = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom('', 0, -1, 1e308, [], {}, null, 'x'.repeat(10_000)));
+	const value = fc.oneof(
+		fc.jsonValue({ maxDepth: 2 }),
+		fc.constantFrom('', 0, -1, 1e308, [], {}, null, 'x'.repeat(10_000))
+	);
 	await fc.assert(
 		fc.asyncProperty(place, fc.option(value, { nil: undefined }), async (path, replacement) => {
 			const bundle = goodBundle();
@@ -77,7 +88,11 @@ test('any member of the bundle replaced, dropped or doubled', async () => {
 
 test('any character of the text', async () => {
 	const text = JSON.stringify(good);
-	const edit = fc.record({ at: fc.nat(text.length - 1), drop: fc.nat(3), put: fc.oneof(fc.string({ maxLength: 3 }), fc.constantFrom('"', '{', '}', ',', '\\', '0')) });
+	const edit = fc.record({
+		at: fc.nat(text.length - 1),
+		drop: fc.nat(3),
+		put: fc.oneof(fc.string({ maxLength: 3 }), fc.constantFrom('"', '{', '}', ',', '\\', '0'))
+	});
 	await fc.assert(
 		fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 3 }), async (edits) => {
 			const changed = edits.reduce((all, { at, drop, put }) => all.slice(0, at) + put + all.slice(at + drop), text);
@@ -100,13 +115,25 @@ test('any line of the log moved, dropped or doubled', async () => {
 });
 
 test('any part of the collateral taken from other collateral', async () => {
-	const others = ['collateral-other-fmspc', 'collateral-foreign-root', 'collateral-old-crl', 'tcb-OutOfDate', 'collateral-revoked-pck', 'collateral-tcb-info-signed-by-pck']
-		.map((name) => (resolve(readCase(name).bundle ?? readCase(name).bare) as Evidence).collateral as Record<string, string>)
+	const others = [
+		'collateral-other-fmspc',
+		'collateral-foreign-root',
+		'collateral-old-crl',
+		'tcb-OutOfDate',
+		'collateral-revoked-pck',
+		'collateral-tcb-info-signed-by-pck'
+	]
+		.map(
+			(name) => (resolve(readCase(name).bundle ?? readCase(name).bare) as Evidence).collateral as Record<string, string>
+		)
 		.filter(Boolean);
 	const fields = Object.keys(good.collateral as object);
 	await fc.assert(
 		fc.asyncProperty(fc.constantFrom(...others), fc.subarray(fields, { minLength: 1 }), async (other, taken) => {
-			const collateral = { ...(good.collateral as Record<string, string>), ...Object.fromEntries(taken.map((field) => [field, other[field]!])) };
+			const collateral = {
+				...(good.collateral as Record<string, string>),
+				...Object.fromEntries(taken.map((field) => [field, other[field]!]))
+			};
 			await refusedOrUnchanged({ ...goodBundle(), collateral });
 		}),
 		{ numRuns: 60 }

@@ -12,7 +12,10 @@ const now = new Date('2025-07-01T12:00:00Z');
 const seconds = now.getTime() / 1000;
 const url = 'https://trustee.example/attestation';
 const body = Object.fromEntries(
-	['report_data', 'mr_td', 'rtmr_0', 'rtmr_1', 'rtmr_2', 'rtmr_3', 'mr_seam', 'td_attributes', 'xfam'].map((field) => [field, quote[field as 'mr_td']])
+	['report_data', 'mr_td', 'rtmr_0', 'rtmr_1', 'rtmr_2', 'rtmr_3', 'mr_seam', 'td_attributes', 'xfam'].map((field) => [
+		field,
+		quote[field as 'mr_td']
+	])
 );
 const ear = (status = 'affirming', claims: JsonObject = body): JsonObject => ({
 	iat: seconds - 10,
@@ -24,7 +27,11 @@ const keys = await generateKeyPair('ES256', { extractable: true });
 const stranger = await generateKeyPair('ES256', { extractable: true });
 const pem = await exportSPKI(keys.publicKey);
 
-async function sign(payload: JsonObject, key: CryptoKey = keys.privateKey, header: Partial<JWTHeaderParameters> = {}): Promise<string> {
+async function sign(
+	payload: JsonObject,
+	key: CryptoKey = keys.privateKey,
+	header: Partial<JWTHeaderParameters> = {}
+): Promise<string> {
 	return new SignJWT(payload).setProtectedHeader({ alg: 'ES256', ...header }).sign(key);
 }
 
@@ -53,17 +60,28 @@ describe('a pinned key', () => {
 		'that is none is said: %j',
 		async (key) => {
 			const outcome = await judge(await sign(ear()), { key });
-			expect([outcome.status, outcome.params!['reason']]).toEqual(['fail', 'the pinned key is no public key for ES256']);
+			expect([outcome.status, outcome.params!['reason']]).toEqual([
+				'fail',
+				'the pinned key is no public key for ES256'
+			]);
 		}
 	);
 });
 
 test('what the token says about another quote is named', async () => {
 	const outcome = await judge(await sign(ear('affirming', { ...body, rtmr_2: 'ab'.repeat(48) })));
-	expect(outcome).toMatchObject({ status: 'fail', params: { field: 'rtmr_2', actual: 'ab'.repeat(48), expected: quote.rtmr_2 } });
+	expect(outcome).toMatchObject({
+		status: 'fail',
+		params: { field: 'rtmr_2', actual: 'ab'.repeat(48), expected: quote.rtmr_2 }
+	});
 });
 
-test.each([['affirming', 'pass'], ['warning', 'warn'], ['contraindicated', 'fail'], ['none', 'fail']])('status %s: %s', async (status, expected) => {
+test.each([
+	['affirming', 'pass'],
+	['warning', 'warn'],
+	['contraindicated', 'fail'],
+	['none', 'fail']
+])('status %s: %s', async (status, expected) => {
 	expect((await judge(await sign(ear(status)))).status).toBe(expected);
 });
 
@@ -74,7 +92,8 @@ test('a service that could not be asked is a warning that says why', async () =>
 
 test('a service without its token is a failure', async () => expect((await judge(null)).status).toBe('fail'));
 
-test('without a key nothing can be checked', async () => expect((await judge(await sign(ear()), {})).status).toBe('warn'));
+test('without a key nothing can be checked', async () =>
+	expect((await judge(await sign(ear()), {})).status).toBe('warn'));
 
 test('without WebCrypto a token cannot be checked, and is not believed', async () => {
 	const token = await sign(ear());

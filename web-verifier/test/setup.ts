@@ -18,9 +18,13 @@ function pinnedArchive(): string {
 	const pin = /\[files\.dcap_qvl\][^[]*/.exec(readFileSync(join(ROOT, 'upstream.toml'), 'utf8'))![0];
 	const [, filename] = /filename = "(.+)"/.exec(pin)!;
 	const [, sha256] = /sha256 = "(.+)"/.exec(pin)!;
-	const cache = process.env['CACHE_DIR'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'open-webui-tdx');
+	const cache =
+		process.env['CACHE_DIR'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'open-webui-tdx');
 	const path = join(cache, 'files', filename!);
-	if (!existsSync(path)) throw new Error(`${path} is missing: run "make fetch" first, or set DCAP_QVL_JS to the folder of dcap-qvl-js 0.7.0.`);
+	if (!existsSync(path))
+		throw new Error(
+			`${path} is missing: run "make fetch" first, or set DCAP_QVL_JS to the folder of dcap-qvl-js 0.7.0.`
+		);
 	const actual = createHash('sha256').update(readFileSync(path)).digest('hex');
 	if (actual !== sha256) throw new Error(`${path} has SHA-256 ${actual}, not the pinned ${sha256}.`);
 	return path;
@@ -40,7 +44,12 @@ export function findDcapQvl(): string {
 
 export default async function setup(): Promise<void> {
 	const dcapQvl = findDcapQvl();
-	await build({ ...commonOptions(dcapQvl), entryPoints: ['#dcap'], outfile: join(CACHE, 'dcap.mjs'), allowOverwrite: true });
+	await build({
+		...commonOptions(dcapQvl),
+		entryPoints: ['#dcap'],
+		outfile: join(CACHE, 'dcap.mjs'),
+		allowOverwrite: true
+	});
 	await bundle({ dcapQvl, out: join(CACHE, 'release') });
 	await bundle({ dcapQvl, out: join(CACHE, 'test-root'), testRootIsGenuine: true });
 }

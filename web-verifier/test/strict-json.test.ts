@@ -18,7 +18,27 @@ test('what is read equals what JSON.parse reads', () => {
 });
 
 test('whatever JSON.parse refuses is refused', () => {
-	const piece = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '"a"', '0', '-', '.5', '1e5', '01', 'true', 'nul', '\\', ' ', '\n', '\u0000');
+	const piece = fc.constantFrom(
+		'{',
+		'}',
+		'[',
+		']',
+		',',
+		':',
+		'"',
+		'"a"',
+		'0',
+		'-',
+		'.5',
+		'1e5',
+		'01',
+		'true',
+		'nul',
+		'\\',
+		' ',
+		'\n',
+		'\u0000'
+	);
 	fc.assert(
 		fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
 			const text = pieces.join('');
@@ -74,4 +94,5 @@ test('a key named __proto__ is data', () => {
 	expect((value as { admin?: unknown }).admin).toBeUndefined();
 });
 
-test('an object is asked for by name', () => expect(() => parseObject('[]', 'The bundle')).toThrow('The bundle is not a JSON object.'));
+test('an object is asked for by name', () =>
+	expect(() => parseObject('[]', 'The bundle')).toThrow('The bundle is not a JSON object.'));

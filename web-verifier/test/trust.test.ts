@@ -44,7 +44,9 @@ test('a changed register is red and named with both values', async () => {
 
 test('a model that came or went is named after the model', () => {
 	const more: Snapshot = { ...snapshot, events: snapshot.events.filter((line) => !line.includes(' model ')) };
-	expect(compareTrusted(more, bundle).map(({ field, trusted }) => [field, trusted])).toEqual([['model smollm2:135m', null]]);
+	expect(compareTrusted(more, bundle).map(({ field, trusted }) => [field, trusted])).toEqual([
+		['model smollm2:135m', null]
+	]);
 });
 
 test('trust never outweighs references, nor a simulated or unproven quote', async () => {

@@ -7,10 +7,15 @@ type Api = { [name in keyof typeof Declared]: (typeof Declared)[name] };
 const forwards: Api = actual;
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const equal: [
-	Same<Declared.ParsedQuote, actual.ParsedQuote>, Same<Declared.Evidence, actual.Evidence>,
-	Same<Declared.Facts, actual.Facts>, Same<Declared.VerifyInput, actual.VerifyInput>,
-	Same<Declared.Method, keyof typeof actual.methods>, Same<Declared.Snapshot, actual.Snapshot>,
-	Same<Declared.References, actual.References>, Same<Declared.Difference, actual.Difference>,
-	Same<Declared.CheckId, actual.CheckId>, Same<Declared.ServiceChoice, actual.ServiceChoice>
+	Same<Declared.ParsedQuote, actual.ParsedQuote>,
+	Same<Declared.Evidence, actual.Evidence>,
+	Same<Declared.Facts, actual.Facts>,
+	Same<Declared.VerifyInput, actual.VerifyInput>,
+	Same<Declared.Method, keyof typeof actual.methods>,
+	Same<Declared.Snapshot, actual.Snapshot>,
+	Same<Declared.References, actual.References>,
+	Same<Declared.Difference, actual.Difference>,
+	Same<Declared.CheckId, actual.CheckId>,
+	Same<Declared.ServiceChoice, actual.ServiceChoice>
 ] = [true, true, true, true, true, true, true, true, true, true];
 export { forwards, equal };

@@ -28,7 +28,9 @@ async function judge(vector: Case) {
 	return api.verify({ ...input, bundle: (vector.bundle_text ?? resolve(vector.bundle)) as never });
 }
 
-const names = readdirSync(join(VECTORS, 'cases')).map((file) => file.replace(/\.json$/, '')).sort();
+const names = readdirSync(join(VECTORS, 'cases'))
+	.map((file) => file.replace(/\.json$/, ''))
+	.sort();
 
 test('there are vectors', () => expect(names.length).toBeGreaterThan(200));
 
@@ -37,7 +39,11 @@ describe('the shared vectors', () => {
 		const vector = readCase(name);
 		const verdict = await judge(vector);
 		const actual = Object.fromEntries(verdict.checks.map(({ id, status }) => [id, status]));
-		const details = JSON.stringify(verdict.checks.map(({ id, detail }) => [id, detail]), null, 1);
+		const details = JSON.stringify(
+			verdict.checks.map(({ id, detail }) => [id, detail]),
+			null,
+			1
+		);
 		expect(actual, details).toEqual(vector.expect.checks);
 		expect(verdict.overall, details).toBe(vector.expect.overall);
 		for (const check of verdict.checks) expect(check.detail, check.id).not.toMatch(/\{\{|undefined|\[object/);

@@ -22,7 +22,9 @@ test('facts for the panel', async () => {
 	expect(facts.tcb).toMatchObject({ status: 'UpToDate', qe_status: 'UpToDate', advisories: [] });
 	expect(facts.tcb!.date).toMatch(/^\d{4}-\d\d-\d\d$/);
 	expect(facts.chain!.map(({ subject }) => subject.split(',')[0])).toEqual([
-		'CN=Intel SGX PCK Certificate', 'CN=Intel SGX PCK Platform CA', 'CN=Intel SGX Root CA'
+		'CN=Intel SGX PCK Certificate',
+		'CN=Intel SGX PCK Platform CA',
+		'CN=Intel SGX Root CA'
 	]);
 	expect(facts.events!.map(({ operation }) => operation).slice(0, 3)).toEqual(['release', 'python', 'settings']);
 });
@@ -40,7 +42,11 @@ test('collateral once seen is remembered, and older is refused', async () => {
 });
 
 test('a damaged memory of what was seen does not get in the way', async () => {
-	const report = await testRoot.verify({ bundle: goodBundle(), now: NOW, seen: { simulator: 'x', intel: null } as never });
+	const report = await testRoot.verify({
+		bundle: goodBundle(),
+		now: NOW,
+		seen: { simulator: 'x', intel: null } as never
+	});
 	expect(report.overall).toBe('incomplete');
 });
 
@@ -51,9 +57,12 @@ test('what the server says about itself changes nothing', async () => {
 	expect((await release.verify({ bundle, now: NOW })).overall).toBe('simulated');
 });
 
-test.each([['2025-07-01'], ['2025-02-30T00:00:00Z'], ['2025-07-01T00:00:00+02:00'], ['now']])('%j is no time to judge at', async (now) => {
-	await expect(release.verify({ bundle: goodBundle(), now })).rejects.toThrow('not a time such as');
-});
+test.each([['2025-07-01'], ['2025-02-30T00:00:00Z'], ['2025-07-01T00:00:00+02:00'], ['now']])(
+	'%j is no time to judge at',
+	async (now) => {
+		await expect(release.verify({ bundle: goodBundle(), now })).rejects.toThrow('not a time such as');
+	}
+);
 
 test.each([
 	[{ tbc: {} }, '"tbc" is unknown'],
@@ -77,7 +86,8 @@ test.each([
 	expect(report.checks.find((check) => check.id === 'release.match')!.detail).toContain('cannot be used');
 });
 
-const passing = (): Check[] => CHECK_IDS.map((id) => ({ id, status: 'pass', title: '', detail: '', key: '', params: {} }));
+const passing = (): Check[] =>
+	CHECK_IDS.map((id) => ({ id, status: 'pass', title: '', detail: '', key: '', params: {} }));
 
 test('a verdict that is not whole is never green', () => {
 	expect(shield({ checks: passing() })).toBe('green');
