@@ -7,13 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from quote_generator.errors import BY_STATUS
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "plugin.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "plugin.md").read_text()
 
 
-def test_the_example_runs(simulator_environment: dict[str, str]) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+@pytest.mark.parametrize("page", ["README.md", "docs/plugin.md"])
+def test_the_example_runs(simulator_environment: dict[str, str], page: str) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)
     assert len(example.splitlines()) <= 10
     done = subprocess.run([sys.executable, "-c", example], env=simulator_environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
