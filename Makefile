@@ -11,7 +11,7 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin webverifier nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help build run test test-fast lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
+.PHONY: help fetch frontend backend plugin build run test test-fast lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -57,6 +57,11 @@ clean: ## delete build/ and dist/; the cache and user data stay
 
 lock: ## lock the environments of the build tool and the tests anew
 	@$(TOOL) lock
+
+fetch: stage-fetch ## only the pinned source of Open WebUI, compared by hash
+frontend: stage-frontend ## only the frontend and what it needs
+backend: stage-backend ## only the backend environment
+plugin: stage-plugin ## only the plugin quote_generator
 
 # One target a stage, with the order that scripts/stages/ declares (a test compares), so that `make -j2` works.
 stages: stage-assemble

@@ -9,11 +9,9 @@ from scripts.errors import ToolError, from_os_error
 
 
 def main() -> int:
-    from scripts.cli import app
-
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that commands under way are ended
     try:
-        app()
+        return _command(sys.argv[1:])
     except ToolError as error:
         return _report(error)
     except OSError as error:
@@ -21,6 +19,17 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. Finished stages are kept; the one that was under way will be redone.", file=sys.stderr)
         return 130
+
+
+def _command(arguments: list[str]) -> int:
+    if arguments == ["status", "--quiet"]:  # `make build` asks this each time: it must not wait for the library
+        from scripts.config import from_environment, root
+        from scripts.status import report
+
+        return report(from_environment(root()), quiet=True)
+    from scripts.cli import app
+
+    app()
     return 0
 
 

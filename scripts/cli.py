@@ -7,17 +7,15 @@ from typing import Annotated
 
 import typer
 
-from scripts.config import Config, from_environment
-from scripts.stage import STAGES, destination, ensure, load, state
-
-ROOT = Path(__file__).resolve().parent.parent
-WORK_TO_DO = 10  # exit status of `status` when a stage is not current
+from scripts.config import Config, from_environment, root
+from scripts.stage import STAGES, ensure
+from scripts.status import report
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
 
 def config() -> Config:
-    return from_environment(ROOT)
+    return from_environment(root())
 
 
 def _stage_command(name: str) -> None:
@@ -39,25 +37,9 @@ def build() -> None:
 
 
 @app.command()
-def status(quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is not current.")] = False) -> None:
+def status(quiet: Annotated[bool, typer.Option("--quiet", help="Only the exit status, 10 if not.")] = False) -> None:
     """Say which stages are current; exit status 10 if one is not."""
-    cfg = config()
-    stale: list[str] = []
-    for name in STAGES:
-        stage = load(name)
-        found = state(cfg, stage)
-        waits = [dependency for dependency in stage.DEPENDS if dependency in stale]
-        if found.fresh and not waits:
-            reason = "current"
-        else:
-            reason = found.reason if not found.fresh else f"may follow from {waits[0]}"
-            stale.append(name)
-        if not quiet:
-            print(f"{name:12} {reason}")
-    if stale:
-        raise typer.Exit(WORK_TO_DO)
-    if quiet:
-        print(f"Nothing to do: {destination(cfg, load(STAGES[-1]))} is up to date.")
+    raise typer.Exit(report(config(), quiet))
 
 
 @app.command("list-upstream")

@@ -53,6 +53,11 @@ class Config:
         return self.build / name
 
 
+def root() -> Path:
+    """The repository this build tool lies in."""
+    return Path(__file__).resolve().parent.parent
+
+
 def from_environment(root: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Read the settings; UsageError or MissingError for a value that cannot work."""
 

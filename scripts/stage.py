@@ -63,6 +63,7 @@ class Output:
     exclude: tuple[str, ...] = ()
 
 
+LABEL = 70  # letters of an input's name that are shown
 Input = Path | str | Output
 
 
@@ -112,7 +113,7 @@ def state(cfg: Config, stage: Stage) -> State:
     before = stamp["inputs"]
     for label in sorted(now.keys() | before.keys()):
         if now.get(label) != before.get(label):
-            return State(False, f"changed: {label}", now)
+            return State(False, f"changed: {label if len(label) < LABEL else label[:LABEL] + '...'}", now)
     return State(True, "current", now)
 
 

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from scripts import __main__, cli, errors
+from scripts import __main__, cli, errors, status
 
 
 def test_every_error_has_an_exit_code_of_its_own() -> None:
@@ -12,7 +12,7 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
     codes = [kind.exit_code for kind in family]
     assert len(set(codes)) == len(family)
     assert 0 not in codes
-    assert cli.WORK_TO_DO not in codes
+    assert status.WORK_TO_DO not in codes
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EFBIG, errno.EDQUOT])
