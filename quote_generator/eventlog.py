@@ -128,5 +128,5 @@ class EventLog:
     def _foreign(self, register: bytes) -> ForeignRegisterError:
         return ForeignRegisterError(
             f"RTMR 3 holds {register.hex()[:16]}..., which the event log in {self._folder.folder} does not lead to: "
-            "another program extended it since boot; reboot the TD and start this service first"
+            "another program extended it since boot, or the log was changed; reboot the TD and start this service first"
         )

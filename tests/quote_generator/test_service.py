@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import socket
 import threading
 import time
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quote_generator.errors import BusyError, DeviceFailureError
 from quote_generator.eventlog import EventLogError
 from quote_generator.evidence import new_nonce
 from quote_generator.formats import FormatError
-from quote_generator.service import Limits, Service
+from quote_generator.service import Limits, Refusal, Service, parse_request
 
 ME = frozenset({os.geteuid()})
 Make = Callable[[str | None], dict[str, Any]]
@@ -117,6 +120,31 @@ def test_malformed_requests_get_one_sentence_and_the_connection_goes_on(tmp_path
             bad, good = await exchange(path, line, b"{}")
         assert bad["ok"] is False and bad["error"]["code"] == "bad-request" and "\n" not in bad["error"]["message"]
         assert good["ok"] is True and len(device.calls) == 1
+
+    run(scenario())
+
+
+@given(st.binary(max_size=300))
+def test_no_request_raises_anything_but_a_refusal(line: bytes) -> None:
+    for text in (line, b'{"nonce":' + line + b"}", b'{"nonce":"' + line + b'"}'):
+        try:
+            assert parse_request(text) is None or len(parse_request(text) or "") == 43
+        except Refusal as refusal:
+            assert refusal.code == "bad-request" and "\n" not in str(refusal)
+
+
+def test_garbage_on_many_connections_is_survived(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        generator = random.Random(3)
+        async with serving(tmp_path, Device()) as path:
+            for _ in range(300):
+                _, writer = await asyncio.open_unix_connection(str(path))
+                writer.write(generator.randbytes(generator.randrange(6000)) + b"\n" * generator.randrange(3))
+                if generator.random() < 0.5:
+                    writer.transport.abort()
+                else:
+                    writer.close()
+            assert (await exchange(path, b"{}"))[0]["ok"] is True
 
     run(scenario())
 
