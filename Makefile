@@ -68,7 +68,7 @@ stages: stage-assemble
 stage-patch: stage-fetch
 stage-nodemodules: stage-patch
 stage-frontend: stage-patch stage-webverifier stage-nodemodules
-stage-assemble: stage-patch stage-plugin stage-webverifier stage-frontend stage-backend
+stage-assemble: stage-patch stage-plugin stage-webverifier stage-nodemodules stage-frontend stage-backend
 
 $(STAGE_TARGETS): stage-%:
 	@$(TOOL) $*

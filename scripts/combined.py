@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.config import Config
 from scripts.errors import MissingError, PatchError
-from scripts.gitcmd import git
+from scripts.gitcmd import INIT, git
 from scripts.patchqueue import Queue
 from scripts.stage import write_durably
 from scripts.stages.patch import read_queue
@@ -38,7 +38,7 @@ def write(cfg: Config) -> Path:
 def _difference(cfg: Config, queue: Queue, verifier: Path, work: Path) -> str:
     """Upstream's files that change, committed; then everything as patched; then git's difference of the two."""
     changed = sorted({name for patch in queue.patches for name in patch.files})
-    git(["init", "--quiet", "."], work)
+    git(INIT, work)
     for name in changed:
         _copy(cfg.stage("fetch") / name, work / name)
     git(["add", "--all", "--force", "."], work)

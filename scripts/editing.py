@@ -8,7 +8,7 @@ from pathlib import Path
 from scripts import patching, patchqueue, upstream_files
 from scripts.config import Config
 from scripts.errors import MissingError, PatchError, UsageError
-from scripts.gitcmd import git
+from scripts.gitcmd import INIT, git
 from scripts.patchqueue import Patch
 from scripts.stage import remove, write_durably
 from scripts.stages.patch import read_queue
@@ -33,7 +33,7 @@ def begin(cfg: Config, name: str) -> str:
     folder = tree(cfg)
     remove(folder)
     shutil.copytree(cfg.stage("fetch"), folder)
-    git(["init", "--quiet", "."], folder)
+    git(INIT, folder)
     for patch in queue.patches[:at]:
         _must_apply(patch, folder)
     git(["add", "--all", "--force", "."], folder)

@@ -7,6 +7,7 @@ Raise one of these with one sentence that says what is wrong, with which value, 
 from __future__ import annotations
 
 import errno
+import shutil
 
 
 class ToolError(Exception):
@@ -75,6 +76,9 @@ _REMEDIES = {
 
 def from_os_error(error: OSError) -> DiskError:
     """The sentence for an operating system's refusal. The cache and earlier results are untouched by it."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        _, place, reason = error.args[0][0]  # a copied folder reports all its files; the first says enough
+        return DiskError(f"Cannot write {place}: {reason}. Earlier results are untouched.")
     where = error.filename2 or error.filename or "a file"
     remedy = _REMEDIES.get(error.errno or 0, "see the message of the operating system")
     return DiskError(f"Cannot use {where}: {error.strerror or error}; {remedy}. Earlier results are untouched.")

@@ -20,6 +20,8 @@ CLEAN = {
     "LC_ALL": "C",
 }
 """Settings that make git behave alike everywhere; a git hook's own variables are dropped in `attempt`."""
+INIT = ("init", "--quiet", "--template=", ".")
+"""A repository of our own, without a person's templates and hooks."""
 
 
 def attempt(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:

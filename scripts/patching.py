@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scripts.errors import PatchError
 from scripts.fingerprint import file_sha256
-from scripts.gitcmd import attempt, git
+from scripts.gitcmd import INIT, attempt, git
 from scripts.patchqueue import Patch, Queue
 from scripts.stage import remove
 
@@ -30,7 +30,7 @@ class Outcome:
 
 def apply_queue(queue: Queue, tree: Path) -> list[Outcome]:
     """Apply every patch to `tree`, then add the new files. PatchError names patch, file and hunk at the first failure."""
-    git(["init", "--quiet", "."], tree)
+    git(INIT, tree)
     try:
         outcomes = [_apply_or_raise(patch, tree) for patch in queue.patches]
     finally:

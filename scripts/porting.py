@@ -10,7 +10,7 @@ from scripts import patching
 from scripts.archives import unpack
 from scripts.config import Config
 from scripts.errors import UsageError
-from scripts.gitcmd import git
+from scripts.gitcmd import INIT, git
 from scripts.stages.patch import read_queue
 
 
@@ -21,7 +21,7 @@ def report(cfg: Config, source: Path) -> bool:
     queue = read_queue(cfg)
     with tempfile.TemporaryDirectory() as work:
         tree = _copy(source, Path(work))
-        git(["init", "--quiet", "."], tree)
+        git(INIT, tree)
         whole = True
         for patch in queue.patches:
             outcome = patching.apply(patch, tree)

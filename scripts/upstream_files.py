@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from scripts.errors import MismatchError, PinError
 from scripts.fingerprint import file_sha256
-from scripts.gitcmd import git
+from scripts.gitcmd import INIT, git
 
 LIST = "scripts/upstream-files.sha256"
 PACKAGING = "PKG-INFO"
@@ -134,7 +134,7 @@ def _is_file(path: Path) -> bool:
 def _unignored(tree: Path) -> set[str]:
     """Files and links under `tree` that its .gitignore files do not exclude, asked of git with an empty index."""
     with tempfile.TemporaryDirectory() as empty:
-        git(["init", "--quiet", "."], Path(empty))
+        git(INIT, Path(empty))
         place = [f"--git-dir={empty}/.git", f"--work-tree={tree}"]
         listing = git([*place, "ls-files", "-z", "--others", "--exclude-standard", "--", "."], tree)
     # A folder with a repository of its own is listed with a slash, as one entry; a .git of the tree's own is not.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from scripts import patching, patchqueue, upstream_files
 from scripts.config import Config
 from scripts.run import Runner
 from scripts.stage import Input, Output
+from scripts.tools import copy_tree
 
 NAME = "patch"
 DEPENDS = ("fetch",)
@@ -23,7 +23,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
     queue = read_queue(cfg)
-    shutil.copytree(cfg.stage("fetch"), out, dirs_exist_ok=True)
+    copy_tree(cfg.stage("fetch"), out, ())
     run.say(f"applying {len(queue.patches)} patches, adding {len(queue.new_files)} files")
     for outcome in patching.apply_queue(queue, out):
         for offset in outcome.offsets:

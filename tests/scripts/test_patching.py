@@ -78,7 +78,7 @@ def test_gits_success_is_not_believed(fetched: Project, monkeypatch: pytest.Monk
     (fetched.cfg.build / ".gitignore").write_text("*\n")
     fetched.patch("a.patch", line_patch(5, "five"))
     real = patching.git
-    monkeypatch.setattr(patching, "git", lambda arguments, tree: "" if "init" in arguments else real(arguments, tree))
+    monkeypatch.setattr(patching, "git", lambda arguments, tree: "" if arguments is patching.INIT else real(arguments, tree))
     with pytest.raises(PatchError, match="git reports success, but the file did not change"):
         stage.ensure(fetched.cfg, "patch")
 
