@@ -1,0 +1,163 @@
+"""What a launch costs: its time to a healthy server beside the plain backend's, and its hashing beside openssl's.
+
+Needs the release in dist/ (`make bench` builds it). Run: `python bench/launch.py [--release DIR] [--python PYTHON]`.
+Targets: healthy at most 2 s after the plain backend, checking of files not counted; hashing at least 0.9 of the rate of
+`openssl dgst` run on the same files, one process a core; memory that does not grow with the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = 4
+FILE_MIB = 128
+ROUNDS = 2
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until_healthy(command: list[str], env: dict[str, str], cwd: Path, port: int) -> float:
+    """Seconds from starting ``command`` to its first healthy answer; it is stopped again."""
+    begun = time.monotonic()
+    with (cwd / "output").open("wb") as output:
+        process = subprocess.Popen(command, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        while True:
+            if process.poll() is not None:
+                raise SystemExit(f"{command[0]} ended with {process.returncode}:\n{(cwd / 'output').read_text()[-2000:]}")
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
+                    return time.monotonic() - begun
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def plain_start(release: Path, python: str, folder: Path) -> float:
+    """The backend alone, as upstream starts it, from the same files and with bytecode of its own."""
+    port = free_port()
+    data = folder / "plain"
+    data.mkdir(exist_ok=True)
+    paths = f"{release / 'backend'}:{release / 'site-packages'}"
+    env = {
+        "PATH": os.environ["PATH"], "HOME": str(data), "PYTHONPATH": paths, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
+        "DATA_DIR": str(data), "STATIC_DIR": str(data / "static"), "WEBUI_SECRET_KEY": "x" * 40, "OFFLINE_MODE": "true",
+        "FRONTEND_BUILD_DIR": str(release / "backend/open_webui/frontend"), "RAG_EMBEDDING_ENGINE": "openai",
+    }  # fmt: skip
+    (data / "static").mkdir(exist_ok=True)
+    command = [python, "-m", "uvicorn", "open_webui.main:app", "--host", "127.0.0.1", "--port", str(port)]
+    return until_healthy(command, env, data, port)
+
+
+def launch_start(release: Path, python: str, folder: Path) -> float:
+    port = free_port()
+    data = folder / "launch"
+    data.mkdir(exist_ok=True)
+    env = {
+        "PATH": os.environ["PATH"], "HOME": str(data), "PYTHON": python, "DATA_DIR": str(data), "PORT": str(port),
+        "TDX": "simulated", "LLM": "embedded",
+    }  # fmt: skip
+    return until_healthy([str(release / "open-webui-tdx")], env, data, port)
+
+
+def check_files(release: Path, python: str) -> float:
+    begun = time.monotonic()
+    env = {"PATH": os.environ["PATH"], "PYTHON": python}
+    subprocess.run([release / "open-webui-tdx", "check"], env=env, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - begun
+
+
+def starts(release: Path, python: str, folder: Path) -> None:
+    plain_start(release, python, folder), launch_start(release, python, folder)  # bytecode, database, page cache
+    plain, launch, check = [], [], []
+    for _ in range(ROUNDS):
+        plain.append(plain_start(release, python, folder))
+        check.append(check_files(release, python))
+        launch.append(launch_start(release, python, folder))
+    medians = [statistics.median(values) for values in (plain, launch, check)]
+    extra = medians[1] - medians[2] - medians[0]
+    print(f"plain backend healthy after   {medians[0]:7.2f} s")
+    print(f"launcher healthy after        {medians[1]:7.2f} s, of which checking files {medians[2]:.2f} s")
+    print(f"launcher minus plain, files not counted: {extra:+.2f} s (target: at most +2.00)")
+
+
+def rate(work: Callable[[], object], size: int) -> float:
+    """MB a second, the best of ROUNDS."""
+    times = []
+    for _ in range(ROUNDS):
+        begun = time.monotonic()
+        work()
+        times.append(time.monotonic() - begun)
+    return size / min(times) / 1e6
+
+
+def hashing(folder: Path) -> None:
+    sys.path.insert(0, str(ROOT))
+    from launcher import hashing as ours
+
+    paths = [folder / f"blob-{number}" for number in range(FILES)]
+    block = os.urandom(1 << 20)
+    for path in paths:
+        with path.open("wb") as file:
+            for _ in range(FILE_MIB):
+                file.write(block)
+    size = FILES * FILE_MIB << 20
+    for algorithm in ("sha256", "sha384"):
+
+        def openssl(path: Path, algorithm: str = algorithm) -> None:
+            subprocess.run(["openssl", "dgst", f"-{algorithm}", path], check=True, stdout=subprocess.DEVNULL)
+
+        def all_cores() -> None:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                list(pool.map(openssl, paths))
+
+        all_cores()  # into the page cache
+        peer = rate(all_cores, size)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        own = rate(lambda algorithm=algorithm: ours.digest_files(paths, algorithm), size)  # type: ignore[misc]
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        print(
+            f"{algorithm}: launcher {own:6.0f} MB/s, openssl dgst {peer:6.0f} MB/s on {os.cpu_count()} cores: "
+            f"{own / peer:.2f} (target: at least 0.90); memory grew by {grown:.0f} MiB over {size >> 20} MiB of files"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--release", type=Path)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--only", choices=("start", "hash"))
+    options = parser.parse_args()
+    release = options.release or next(iter(sorted((ROOT / "dist").glob("open-webui-tdx-*/release.json"))), Path()).parent
+    if options.only != "hash" and not (release / "open-webui-tdx").exists():
+        raise SystemExit("There is no release in dist/: run `make build` first.")
+    with tempfile.TemporaryDirectory(prefix="bench-launch-") as name:
+        if options.only != "start":
+            hashing(Path(name))
+        if options.only != "hash":
+            starts(release.absolute(), options.python, Path(name))
+
+
+if __name__ == "__main__":
+    main()
