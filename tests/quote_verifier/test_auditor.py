@@ -101,7 +101,7 @@ def test_references_of_another_launch(running: tuple[Server, list[str]], tmp_pat
     code, checks = audit(server.url, references(others), tmp_path)
     assert code == 5
     assert checks["release.match"]["status"] == "fail"
-    assert checks["release.match"]["detail"].startswith(f"{operation} is ")
+    assert checks["release.match"]["detail"].startswith(f"{operation} differs: ")
 
 
 def test_another_platform(running: tuple[Server, list[str]], tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_changed_setting(launcher: Path, tmp_path: Path) -> None:
     with serve(launcher, data, port, ENABLE_SIGNUP="false") as server:
         code, checks = audit(server.url, references(lines), tmp_path)
     assert code == 5, checks
-    assert checks["release.match"]["detail"].startswith("settings is ")
+    assert checks["release.match"]["detail"].startswith("settings differs: ENABLE_SIGNUP is ")
 
 
 def test_a_changed_file(launcher: Path, tmp_path: Path) -> None:

@@ -56,9 +56,19 @@ def test_release_mismatch_names_component_actual_and_expected() -> None:
     events = parse_log(log(EVENTS[0], changed, *EVENTS[2:]))
     check = check_release(events, HELD, RELEASE)
     assert check.status == "fail"
-    assert check.detail.startswith("python is {")
-    assert "3.11.8" in check.detail
-    assert "3.11.7" in check.detail
+    assert check.detail == 'python differs: version is "3.11.8", expected "3.11.7"'
+
+
+def test_release_mismatch_without_a_counterpart() -> None:
+    events = parse_log(log(*EVENTS, 'open-webui-tdx tool {"id":"x"}'))
+    assert check_release(events, HELD, RELEASE).detail == 'tool is {"id":"x"}, expected no such event'
+
+
+def test_release_mismatch_compares_with_the_closest() -> None:
+    near, far = 'open-webui-tdx model {"digest":"a","name":"n"}', 'open-webui-tdx model {"digest":"b","name":"m","x":1}'
+    events = parse_log(log('open-webui-tdx model {"digest":"c","name":"n"}'))
+    detail = check_release(events, References(events=frozenset((near, far, "nonsense"))), None).detail
+    assert detail == 'model differs: digest is "c", expected "a"'
 
 
 def test_release_passes() -> None:

@@ -20,9 +20,10 @@ sys.path.insert(0, str(HERE.parent.parent))
 
 import rfc8785  # noqa: E402
 
-from simulator import profile  # noqa: E402
+from simulator import pki, profile  # noqa: E402
 from simulator.collateral import collateral  # noqa: E402
-from simulator.quotes import make_quote  # noqa: E402
+from simulator.quotes import Plan, assemble, make_quote  # noqa: E402
+from simulator.sgx_extension import sgx_extension  # noqa: E402
 from tests.standins.tokens import jwks, make_token  # noqa: E402
 
 NOW = datetime(2025, 7, 1, 12, 0, 0, tzinfo=UTC)
@@ -435,6 +436,22 @@ def signature_cases() -> None:
             stopped("quote.signature"),
             bundle("good", collateral=shared),
         )
+    for name, subject, issuer in (
+        ("signer-below-platform-ca", pki.TCB_SIGNING_NAME, "platform-ca"),
+        ("signer-of-another-name", "Intel SGX Something", "root"),
+    ):
+        shared = W.collateral(name, signed_below(subject, issuer))
+        about = "TCB info signed by a certificate that the PKI issued for something else"
+        case(f"roles-{name}", about, "not-genuine", stopped("quote.signature"), bundle("good", collateral=shared))
+    pck = pki.issue(pki.PCK_NAME, subject_key="pck", issuer=pki.ROOT_NAME, issuer_key="root", sgx=sgx_extension())
+    chain = pki.pem_chain(pck, pki.certificate("root"))
+    bare(
+        "roles-pck-below-root",
+        "A PCK certificate that the root issued itself",
+        "not-genuine",
+        "quote.signature",
+        assemble(Plan(chain=lambda: chain)),
+    )
     seen = {"tcb_evaluation_data_number": 17, "root_ca_crl_number": 2, "pck_crl_number": 2}
     case("collateral-as-new-as-seen", "The newest collateral again", "verified", {}, bundle("good"), seen=seen)
     for fault in ("old-evaluation", "old-crl"):
@@ -456,6 +473,15 @@ def signature_cases() -> None:
     for fault in ("outer-certification-type", "trailing-bytes", "high-s", "no-root", "crlf"):
         quote = quote_for(runtime_data(), log_of(EVENTS), fault=fault)
         case(f"harmless-{fault}", "Changes nothing that is claimed", "verified", {}, bundle(fault, quote=quote))
+
+
+def signed_below(subject: str, issuer: str) -> dict[str, str]:
+    """Good collateral whose TCB info is vouched for by a certificate of that subject and issuer."""
+    names = {"platform-ca": (pki.PLATFORM_CA_NAME, ("platform-ca", "root")), "root": (pki.ROOT_NAME, ("root",))}
+    issuer_name, above = names[issuer]
+    leaf = pki.issue(subject, subject_key="tcb-signing", issuer=issuer_name, issuer_key=issuer)
+    chain = pki.pem_chain(leaf, *(pki.certificate(name) for name in above))
+    return collateral(NOW) | {"tcb_info_issuer_chain": chain}
 
 
 def bare(name: str, about: str, overall: str, failed: str, quote: bytes, fault: str | None = None) -> None:

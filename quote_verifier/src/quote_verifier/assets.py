@@ -20,6 +20,8 @@ from .strictjson import load_object
 from .verdict import Check, Verdict
 
 FRONTEND = "backend/open_webui/frontend/"
+# upstream's backend answers these two paths itself; no file of the frontend is served there, and neither holds code
+ANSWERED_BY_BACKEND = {"manifest.json", "opensearch.xml"}
 MAX_MANIFEST = 64 * 1024 * 1024
 WORKERS = 4
 SHOWN = 3
@@ -61,7 +63,7 @@ def _asset(entry: Any) -> Asset | None:
     if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
         raise UsageError("the manifest holds a file without a path")
     path, digest, size = entry["path"], entry.get("sha384"), entry.get("size")
-    if not path.startswith(FRONTEND):
+    if not path.startswith(FRONTEND) or path.removeprefix(FRONTEND) in ANSWERED_BY_BACKEND:
         return None
     if not isinstance(digest, str) or not _DIGEST.match(digest) or not isinstance(size, int) or size < 0:
         raise UsageError(f"the manifest's entry of {path} has no SHA-384 or no size")

@@ -5,6 +5,7 @@ RTMR3 := SHA-384(RTMR3 || SHA-384(line)), from 48 zero bytes, INIT line included
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from .verdict import Check
 DOMAIN = "open-webui-tdx"
 INIT_LINE = "INIT sha384/" + "0" * 96
 MAX_LOG_BYTES = 1024 * 1024
+SHOWN = 200  # characters of one value in a detail
 # what a launch must have measured before it can match references
 REQUIRED = ("release", "python", "settings")
 # these can be known and allowed, but what they let in is not measured: at best a warning
@@ -122,8 +124,26 @@ def check_release(events: tuple[Event, ...], references: References, bound_relea
 
 
 def _unknown(event: Event, references: References) -> str:
+    """Which component differs, and in what: the members that differ from the closest reference of the same kind."""
     prefix = f"{DOMAIN} {event.operation} "
-    expected = sorted(line.removeprefix(prefix) for line in references.events if line.startswith(prefix))
-    actual = event.line.removeprefix(prefix)
-    known = " or ".join(text[:600] for text in expected[:4]) or "no such event"
-    return f"{event.operation} is {actual[:600]}, expected {known}"
+    held = [_content(line.removeprefix(prefix)) for line in references.events if line.startswith(prefix)]
+    differences = [_differences(event.content, expected) for expected in held]
+    closest = min((found for found in differences if found), key=lambda found: (len(found), found), default=[])
+    if not closest:
+        return f"{event.operation} is {event.line.removeprefix(prefix)[:SHOWN]}, expected no such event"
+    return f"{event.operation} differs: {'; '.join(closest[:8])}"
+
+
+def _content(text: str) -> dict[str, Any]:
+    try:
+        return load_object(text, "a reference value")
+    except Malformed:
+        return {}
+
+
+def _differences(actual: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    def show(members: dict[str, Any], key: str) -> str:
+        return json.dumps(members[key], ensure_ascii=False)[:SHOWN] if key in members else "nothing"
+
+    keys = sorted(key for key in {*actual, *expected} if show(actual, key) != show(expected, key))
+    return [f"{key[:64]} is {show(actual, key)}, expected {show(expected, key)}" for key in keys]
