@@ -43,7 +43,7 @@ def until_healthy(command: list[str], env: dict[str, str], cwd: Path, port: int)
     try:
         while True:
             if process.poll() is not None:
-                raise SystemExit(f"{command[0]} ended with {process.returncode}:\n{(cwd / 'output').read_text()[-2000:]}")
+                raise SystemExit(f"{command[0]} ended:\n{(cwd / 'output').read_text()[-2000:]}")
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
                     return time.monotonic() - begun
@@ -61,7 +61,8 @@ def plain_start(release: Path, python: str, folder: Path) -> float:
     data.mkdir(exist_ok=True)
     paths = f"{release / 'backend'}:{release / 'site-packages'}"
     env = {
-        "PATH": os.environ["PATH"], "HOME": str(data), "PYTHONPATH": paths, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
+        "PATH": os.environ["PATH"], "HOME": str(data),
+        "PYTHONPATH": paths, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
         "DATA_DIR": str(data), "STATIC_DIR": str(data / "static"), "WEBUI_SECRET_KEY": "x" * 40, "OFFLINE_MODE": "true",
         "FRONTEND_BUILD_DIR": str(release / "backend/open_webui/frontend"), "RAG_EMBEDDING_ENGINE": "openai",
     }  # fmt: skip
@@ -149,7 +150,8 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--only", choices=("start", "hash"))
     options = parser.parse_args()
-    release = options.release or next(iter(sorted((ROOT / "dist").glob("open-webui-tdx-*/release.json"))), Path()).parent
+    built = sorted((ROOT / "dist").glob("open-webui-tdx-*/release.json"))
+    release = options.release or (built[0].parent if built else Path("absent"))
     if options.only != "hash" and not (release / "open-webui-tdx").exists():
         raise SystemExit("There is no release in dist/: run `make build` first.")
     with tempfile.TemporaryDirectory(prefix="bench-launch-") as name:

@@ -183,6 +183,18 @@ def environment(**settings: str) -> dict[str, str]:
     return {**kept, "TDX": "simulated", "LLM": "none", **settings}
 
 
+_bytecode: list[Path] = []
+
+
+def keep_bytecode(data: Path, started: list[Running]) -> None:
+    """Give a new data folder the standard library's bytecode of an earlier test: compiling it is most of a launch."""
+    for running in started:
+        if not _bytecode:
+            _bytecode.extend(running.data.glob("run/pycache-*"))
+    if _bytecode and _bytecode[0].is_dir() and not data.exists():
+        shutil.copytree(_bytecode[0], data / "run" / _bytecode[0].name)
+
+
 @pytest.fixture
 def start(release: Path, tmp_path: Path) -> Iterator[Start]:
     """Start a launcher on ``release`` with settings; everything that was started is ended."""
@@ -190,6 +202,7 @@ def start(release: Path, tmp_path: Path) -> Iterator[Start]:
 
     def begin(*arguments: str, data: Path | None = None, **settings: str) -> Running:
         folder, port = data or tmp_path / "data", int(settings.get("PORT") or free_port())
+        keep_bytecode(folder, started)
         env = environment(**{"DATA_DIR": str(folder), "PORT": str(port), **settings})
         process = subprocess.Popen(
             command(release, "run", *arguments),
@@ -203,6 +216,7 @@ def start(release: Path, tmp_path: Path) -> Iterator[Start]:
         return started[-1]
 
     yield begin
+    keep_bytecode(tmp_path, started)
     for running in started:
         if running.process.poll() is None:
             running.process.kill()

@@ -1,0 +1,179 @@
+"""The built release, started by its own launcher: the real web server, a real model, a simulated TD."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Running, environment, free_port
+
+pytestmark = [pytest.mark.release, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = "Ctrl-C stops it"
+START_S = 300
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    dist = Path(os.environ.get("DIST_DIR", ROOT / "dist"))
+    found = sorted(dist.glob("open-webui-tdx-*/release.json"))
+    if not found:
+        pytest.fail("there is no release in dist/: run `make build` first")
+    return found[0].parent
+
+
+def begin(release: Path, data: Path, *arguments: str, **settings: str) -> Running:
+    port = free_port()
+    env = environment(**{"LLM": "embedded", "DATA_DIR": str(data), "PORT": str(port), **settings})
+    command = [str(release / "open-webui-tdx"), *(("run", *arguments) if arguments else ())]
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return Running(process, data, port)
+
+
+@dataclass
+class Client:
+    """A person's requests."""
+
+    url: str
+    token: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> tuple[int, str]:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers), timeout=120) as answer:
+                return int(answer.status), answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def json(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        status, text = self.ask(path, body)
+        assert status == 200, text
+        return json.loads(text)
+
+
+@pytest.fixture(scope="module")
+def running(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    found = begin(built, tmp_path_factory.mktemp("service") / "data")
+    found.until(READY, START_S)
+    yield found
+    if found.process.poll() is None:
+        assert found.end() == 0
+    assert not found.members()
+
+
+@pytest.fixture(scope="module")
+def client(running: Running) -> Client:
+    found = Client(f"http://127.0.0.1:{running.port}")
+    person = {"name": "A", "email": "a@example.com", "password": secrets.token_urlsafe()}
+    found.token = found.json("/api/v1/auths/signup", person)["token"]
+    return found
+
+
+def test_registers_equal_the_builds_reference_values(built: Path, running: Running, client: Client) -> None:
+    env = environment(LLM="embedded", DATA_DIR="/nonexistent")
+    done = subprocess.run([built / "open-webui-tdx", "events", "--no-check"], env=env, capture_output=True, check=True)
+    expected = [json.loads(line) for line in done.stdout.splitlines()]
+    evidence = client.json("/api/v1/tee/quote")
+    assert evidence["quote_parse"]["rtmr_3"] == expected[-1]["rtmr_3"]
+    assert evidence["event_log"].splitlines()[1:] == [line["event"] for line in expected[:-1]]
+    for file in built.parent.glob("*reference-values.json"):
+        values = json.loads(file.read_text())
+        if values["events"][0] == expected[0]["event"]:  # of this very build
+            assert values["rtmr_3"] == expected[-1]["rtmr_3"]
+
+
+def test_the_model_answers_in_a_stream(client: Client) -> None:
+    (model,) = client.json("/api/models")["data"]
+    question = {"model": model["id"], "stream": True, "messages": [{"role": "user", "content": "Say hello."}]}
+    status, text = client.ask("/api/chat/completions", question)
+    pieces = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    answer = "".join(piece["choices"][0]["delta"].get("content") or "" for piece in pieces if piece.get("choices"))
+    assert status == 200 and len(pieces) > 2 and answer.strip() and "data: [DONE]" in text
+
+
+def test_measured_settings_are_read_only(client: Client) -> None:
+    before = client.json("/openai/config")
+    status, text = client.ask("/openai/config/update", {**before, "OPENAI_API_BASE_URLS": ["http://evil.example/v1"]})
+    assert status == 403 and "OPENAI_API_BASE_URLS was measured" in text
+    assert client.json("/openai/config") == before
+    assert client.json("/openai/config/update", before) == before  # saving the page unchanged is fine
+
+
+def test_settings_win_over_an_imported_configuration(client: Client) -> None:
+    config = client.json("/api/v1/configs/export")
+    config["openai"] = {"enable": True, "api_base_urls": ["http://evil.example/v1"], "api_keys": ["x"]}
+    client.json("/api/v1/configs/import", {"config": config})
+    assert "evil" not in json.dumps(client.json("/openai/config"))
+
+
+def test_a_tool_is_measured_before_it_runs(running: Running, client: Client) -> None:
+    content = 'class Tools:\n    def hi(self) -> str:\n        """Says hi."""\n        return "hi"\n'
+    tool = {"id": "greeter", "name": "Greeter", "content": content, "meta": {"description": "d"}}
+    client.json("/api/v1/tools/create", tool)
+    assert running.log()[-1].startswith('open-webui-tdx tool {"id":"greeter"')
+    assert client.json("/api/v1/tee/quote")["event_log"].splitlines() == running.log()
+
+
+def test_nothing_was_written_into_the_release(built: Path, running: Running, client: Client) -> None:
+    done = subprocess.run([built / "open-webui-tdx", "check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_restart_keeps_users_settings_and_register(built: Path, running: Running, client: Client) -> None:
+    before = running.log()
+    assert running.end() == 0 and not running.members()
+    again = begin(built, running.data)
+    try:
+        assert "nothing new" in again.until(READY, START_S)
+        assert again.log() == before
+        later = Client(f"http://127.0.0.1:{again.port}", client.token)
+        assert later.json("/api/v1/auths/")["email"] == "a@example.com"  # the secret is the same
+        assert "evil" not in json.dumps(later.json("/openai/config"))  # an old database changes nothing
+        again.process.send_signal(signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while again.members():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        again.process.kill()
+        again.process.wait()
+
+
+CHANGES = (
+    "backend/open_webui/frontend/index.html",
+    "backend/open_webui/config.py",
+    "llm/SmolLM2-135M-Instruct.Q4_1.gguf",
+)
+
+
+def test_one_changed_byte_is_refused(built: Path, tmp_path: Path) -> None:
+    """Each change alone, in a copy that shares all other files with the release."""
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-al", built, copy], check=True)
+    for name in CHANGES:
+        content = bytearray((copy / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copy / name).unlink()
+        (copy / name).write_bytes(content)
+        done = subprocess.run([copy / "open-webui-tdx", "check"], capture_output=True, text=True)
+        assert done.returncode == 6 and f"{name} (changed)" in done.stderr
+        (copy / name).unlink()
+        os.link(built / name, copy / name)
+    (copy / "site-packages" / "sitecustomize.py").write_text("")
+    done = subprocess.run([copy / "open-webui-tdx", "check"], capture_output=True, text=True)
+    assert done.returncode == 6 and "sitecustomize.py (added)" in done.stderr
