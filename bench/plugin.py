@@ -1,9 +1,9 @@
 """What the plugin adds to a call of libtdx_attest, and how long other threads stall while a quote is made.
 
-Run it where quote_generator is installed with its extension: `python bench/plugin.py [--json]`. A stub library, made
-here, takes the device's place: it answers at once for the overhead, after 20 ms for the stalls. Every figure is set
-beside a control measured in the same run: the same calls from C, and a thread that has nothing beside it. A busy
-machine stops threads, too: the median over short windows, each with several quotes, tells the one from the other.
+`python bench/plugin.py [--json]`, in the environment of the tests. A stub library, compiled here, takes the device's
+place: it answers at once for the overhead, after 20 ms for the stalls. Every figure is set beside a control measured in
+the same run: the same calls from C, and a thread that has nothing beside it. A busy machine stops threads, too: the
+median over short windows, each with several quotes, tells the one from the other.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import ctypes
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import quote_generator
-from quote_generator import library
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import quote_generator  # noqa: E402 - the line above makes it importable
+from quote_generator import library  # noqa: E402
+from tests import compiled  # noqa: E402
 
 STUB = """
 #include <stdint.h>
@@ -64,7 +69,7 @@ WINDOWS, WINDOW_S = 40, 0.1
 def build_stub(folder: Path) -> ctypes.CDLL:
     (folder / "stub.c").write_text(STUB)
     target = folder / "libtdx_attest.so.1"
-    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", target, folder / "stub.c"], check=True)
+    subprocess.run([*compiled.compiler(), "-O2", "-shared", "-fPIC", "-o", target, folder / "stub.c"], check=True)
     stub = ctypes.CDLL(str(target))
     stub.loop.restype, stub.loop.argtypes = ctypes.c_double, [ctypes.c_long]
     library.load(str(target))
@@ -133,6 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true")
     as_json = parser.parse_args().json
+    quote_generator.__path__.append(str(compiled.extension().parent))
     with tempfile.TemporaryDirectory() as folder:
         stub = build_stub(Path(folder))
         cost, gaps = overhead(stub), stalls(stub)

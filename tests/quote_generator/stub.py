@@ -6,11 +6,24 @@ import ctypes
 import subprocess
 from pathlib import Path
 
+from tests.compiled import compiler
+
 SOURCE = Path(__file__).with_name("stub_library.c")
 
 
 def compile_stub(out: Path, name: str = "libtdx_attest.so.1") -> Path:
-    command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-O2", "-shared", "-fPIC", "-o", str(out / name), str(SOURCE)]
+    command = [
+        *compiler(),
+        "-std=gnu11",
+        "-Wall",
+        "-Wextra",
+        "-O2",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(out / name),
+        str(SOURCE),
+    ]
     subprocess.run(command, check=True)
     return out / name
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.compiled import compiler
+
 PACKAGE = Path(__file__).resolve().parents[2] / "quote_generator"
 
 # The declarations of the C API as documented, written for this test.
@@ -49,7 +51,7 @@ def compiled(folder: Path, header: str | None) -> subprocess.CompletedProcess[st
     if header is not None:
         (folder / "tdx_attest.h").write_text(header)
     code = f'#include "{PACKAGE}/_abi.h"\n#if QG_INTEL_HEADER\n#warning with the header\n#endif\n'
-    command = ["cc", "-std=c11", "-fsyntax-only", f"-I{folder}", "-x", "c", "-"]
+    command = [*compiler(), "-std=c11", "-fsyntax-only", f"-I{folder}", "-x", "c", "-"]
     return subprocess.run(command, input=code, capture_output=True, text=True)
 
 
