@@ -24,8 +24,12 @@ INIT = ("init", "--quiet", "--template=", ".")
 """A repository of our own, without a person's templates and hooks."""
 
 
-def attempt(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
-    """Run git in `folder`: exit status, standard output (unchanged), standard error."""
+def attempt(arguments: Sequence[str], folder: Path, alone: bool = False) -> tuple[int, str, str]:
+    """Run git in `folder`: exit status, standard output (unchanged), standard error.
+
+    `alone`: no repository around the folder is looked for. Within one, `git apply` silently leaves out every file
+    that lies elsewhere in it.
+    """
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     import git as gitpython
 
@@ -38,7 +42,7 @@ def attempt(arguments: Sequence[str], folder: Path) -> tuple[int, str, str]:
         with_extended_output=True,
         with_exceptions=False,
         strip_newline_in_stdout=False,
-        env=CLEAN,
+        env={**CLEAN, "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent)} if alone else CLEAN,
     )
     return int(status), str(output), str(errors)
 

@@ -115,6 +115,8 @@ def _patch(path: Path, upstream: Collection[str]) -> Patch:
             f"{path.name}: '{unwanted[1]}' is not allowed; a patch changes text of upstream's files, new files lie in patches/files/"
         )
     files = _touched(path)
+    if not files:
+        raise PatchError(f"{path.name}: it changes no file")
     for name in files:
         if name not in upstream:
             raise PatchError(f"{path.name}: upstream has no file {name}")
@@ -142,7 +144,7 @@ def parse_header(name: str, head: str) -> dict[str, str]:
 
 def _touched(path: Path) -> tuple[str, ...]:
     """The files a patch changes, as git parses it; strict about line counts."""
-    status, output, errors = attempt(["apply", "--numstat", "-z", str(path)], path.parent)
+    status, output, errors = attempt(["apply", "--numstat", "-z", str(path)], path.parent, alone=True)
     if status:
         reason = errors.strip().removeprefix("error: ").splitlines()
         raise PatchError(f"{path.name}: git cannot parse it: {reason[0] if reason else 'no reason given'}")

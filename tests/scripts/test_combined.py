@@ -14,6 +14,7 @@ from tests.scripts.tiny import Project, line_patch, sh
 
 @pytest.fixture
 def built(project: Project) -> Project:
+    sh("git", "init", "-q", ".", cwd=project.cfg.root)  # as in real life, the queue lies in a repository
     (project.cfg.cache / "files").mkdir(parents=True)
     shutil.copy(project.sdist, project.cfg.cache / "files")
     project.patch("a.patch", line_patch(5, "five"))

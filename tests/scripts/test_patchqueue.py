@@ -8,7 +8,7 @@ import pytest
 
 from scripts import patchqueue, upstream_files
 from scripts.errors import PatchError
-from tests.scripts.tiny import HEADER, Project, line_patch
+from tests.scripts.tiny import HEADER, Project, line_patch, sh
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +28,16 @@ def test_the_projects_own_queue_is_in_order() -> None:
     queue = patchqueue.read(ROOT / "patches", upstream_files.read(ROOT / upstream_files.LIST))
     assert queue.patches
     assert queue.new_files
+    assert all(patch.files for patch in queue.patches)
+
+
+def test_a_queue_in_a_subfolder_of_a_repository_is_read_all_the_same(project: Project) -> None:
+    """git apply, in a repository's subfolder, leaves out the files that lie elsewhere in it."""
+    sh("git", "init", "-q", ".", cwd=project.cfg.root)
+    project.patch("a.patch", line_patch(5, "five"))
+    assert check(project).patches[0].files == ("src/app.txt",)
+    project.patch("b.patch", line_patch(5, "five", path="src/other.txt"))
+    assert "upstream has no file src/other.txt" in refused(project)
 
 
 def test_an_empty_queue_is_in_order(project: Project) -> None:
