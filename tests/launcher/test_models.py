@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,45 +12,19 @@ from launcher import effective, model_server, models, ollama, ollama_binary, set
 from launcher.errors import ModifiedError, UnavailableError
 from launcher.settings import Settings
 
-from .test_model_store import add_model
-
-
-class FakeOllama(ThreadingHTTPServer):
-    tags: list[dict[str, Any]]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: FakeOllama
-
-    def do_GET(self) -> None:
-        answers = {"/api/version": {"version": "0.5.7"}, "/api/tags": {"models": self.server.tags}}
-        body = json.dumps(answers[self.path]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
+from .ollama_standin import FakeOllama, add_model, running
 
 
 @pytest.fixture
 def server() -> Iterator[FakeOllama]:
-    found = FakeOllama(("127.0.0.1", 0), Handler)
-    threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
-    yield found
-    found.shutdown()
-    found.server_close()
+    with running() as found:
+        yield found
 
 
 @pytest.fixture
 def chosen(server: FakeOllama, tmp_path: Path) -> Settings:
     digest = add_model(tmp_path)
-    server.tags = [{"name": "tiny:latest", "digest": digest}]
+    server.offer("tiny:latest", digest)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/ollama").write_bytes(b"program")
     return replace(
@@ -98,7 +68,7 @@ def test_another_store(chosen: Settings, tmp_path: Path, server: FakeOllama) -> 
 
 
 def test_only_named_models(chosen: Settings, server: FakeOllama, tmp_path: Path) -> None:
-    server.tags.append({"name": "big:70b", "digest": add_model(tmp_path, "library/big/70b", b"big")})
+    server.offer("big:70b", add_model(tmp_path, "library/big/70b", b"big"))
     assert len(models.with_ollama(chosen, False, no_check).events) == 3
     assert models.with_ollama(replace(chosen, models=("tiny",)), False, no_check).allowed == {
         "tiny:latest": server.tags[0]["digest"]

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from . import ollama_standin
 from .conftest import Running, environment, free_port
 
 pytestmark = [pytest.mark.release, pytest.mark.slow]
@@ -152,6 +153,42 @@ def test_a_restart_keeps_users_settings_and_register(built: Path, running: Runni
     finally:
         again.process.kill()
         again.process.wait()
+
+
+def chat(client: Client, model: str) -> str:
+    messages = [{"role": "user", "content": "How is it?"}]
+    return client.ask("/api/chat/completions", {"model": model, "stream": True, "messages": messages})[1]
+
+
+def test_only_measured_models_of_ollama_answer(built: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    program = tmp_path / "ollama"
+    program.write_text("program")
+    with ollama_standin.running() as server:
+        server.offer("tiny:latest", ollama_standin.add_model(store))
+        chosen = {"OLLAMA_BASE_URL": server.url, "OLLAMA_MODELS": str(store), "OLLAMA_BINARY": str(program)}
+        service = begin(built, tmp_path / "data", LLM="auto", **chosen)
+        try:
+            assert "tiny:latest" in service.until(READY, START_S)
+            assert [line.split(" ")[1] for line in service.log()[-2:]] == ["ollama", "model"]
+            client = Client(f"http://127.0.0.1:{service.port}")
+            person = {"name": "A", "email": "a@example.com", "password": "secret"}
+            client.token = client.json("/api/v1/auths/signup", person)["token"]
+            client.json("/api/models")
+            assert "well." in chat(client, "tiny:latest")
+            server.offer("late:1b", ollama_standin.add_model(store, "library/late/1b", b"late"))
+            client.json("/api/models?refresh=true"), client.json("/ollama/api/tags")
+            assert "late:1b was not measured" in chat(client, "late:1b")
+            env = environment(DATA_DIR=str(service.data), **chosen)
+            command = [built / "open-webui-tdx", "measure-model", "late:1b"]
+            subprocess.run(command, env=env, check=True, capture_output=True)
+            assert '"name":"late:1b"' in service.log()[-1]
+            assert "well." in chat(client, "late:1b")
+            server.tags[0]["digest"] = "0" * 64  # pulled anew
+            time.sleep(2.5)
+            assert "not the one that was measured" in chat(client, "tiny:latest")
+        finally:
+            service.end()
 
 
 CHANGES = (
