@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import effective, llm, measure, model_store, ollama, ollama_binary, services
+from . import effective, llm, measure, model_store, ollama, ollama_binary, services, verity
 from .errors import ModifiedError, UnavailableError
 from .manifest import Manifest
 from .measure import Event
 from .settings import Settings
-from .summary import notice
+from .summary import notice, say
 from .webserver import ModelServer
 
 
@@ -35,8 +35,11 @@ def embedded(release: Path, manifest: Manifest) -> Prepared:
     return Prepared(server, tuple(measure.embedded_events(release, manifest)))
 
 
-def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], None]) -> Prepared:
-    """Ollama: its program, and every model it will serve, read from its store on the disk."""
+def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], None], seal: bool = False) -> Prepared:
+    """Ollama: its program, and every model it will serve, read from its store on the disk.
+
+    ``seal`` switches fs-verity on for the models' blobs where the file system has it.
+    """
     url = settings.ollama_base_url
     offered = ollama.models(url)
     if not effective.is_local(url):
@@ -46,6 +49,9 @@ def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], No
     program, libraries = ollama_binary.measure(ollama_binary.find(url, settings.ollama_binary), check)
     names = [model_store.canonical(name) for name in settings.models] or sorted(offered)
     found = [load_offered(settings, name, offered) for name in names]
+    if seal:
+        blobs = [settings.ollama_models / "blobs" / f"sha256-{blob}" for model in found for blob in model.blobs]
+        say(f"fs-verity keeps {verity.seal_all(blobs)} of {len(blobs)} model files as they are.")
     problems = model_store.verify(settings.ollama_models, found, check)
     if problems and not allow_modified:
         raise ModifiedError(problems[0].sentence)

@@ -146,7 +146,7 @@ def _launch(
 def _prepare_model(launch: Launch, checked: Checked, allow_modified: bool, supervisor: Supervisor) -> Prepared:
     kind = model_server.choose(launch.settings, launch.kind)
     if kind == "ollama":
-        return models.with_ollama(launch.settings, allow_modified, supervisor.check)
+        return models.with_ollama(launch.settings, allow_modified, supervisor.check, seal=launch.kind == "tdx")
     if kind == "embedded":
         return models.embedded(launch.release, checked.manifest)
     return Prepared(ModelServer("none"))
