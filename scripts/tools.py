@@ -83,7 +83,7 @@ def reproducible() -> dict[str, str]:
 def copy_tree(source: Path, out: Path, ignored: tuple[str, ...] = ("__pycache__", "node_modules")) -> None:
     """Copy a folder or file as content only: modes 0644 or 0755, links kept, no times or owners."""
     if source.is_symlink():
-        out.symlink_to(os.readlink(source))
+        out.symlink_to(source.readlink())
     elif source.is_dir():
         out.mkdir(parents=True, exist_ok=True)
         out.chmod(0o755)

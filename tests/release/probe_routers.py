@@ -9,10 +9,9 @@ import sys
 release = sys.argv[1]
 sys.path += [release, f"{release}/backend", f"{release}/site-packages"]
 
+import open_webui.main  # noqa: E402
 from fastapi.routing import APIRoute  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
-
-import open_webui.main  # noqa: E402
 
 app = open_webui.main.app
 routes = [route for route in app.routes if isinstance(route, APIRoute)]

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-
 from scripts import locks
 from scripts.errors import PinError
 
