@@ -55,9 +55,16 @@ const BLOCK = '-----BEGIN CERTIFICATE-----([A-Za-z0-9+/= \\t\\r\\n\\f\\v]+)-----
 const PEM = new RegExp(BLOCK, 'g');
 const ONLY_PEM = new RegExp(`^[ \\t\\r\\n\\f\\v]*(?:${BLOCK}[ \\t\\r\\n\\f\\v]*){1,5}\\0*$`);
 
-/** Whether `text` is 1 to 5 PEM certificates and white space: PEM readers differ about anything else. */
-export function isPlainPem(text: string): boolean {
-	return ONLY_PEM.test(text);
+/** DER of the certificates of a PEM text; throws unless it is 1 to 5 of them and white space, as PEM readers differ. */
+export function decodePem(pem: string, what: string): Uint8Array[] {
+	if (!ONLY_PEM.test(pem)) throw new CertificateError(`the ${what} is not a plain sequence of 1 to 5 PEM certificates`);
+	return [...pem.matchAll(PEM)].map((match) => {
+		try {
+			return fromBase64(match[1]!.replace(/\s+/g, ''));
+		} catch {
+			throw new CertificateError(`the ${what} holds a certificate that is not base64`);
+		}
+	});
 }
 
 function nameText(name: Name): string {
@@ -103,17 +110,7 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate {
 
 /** The certificates of a PEM text, in its order; throws where it holds anything else, or an unreadable one. */
 export function parseChain(pem: string, what: string): ParsedCertificate[] {
-	if (!isPlainPem(pem)) throw new CertificateError(`the ${what} is not a plain sequence of 1 to 5 PEM certificates`);
-	const found = [...pem.matchAll(PEM)].map((match) => match[1]!.replace(/\s+/g, ''));
-	return found.map((base64) => {
-		let der: Uint8Array;
-		try {
-			der = fromBase64(base64);
-		} catch {
-			throw new CertificateError(`the ${what} holds a certificate that is not base64`);
-		}
-		return parseCertificate(der);
-	});
+	return decodePem(pem, what).map(parseCertificate);
 }
 
 export function summary(certificate: ParsedCertificate): CertificateSummary {

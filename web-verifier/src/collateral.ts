@@ -54,7 +54,9 @@ export function parseCollateral(value: unknown): Collateral {
 		const hex = name.endsWith('_crl') || name.endsWith('_signature');
 		if (hex && !isHex(text.toLowerCase(), SIZES[name]))
 			throw new CollateralError(`its ${name} is not hexadecimal of the right size`);
-		if (text.length > MAX_MEMBER) throw new CollateralError(`its ${name} is larger than ${MAX_MEMBER} bytes`);
+		// Intel's are ASCII; anything else would be decoded twice, by two decoders
+		if (text.length > MAX_MEMBER || !/^[\x00-\x7f]*$/.test(text))
+			throw new CollateralError(`its ${name} is larger than ${MAX_MEMBER} bytes or not ASCII text`);
 		document[name] = hex ? text.toLowerCase() : text;
 	}
 	try {

@@ -4,7 +4,7 @@
  */
 
 import { fromHex, isHex, toHex } from './bytes.js';
-import { isPlainPem } from './certificates.js';
+import { decodePem } from './certificates.js';
 
 export class QuoteFormatError extends Error {}
 
@@ -144,8 +144,11 @@ function signatureData(cursor: Cursor): { pem: string; authentication: number; i
 	if (inner !== PCK_CERT_CHAIN)
 		throw new QuoteFormatError(`its PCK certification data is of type ${inner}, not ${PCK_CERT_CHAIN} (a chain)`);
 	const pem = new TextDecoder('latin1').decode(qe.take(qe.u32('PCK chain size'), 'PCK chain'));
-	// PEM readers differ about anything else, and could then pick different first certificates
-	if (!isPlainPem(pem)) throw new QuoteFormatError('its PCK chain is not a plain sequence of PEM certificates');
+	try {
+		decodePem(pem, 'PCK chain');
+	} catch (error) {
+		throw new QuoteFormatError((error as Error).message);
+	}
 	return { pem, authentication, isvSvn: low | (high << 8) };
 }
 

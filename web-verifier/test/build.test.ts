@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, expect, test } from 'vitest';
 import { bundle, HERE } from '../bundling.mjs';
 import { CACHE } from './paths.js';
@@ -56,6 +57,10 @@ test('nothing of Node is needed, nor elliptic', () => {
 	expect(text).not.toMatch(/require\(["'](node:)?(crypto|fs|http|https|vm)["']\)/);
 	expect(text).not.toMatch(/(from|import)\s*["']/);
 	expect(text).not.toContain('hmac-drbg');
+});
+
+test('the file stays small enough to load when it is first asked for', () => {
+	expect(gzipSync(read(join(CACHE, 'release'))).length).toBeLessThan(150_000);
 });
 
 test.each([
