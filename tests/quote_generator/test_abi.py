@@ -51,8 +51,9 @@ def compiled(folder: Path, header: str | None) -> subprocess.CompletedProcess[st
     if header is not None:
         (folder / "tdx_attest.h").write_text(header)
     code = f'#include "{PACKAGE}/_abi.h"\n#if QG_INTEL_HEADER\n#warning with the header\n#endif\n'
-    command = [*compiler(), "-std=c11", "-fsyntax-only", f"-I{folder}", "-x", "c", "-"]
-    return subprocess.run(command, input=code, capture_output=True, text=True)
+    (folder / "probe.c").write_text(code)
+    command = [*compiler(), "-std=c11", "-c", f"-I{folder}", "-o", str(folder / "probe.o"), str(folder / "probe.c")]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_it_compiles_with_the_header(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_it_compiles_with_the_header(tmp_path: Path) -> None:
 @pytest.mark.skipif(Path("/usr/include/tdx_attest.h").exists(), reason="the header is installed here")
 def test_it_compiles_without_the_header(tmp_path: Path) -> None:
     done = compiled(tmp_path, None)
-    assert done.returncode == 0 and done.stderr == ""
+    assert done.returncode == 0 and "with the header" not in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("change", CHANGES)
