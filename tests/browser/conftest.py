@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
+import struct
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from scripts import chromium
 from tests.browser.pages import enter, new_page
 from tests.browser.running import Server, release, serve
 from tests.browser.tampering import replace_verifier
-from tests.conftest import ROOT, built_once, digest_of
+from tests.compiled import ROOT, built_once, digest_of
 
 # As root, Chromium refuses its sandbox; the rest keeps it from calling home.
 ARGUMENTS = [
@@ -46,11 +49,25 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield started
 
 
+def _spoken(path: Path) -> Path:
+    """A sound file: a second of tone, then silence, which ends an utterance."""
+    rate = 16_000
+    tone = [int(12_000 * math.sin(2 * math.pi * 440 * i / rate)) for i in range(rate)]
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(struct.pack(f"<{len(tone)}h", *tone) + bytes(2 * 8 * rate))
+    return path
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium with a microphone that speaks for a second."""
     program = chromium.find()
+    sound = _spoken(tmp_path_factory.mktemp("sound") / "spoken.wav")
+    microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    microphone.append(f"--use-file-for-fake-audio-capture={sound}")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        started = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *microphone])
         yield started
         started.close()
 
