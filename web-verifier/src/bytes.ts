@@ -64,7 +64,12 @@ export function toBase64(bytes: Uint8Array): string {
 /** Bytes of standard base64 (RFC 4648, section 4), padding included, as PEM uses it. */
 export function fromBase64(text: string): Uint8Array {
 	if (text.length % 4 !== 0 || /[-_]/.test(text)) throw new Error('not base64');
-	return fromBase64url(text.replace(/={0,2}$/, '').replaceAll('+', '-').replaceAll('/', '_'));
+	return fromBase64url(
+		text
+			.replace(/={0,2}$/, '')
+			.replaceAll('+', '-')
+			.replaceAll('/', '_')
+	);
 }
 
 export function utf8(text: string): Uint8Array {

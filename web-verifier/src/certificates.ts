@@ -175,7 +175,9 @@ export type RoleName = keyof typeof ROLES;
 /** PEM text of `chain` in one canonical spelling, so that every reader of it sees the same certificates. */
 export function toPem(chain: ParsedCertificate[]): string {
 	const block = ({ der }: ParsedCertificate) => {
-		const lines = toBase64(der).match(/.{1,64}/g)!.join('\n');
+		const lines = toBase64(der)
+			.match(/.{1,64}/g)!
+			.join('\n');
 		return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
 	};
 	return chain.map(block).join('');

@@ -106,7 +106,13 @@ function requireSameReading(quote: ParsedQuote, report: VerifiedReport['report']
 }
 
 /** What dcap-qvl says under `root`; throws where anything is forged, revoked or out of date. */
-function judge(quote: ParsedQuote, collateral: Collateral, chain: ParsedCertificate[], root: Root, now: Date): Judgement {
+function judge(
+	quote: ParsedQuote,
+	collateral: Collateral,
+	chain: ParsedCertificate[],
+	root: Root,
+	now: Date
+): Judgement {
 	const verifier = QuoteVerifier.newWithRootCa(Buffer.from(root.der)).allowDebug(true);
 	const seconds = Math.floor(now.getTime() / 1000);
 	try {

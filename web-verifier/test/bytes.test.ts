@@ -28,4 +28,6 @@ test.each(['A', 'AA==', 'A+', 'AB', '\u00e9AAA'])('%j is not canonical base64url
 	expect(() => fromBase64url(text)).toThrow('not base64url');
 });
 
-test.each(['QQ', 'QQ=', '__8=', 'Q===', 'QR=='])('%j is not base64', (text) => expect(() => fromBase64(text)).toThrow('not base64'));
+test.each(['QQ', 'QQ=', '__8=', 'Q===', 'QR=='])('%j is not base64', (text) =>
+	expect(() => fromBase64(text)).toThrow('not base64')
+);
