@@ -195,6 +195,9 @@ def _socket(writer: asyncio.StreamWriter) -> socket.socket:
 
 def _vanished(writer: asyncio.StreamWriter) -> bool:
     """Whether the other end is closed in both directions; a client that only finished sending still waits."""
+    descriptor = _socket(writer).fileno()
+    if descriptor < 0:  # asyncio closed it already
+        return True
     poll = select.poll()
-    poll.register(_socket(writer).fileno(), 0)
+    poll.register(descriptor, 0)
     return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
