@@ -119,7 +119,7 @@ def _npm(cfg: Config) -> Finding:
     command: list[str | Path] = [tool.folder / "node", tool.npm, "ping"]
     try:
         environment = {**os.environ, **tool.environment(cfg)}
-        subprocess.run(command, env=environment, capture_output=True, timeout=3 * TIMEOUT, check=True)  # noqa: S603
+        subprocess.run(command, env=environment, capture_output=True, timeout=3 * TIMEOUT, check=True)
     except (subprocess.SubprocessError, OSError):
         return Finding("frontend", "npm registry", "note", "does not answer `npm ping`; check npm's registry setting")
     return Finding("frontend", "npm registry", "ok", f"answers Node.js {cfg.pins['nodejs'].version}")

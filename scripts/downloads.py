@@ -210,7 +210,14 @@ class _bar:
         self._name, self._total, self._done = pin.filename, pin.size, done
 
     def __enter__(self) -> _bar:
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
 
         columns = (TextColumn(self._name[:28]), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, disable=not sys.stdout.isatty())

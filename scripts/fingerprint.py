@@ -76,7 +76,7 @@ def digest(path: Path, cache: StatCache | None = None, ignored: frozenset[str] =
 
 def _entry(path: str, state: os.stat_result, cache: StatCache | None) -> str:
     if stat.S_ISLNK(state.st_mode):
-        return f"link:{os.readlink(path)}"
+        return f"link:{Path(path).readlink()}"
     if stat.S_ISDIR(state.st_mode):
         return "folder"
     content = cache.sha256(path, state) if cache else file_sha256(path)

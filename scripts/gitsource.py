@@ -32,7 +32,7 @@ def checkout(cfg: Config, run: Runner) -> Path:
 
 def is_local(url: str) -> bool:
     """Whether git reads this from a disk of this machine."""
-    return url.startswith("file://") or "://" not in url and not re.match(r"[^/]+:", url)
+    return url.startswith("file://") or ("://" not in url and not re.match(r"[^/]+:", url))
 
 
 def _clone(cfg: Config, run: Runner, tag: str, place: Path) -> None:

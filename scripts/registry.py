@@ -49,12 +49,15 @@ def parse(listing: str) -> Registry:
     return Registry(merged.get("index-url", ""), words("extra-index-url"), words("find-links"), merged.get("cert", ""))
 
 
-def uv_environment(cfg: Config) -> dict[str, str]:
+def uv_environment(cfg: Config, locking: bool = False) -> dict[str, str]:
     """What makes uv, which ignores pip's settings, use the same index, certificates and our cache.
 
     Hashes in the lock decide what is accepted, so the best match over all indexes is safe, and is what pip does.
+    `locking`: only the main index, since a mirror of some files would give a lock with some hashes.
     """
     known = registry()
+    if locking:
+        known = Registry(known.index, (), (), known.cert)
     settings = {
         "UV_CACHE_DIR": str(cfg.cache / "uv"),
         "UV_NO_CONFIG": "1",

@@ -239,7 +239,7 @@ def remove(path: Path) -> None:
     """Delete a file or a whole folder, write-protected ones included; nothing there is fine."""
     if path.is_dir() and not path.is_symlink():
         for folder, _, _ in os.walk(path):
-            os.chmod(folder, 0o700)
+            Path(folder).chmod(0o700)
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -45,7 +45,7 @@ def tests_python(cfg: Config) -> Path:
     """The interpreter of the tests' environment, made if need be."""
     print_path = "import sys; print(sys.executable)"
     command: list[str | Path] = [cfg.python, cfg.root / "scripts" / "bootstrap.py", "--tests", "--", "-c", print_path]
-    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if answer.returncode:
         raise MissingError("The environment of the tests could not be made; the sentence above says why.")
     return Path(answer.stdout.strip().splitlines()[-1])
@@ -65,7 +65,7 @@ def _web_verifier(cfg: Config, run: Runner) -> None:
 
 def _call(command: list[str | Path], folder: Path, environment: dict[str, str]) -> None:
     """Run with this process's terminal: the output is what the person wants to see."""
-    status = subprocess.call(command, cwd=folder, env={**os.environ, **environment})  # noqa: S603
+    status = subprocess.call(command, cwd=folder, env={**os.environ, **environment})
     if status:
         raise CommandError(f"exit status {status}")
 

@@ -24,7 +24,7 @@ def lock(cfg: Config, run: Runner) -> None:
         out = cfg.build / f"{part}.lock"
         out.parent.mkdir(parents=True, exist_ok=True)
         command = [uv, "pip", "compile", *options, *plain, "--python", sys.executable, *constraints, source, "-o", out]
-        run(command, cwd=cfg.root, env=uv_environment(cfg))
+        run(command, cwd=cfg.root, env=uv_environment(cfg, locking=True))
         text = f"# Made by `make lock` from {part}/requirements.in.\n" + out.read_text(encoding="utf-8")
         write_durably(result, text.encode())
         constraints = ["--constraint", result]  # the tests' environment holds the tool's very versions

@@ -38,7 +38,7 @@ def _compile(cfg: Config, run: Runner, folder: Path, requirements: str, python: 
     out.unlink(missing_ok=True)
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header", "--generate-hashes"]
     target = ["--python-version", python, "--python-platform", "x86_64-manylinux_2_28"]
-    run([*command, *target, *more, requirements, "-o", out], cwd=folder, env=uv_environment(cfg))
+    run([*command, *target, *more, requirements, "-o", out], cwd=folder, env=uv_environment(cfg, locking=True))
     text = out.read_text(encoding="utf-8")
     out.unlink()
     return text

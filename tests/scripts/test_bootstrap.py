@@ -121,6 +121,15 @@ def test_the_locks_have_hashes_and_no_address(part: str) -> None:
     assert not [line for line in lines if "://" in line or line.startswith("-")]
 
 
+@pytest.mark.parametrize("part", ["scripts", "tests"])
+def test_the_locks_are_for_both_pythons(part: str) -> None:
+    """A binary package has a wheel for each version: a lock with the hash of one of them only would fail on the other."""
+    text = (ROOT / part / "requirements.lock").read_text()
+    for package in ("cffi==", "pydantic-core==", "lxml=="):
+        block = text.split(f"\n{package}", 1)[1].split("\n", 1)[1].split("==", 1)[0]
+        assert block.count("--hash=sha256:") > 10, package
+
+
 def test_the_tests_hold_the_tools_very_versions() -> None:
     def versions(part: str) -> set[str]:
         text = (ROOT / part / "requirements.lock").read_text()

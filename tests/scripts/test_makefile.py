@@ -10,7 +10,7 @@ from scripts import cli, stage
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
-PROMISED = "help build run test test-fast bench doctor patch release reference clean".split()
+PROMISED = ("help", "build", "run", "test", "test-fast", "bench", "doctor", "patch", "release", "reference", "clean")
 
 
 def test_help_tells_every_target_in_one_line() -> None:
@@ -32,3 +32,29 @@ def test_every_command_of_the_makefile_exists() -> None:
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands if command.callback}
     used = set(re.findall(r"\$\(TOOL\) ([a-z-]+)", MAKEFILE))
     assert used <= known, used - known
+
+
+def test_two_jobs_run_side_by_side_in_the_declared_order(tmp_path: Path) -> None:
+    """`make -j2` with a stand-in for the tool that notes when each stage begins and ends."""
+    tool, log = tmp_path / "tool", tmp_path / "log"
+    tool.write_text(f"#!/bin/sh\necho begin $1 >> {log}\nsleep 0.3\necho end $1 >> {log}\n")
+    tool.chmod(0o755)
+    subprocess.run(["make", "-s", "-j2", "stages", f"TOOL={tool}"], cwd=ROOT, check=True, capture_output=True)
+    lines = log.read_text().splitlines()
+    for name in stage.STAGES:
+        assert lines.count(f"begin {name}") == 1
+        for dependency in stage.load(name).DEPENDS:
+            assert lines.index(f"end {dependency}") < lines.index(f"begin {name}")
+    beside = lines[lines.index("begin backend") : lines.index("end backend")]
+    assert len(beside) > 1, "nothing ran beside the backend environment"
+
+
+def test_build_asks_once_and_does_only_what_is_needed(tmp_path: Path) -> None:
+    tool, log = tmp_path / "tool", tmp_path / "log"
+    for status, expected in ((0, 1), (10, 1 + len(stage.STAGES)), (2, 1)):
+        log.unlink(missing_ok=True)
+        tool.write_text(f'#!/bin/sh\necho "$@" >> {log}\n[ "$1" != status ] || exit {status}\n')
+        tool.chmod(0o755)
+        done = subprocess.run(["make", "-s", "build", f"TOOL={tool}"], cwd=ROOT, check=False, capture_output=True)
+        assert len(log.read_text().splitlines()) == expected
+        assert (done.returncode == 0) == (status != 2)

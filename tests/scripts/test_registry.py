@@ -38,6 +38,10 @@ def test_uv_gets_what_pip_has(project: Project, monkeypatch: pytest.MonkeyPatch)
     assert environment["SSL_CERT_FILE"] == "/ca.pem"
     assert environment["UV_OFFLINE"] == "1"
     assert environment["UV_CACHE_DIR"] == str(project.cfg.cache / "uv")
+    locking = registry.uv_environment(project.cfg, locking=True)
+    assert "UV_INDEX" not in locking
+    assert "UV_FIND_LINKS" not in locking
+    assert locking["UV_DEFAULT_INDEX"] == "http://i/"
     assert "UV_OFFLINE" not in registry.uv_environment(project.cfg)
 
 
