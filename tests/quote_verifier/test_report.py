@@ -59,6 +59,11 @@ def test_nothing_is_interpreted() -> None:
 
 def test_simulated_says_so() -> None:
     assert "SIMULATED" in text(verdict(tee_real="fail"))
+    both = text(verdict(tee_real="fail", release_match="fail"))
+    assert "NOT ACCEPTABLE" in both
+    assert "SIMULATED" in both
+    for given in (verdict(tee_real="fail"), verdict(tee_real="fail", release_match="fail")):
+        assert "enuine" not in text(given)
 
 
 def test_json() -> None:

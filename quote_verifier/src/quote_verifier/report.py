@@ -20,7 +20,7 @@ HEADLINES: dict[Overall, tuple[str, str, str]] = {
     "verified": ("VERIFIED", "bold green", "Everything that was asked holds."),
     "incomplete": ("INCOMPLETE", "bold yellow", "Genuine, but not everything could be proven: see the warnings."),
     "simulated": ("SIMULATED", "bold yellow", "No hardware protects this service. Apart from that, nothing failed."),
-    "not-acceptable": ("NOT ACCEPTABLE", "bold red", "Genuine, but not what you asked for: see the failures."),
+    "not-acceptable": ("NOT ACCEPTABLE", "bold red", "Not what you asked for: see the failures."),
     "not-genuine": ("NOT GENUINE", "bold red", "Do not trust it: see the first failure."),
 }
 
@@ -44,4 +44,6 @@ def print_verdict(verdict: Verdict, subject: str, console: Console) -> None:
         line = Text.assemble("  ", (word, style), "  ", f"{check.id:<{width}}  ", printable(check.detail))
         console.print(line, soft_wrap=True, highlight=False)
     headline, style, meaning = HEADLINES[verdict.overall]
+    if verdict.overall == "not-acceptable" and any(c.id == "tee.real" and c.status == "fail" for c in verdict.checks):
+        meaning += " And it is SIMULATED: no hardware protects it."
     console.print(Text.assemble((headline, style), "  ", meaning), soft_wrap=True)
