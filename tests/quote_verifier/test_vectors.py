@@ -1,6 +1,8 @@
 """Every test vector gets the verdict it names, check by check."""
 
 import json
+import subprocess
+import sys
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +59,20 @@ def test_vector(path: Path) -> None:
     assert actual == case["expect"]["checks"], details
     assert verdict.overall == case["expect"]["overall"]
     assert tuple(actual) == (BARE_CHECKS if "bare" in case else ALL_CHECKS)
+
+
+@pytest.mark.slow
+def test_the_committed_vectors_are_what_the_generator_writes(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, VECTORS / "generate.py", tmp_path], check=True, capture_output=True)
+    generated = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    folders = {path.parts[0] for path in generated}
+    committed = {
+        path.relative_to(VECTORS): path.read_bytes()
+        for folder in folders
+        for path in (VECTORS / folder).rglob("*")
+        if path.is_file()
+    }
+    assert generated == committed
 
 
 def test_every_check_passes_warns_and_fails_somewhere() -> None:

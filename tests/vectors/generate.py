@@ -1,4 +1,4 @@
-"""Make the test vectors from the simulator: `python tests/vectors/generate.py` (from the repository's root).
+"""Make the test vectors from the simulator: `python tests/vectors/generate.py [FOLDER]`, by default in this folder.
 
 Everything is fixed (time, nonce, keys; signatures are repeatable), so a second run writes the same bytes.
 """
@@ -1016,10 +1016,10 @@ def service_cases() -> None:
     )
 
 
-def write() -> None:
-    for folder in ("cases", "quotes", "collateral", "tokens", "logs", "references"):
-        shutil.rmtree(HERE / folder, ignore_errors=True)
-        (HERE / folder).mkdir()
+def write(folder: Path) -> None:
+    for name in ("cases", "quotes", "collateral", "tokens", "logs", "references"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
     names = [case["name"] for case in W.cases]
     if len(set(names)) != len(names):
         raise SystemExit(f"two cases have one name: {sorted(name for name in names if names.count(name) > 1)}")
@@ -1028,9 +1028,9 @@ def write() -> None:
         for index, held in enumerate(made.get("options", {}).get("references", [])):
             label = "good" if held == REFERENCES else f"{made['name']}-{index}"
             made["options"]["references"][index] = W.share("references", label, json.dumps(held, indent=1), ".json")
-        (HERE / "cases" / f"{made['name']}.json").write_text(json.dumps(made, indent=1, ensure_ascii=True) + "\n")
+        (folder / "cases" / f"{made['name']}.json").write_text(json.dumps(made, indent=1, ensure_ascii=True) + "\n")
     for name, text in W.files.items():
-        (HERE / name).write_text(text + "\n")
+        (folder / name).write_text(text + "\n")
 
 
 GROUPS: tuple[Callable[[], None], ...] = (
@@ -1051,5 +1051,5 @@ GROUPS: tuple[Callable[[], None], ...] = (
 if __name__ == "__main__":
     for group in GROUPS:
         group()
-    write()
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
     print(f"{len(W.cases)} cases")
