@@ -42,7 +42,7 @@ def launcher() -> Path:
 
 def events(launcher: Path, settings: dict[str, str]) -> list[str]:
     """The lines that the release itself says such a launch measures."""
-    command = [launcher, "events", "--no-check"]
+    command = [str(launcher), "events", "--no-check"]
     done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=True)
     return [line["event"] for line in map(json.loads, done.stdout.splitlines()) if "event" in line]
 

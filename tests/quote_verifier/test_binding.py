@@ -1,6 +1,7 @@
 """Origins and loopback addresses as a browser spells them. (Statuses: tests/vectors.)"""
 
 import hashlib
+from typing import Any
 
 import pytest
 import rfc8785
@@ -66,6 +67,6 @@ def test_no_origin(url: str) -> None:
 
 
 def test_report_data() -> None:
-    data = {"v": 1, "nonce": "x"}
+    data: dict[str, Any] = {"v": 1, "nonce": "x"}
     assert report_data_of(data) == hashlib.sha384(rfc8785.dumps(data)).digest() + bytes(16)
     assert report_data_of({"nonce": "x", "v": 1}) == report_data_of(data)

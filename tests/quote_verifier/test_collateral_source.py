@@ -44,11 +44,11 @@ def test_pccs_that_answers_nonsense() -> None:
         site.broken["/sgx/certification/v4/pckcrl"] = answering(b"crl")
         with pytest.raises(Unreachable, match="without the header sgx-pck-crl-issuer-chain"):
             pccs(Fetcher(), site.url)(QUOTE)
-        site.broken["/sgx/certification/v4/pckcrl"] = answering(b"crl", **{"SGX-PCK-CRL-Issuer-Chain": "x"})
+        site.broken["/sgx/certification/v4/pckcrl"] = answering(b"crl", headers={"SGX-PCK-CRL-Issuer-Chain": "x"})
         for body in (b"", b"[]", b'{"tcbInfo":1}', b'{"tcbInfo":{},"tcbInfo":{},"signature":"00"}'):
-            site.broken["/tdx/certification/v4/tcb"] = answering(body, **{"TCB-Info-Issuer-Chain": "x"})
+            site.broken["/tdx/certification/v4/tcb"] = answering(body, headers={"TCB-Info-Issuer-Chain": "x"})
             site.broken["/tdx/certification/v4/qe/identity"] = answering(
-                body, **{"SGX-Enclave-Identity-Issuer-Chain": "x"}
+                body, headers={"SGX-Enclave-Identity-Issuer-Chain": "x"}
             )
             with pytest.raises(Malformed):
                 pccs(Fetcher(), site.url)(QUOTE)
@@ -58,11 +58,11 @@ def test_the_exact_signed_text_is_taken() -> None:
     """White space, escapes and key order inside the signed member survive; a decoy before it does not matter."""
     with Site(Td()) as site:
         body = b'{"note": {"a": 1}, "tcbInfo": {"b" : "\\u0041",  "a":1.50 }, "signature": "00"}'
-        site.broken["/sgx/certification/v4/pckcrl"] = answering(b"crl", **{"SGX-PCK-CRL-Issuer-Chain": "x"})
-        site.broken["/tdx/certification/v4/tcb"] = answering(body, **{"TCB-Info-Issuer-Chain": "x"})
+        site.broken["/sgx/certification/v4/pckcrl"] = answering(b"crl", headers={"SGX-PCK-CRL-Issuer-Chain": "x"})
+        site.broken["/tdx/certification/v4/tcb"] = answering(body, headers={"TCB-Info-Issuer-Chain": "x"})
         qe = b'{"enclaveIdentity":{},"signature":"00"}'
         site.broken["/tdx/certification/v4/qe/identity"] = answering(
-            qe, **{"SGX-Enclave-Identity-Issuer-Chain": "a%20b"}
+            qe, headers={"SGX-Enclave-Identity-Issuer-Chain": "a%20b"}
         )
         site.broken["/sgx/certification/v4/rootcacrl"] = answering(b"\x30\x00")
         fetched = pccs(Fetcher(), site.url)(QUOTE)

@@ -65,13 +65,13 @@ def test_redirects_are_not_followed(site: Site) -> None:
 
 
 def test_unasked_compression_is_refused(site: Site) -> None:
-    site.broken["/a"] = world.answering(b"x", **{"Content-Encoding": "gzip"})
+    site.broken["/a"] = world.answering(b"x", headers={"Content-Encoding": "gzip"})
     with pytest.raises(Unreachable, match="encoding"):
         Fetcher().get(site.url + "/a")
 
 
 def test_cut_short(site: Site) -> None:
-    site.broken["/a"] = world.answering(b"x", **{"Content-Length": "100"})
+    site.broken["/a"] = world.answering(b"x", headers={"Content-Length": "100"})
     with pytest.raises(Unreachable):
         Fetcher(deadline_s=3).get(site.url + "/a")
 

@@ -197,7 +197,7 @@ def redirect(handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None
     send(handler, 302, b"", {"Location": "https://elsewhere.example/"})
 
 
-def answering(body: bytes, status: int = 200, **headers: str) -> Misbehaviour:
+def answering(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Misbehaviour:
     return lambda handler, stopping: send(handler, status, body, headers)
 
 
