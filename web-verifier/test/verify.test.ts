@@ -50,6 +50,19 @@ test('a damaged memory of what was seen does not get in the way', async () => {
 	expect(report.overall).toBe('incomplete');
 });
 
+test('QE authentication data with a byte appended is refused, although dcap-qvl hashes only what comes before', async () => {
+	const bundle = goodBundle();
+	const bytes = Buffer.from(bundle.evidence['quote'] as string, 'hex');
+	const [section, outer, size] = [632, 766, 1218]; // where the sizes of signature data, certification data and QE data lie
+	const longer = Buffer.concat([bytes.subarray(0, size + 34), Buffer.from([0]), bytes.subarray(size + 34)]);
+	for (const at of [section, outer]) longer.writeUInt32LE(bytes.readUInt32LE(at) + 1, at);
+	longer.writeUInt16LE(33, size);
+	bundle.evidence['quote'] = longer.toString('hex');
+	const { checks } = await release.verify({ bundle, now: NOW });
+	expect(checks.slice(0, 2).map(({ status }) => status)).toEqual(['pass', 'fail']);
+	expect(checks[1]!.detail).toContain('its QE authentication data has 33 bytes, not 32');
+});
+
 test('what the server says about itself changes nothing', async () => {
 	const bundle = goodBundle();
 	bundle.evidence['tee'] = 'tdx';
