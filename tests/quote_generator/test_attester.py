@@ -97,7 +97,8 @@ def test_log_and_quote_agree_while_a_writer_appends(tmp_path: Path, simulator_en
         "log = EventLog.open(sys.argv[1], find_registers())\n"
         "for n in range(50): log.append('event', {'n': n})"
     )
-    with attester(path, simulator_environment, "--event-log", str(log)):
+    slowly = {**simulator_environment, "TDX_SIM_DELAY_MS": "10"}  # so that an append could come between log and quote
+    with attester(path, slowly, "--event-log", str(log)):
         assert ask(path, {})["evidence"]["event_log"] == ""
         writer = subprocess.Popen([sys.executable, "-c", code, str(log)], env=simulator_environment)
         lengths = set()

@@ -204,11 +204,12 @@ def test_readers_without_pause_do_not_keep_a_writer_out(tmp_path: Path, register
         folder = LogFolder(tmp_path / "log", BOOT)
         while not stop.is_set():
             with folder.locked(fcntl.LOCK_SH):
-                time.sleep(0.02)
+                time.sleep(0.1)
 
-    threads = [threading.Thread(target=reader) for _ in range(3)]
+    threads = [threading.Thread(target=reader) for _ in range(12)]
     for thread in threads:
         thread.start()
+        time.sleep(0.008)  # out of step: at any moment some reader holds the lock
     try:
         started = time.monotonic()
         log.append("event", "1")
