@@ -168,4 +168,4 @@ def test_a_changed_file(launcher: Path, tmp_path: Path) -> None:
     assert checks["release.match"]["detail"].startswith("modified is {")
     assert "index.html" in checks["release.match"]["detail"]
     assert checks["assets.match"]["status"] == "fail"
-    assert checks["assets.match"]["detail"].startswith("/: served ")
+    assert checks["assets.match"]["detail"].startswith("/: ")
