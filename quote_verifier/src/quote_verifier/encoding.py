@@ -6,12 +6,12 @@ import re
 
 from .errors import Malformed
 
-_HEX = re.compile(r"(?:[0-9a-f]{2})*\Z")
+_HEX = re.compile(r"[0-9a-f]*\Z")
 
 
 def from_hex(text: str, what: str, size: int | None = None) -> bytes:
     """Bytes of lower-case hexadecimal `text`; `size` in bytes, if it is fixed. Raises `Malformed`."""
-    if not _HEX.match(text):
+    if len(text) % 2 or not _HEX.match(text):
         raise Malformed(f"{what} is not lower-case hexadecimal")
     if size is not None and len(text) != 2 * size:
         raise Malformed(f"{what} has {len(text) // 2} bytes, expected {size}")
