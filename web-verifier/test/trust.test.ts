@@ -49,6 +49,13 @@ test('a model that came or went is named after the model', () => {
 	]);
 });
 
+test('an event that is gone is a change too', async () => {
+	const gone = 'open-webui-tdx model {"digest":"sha384:00","name":"other:1b"}';
+	const more: Snapshot = { ...snapshot, events: [...snapshot.events, gone] };
+	expect(compareTrusted(more, bundle)).toEqual([{ part: 'event', field: 'model other:1b', trusted: gone, now: null }]);
+	expect((await judge(bundle, more)).overall).toBe('not-acceptable');
+});
+
 test('trust never outweighs references, nor a simulated or unproven quote', async () => {
 	const references = { v: 1, name: 'other', events: ['open-webui-tdx release {}'] };
 	expect((await verify({ bundle, now: NOW, trusted: snapshot, references })).overall).toBe('not-acceptable');
