@@ -16,6 +16,7 @@ from scripts.stage import remove
 
 _REJECTS = re.compile(r"^Applying patch (?P<file>.+) with \d+ rejects?\.\.\.$")
 _HUNK = re.compile(r"^Rejected hunk #(\d+)\.$")
+_CHECKING = re.compile(r"^Checking patch (.+)\.\.\.$")
 _OFFSET = re.compile(r"^Hunk #(\d+) succeeded at (\d+) \(offset (-?\d+) lines?\)\.$")
 
 
@@ -90,8 +91,16 @@ def rejections(told: Sequence[str]) -> tuple[str, ...]:
 
 
 def offsets(told: str) -> tuple[str, ...]:
-    matches = (_OFFSET.match(line) for line in told.splitlines())
-    return tuple(f"hunk #{m[1]} fits {m[3]} lines away, at {m[2]}" for m in matches if m)
+    """Read what `git apply --check --verbose` says: the hunks that fit, but not where the patch says."""
+    found: list[str] = []
+    file = ""
+    for line in told.splitlines():
+        start, moved = _CHECKING.match(line), _OFFSET.match(line)
+        if start:
+            file = start[1]
+        elif moved:
+            found.append(f"{file}: hunk #{moved[1]} fits {moved[3]} line(s) away, at {moved[2]}")
+    return tuple(found)
 
 
 def add_files(queue: Queue, tree: Path) -> None:

@@ -61,7 +61,7 @@ def test_an_offset_is_told(fetched: Project) -> None:
     fetched.patch("moved.patch", line_patch(15, "fifteen").replace("@@ -13,5 +13,5 @@", "@@ -11,5 +11,5 @@"))
     stage.ensure(fetched.cfg, "patch")
     log = (fetched.cfg.logs / "patch.log").read_text()
-    assert "moved.patch: hunk #1 fits 2 lines away, at 13" in log
+    assert "moved.patch: src/app.txt: hunk #1 fits 2 line(s) away, at 13" in log
 
 
 def test_inside_a_repository_that_ignores_the_folder(fetched: Project, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_each_patch_and_hunk_is_reported(project: Project, capsys: pytest.Captur
     app.write_text("inserted\n" + app.read_text().replace("line 20\n", "line XX\n"))
     assert not report(project.cfg, project.tree)
     told = capsys.readouterr().out
-    assert "fits.patch: fits\n    hunk #1 fits 1 line" in told
+    assert "fits.patch: fits\n    src/app.txt: hunk #1 fits 1 line(s) away" in told
     assert "broken.patch: does not fit\n    src/app.txt: hunk #1 does not fit" in told
     assert "gone.patch: does not fit\n    README.md: there is no such file" in told
     assert "files/src/new.txt: that version has a file of its own there" in told
