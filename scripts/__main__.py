@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -9,6 +10,7 @@ from scripts.errors import ToolError, from_os_error
 
 
 def main() -> int:
+    os.umask(0o022)  # a release can be read by other accounts, and is the same, whatever the person's umask
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that commands under way are ended
     try:
         return _command(sys.argv[1:])

@@ -22,7 +22,7 @@ SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "docs/plugin.
 LIBRARY = "libtdx_attest.so.1"
 
 # The standard interface of build backends (PEP 517), without an isolated environment: the tools are locked already.
-_BUILD = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
+_BUILD = "import os, sys; os.umask(0o022); from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
