@@ -42,7 +42,8 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, text: str) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text.encode())))
+        if self.command == "GET":  # a chat is a stream: its length is not known beforehand
+            self.send_header("Content-Length", str(len(text.encode())))
         self.end_headers()
         self.wfile.write(text.encode())
 
