@@ -70,6 +70,8 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
             say("\nStopping.")
         finally:
             supervisor.stop()
+            with suppress(OSError):  # it also says that a service runs
+                measured_models.path(data).unlink()
             with suppress(OSError):
                 shutil.rmtree(sockets)
     return 0

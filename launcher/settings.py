@@ -143,6 +143,12 @@ def _path(name: str, value: str) -> Path:
     return Path(_text(name, value)).expanduser().absolute()
 
 
+def _default_store() -> Path:
+    """Where Ollama keeps its models: as a system's service, or else as a program that this account started."""
+    service, own = Path(DEFAULT_STORE), Path.home() / ".ollama" / "models"
+    return own if own.is_dir() and not service.is_dir() else service
+
+
 # name, field, default, parser. The order is the one of docs/deployment.md.
 _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("HOST", "host", "127.0.0.1", _host),
@@ -178,6 +184,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         known = ", ".join(name for name in NAMES if name.startswith("TEE_"))
         raise SettingError(f"{unknown[0]} is not a setting; known are: {known}.")
     values = {field: parse(name, environ.get(name) or default) for name, field, default, parse in _TABLE}
+    if not environ.get("OLLAMA_MODELS"):
+        values["ollama_models"] = _default_store()
     settings = Settings(**values)  # type: ignore[arg-type]
     if settings.service == "trustee" and not settings.service_url:
         raise SettingError("TEE_SERVICE=trustee needs TEE_SERVICE_URL, the address of your Trustee.")

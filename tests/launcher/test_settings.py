@@ -22,6 +22,17 @@ def test_defaults() -> None:
     assert found.forwarded_allow_ips == () and found.ollama_base_url == "http://127.0.0.1:11434"
 
 
+def test_a_store_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(settings, "DEFAULT_STORE", str(tmp_path / "service"))
+    assert settings.load({}).ollama_models == tmp_path / "service"
+    (tmp_path / ".ollama/models").mkdir(parents=True)
+    assert settings.load({}).ollama_models == tmp_path / ".ollama/models"
+    assert settings.load({"OLLAMA_MODELS": "/elsewhere"}).ollama_models == Path("/elsewhere")
+    (tmp_path / "service").mkdir()
+    assert settings.load({}).ollama_models == tmp_path / "service"
+
+
 def test_an_empty_value_is_the_default() -> None:
     assert settings.load(dict.fromkeys(settings.NAMES, "")) == settings.load({})
 
