@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from scripts import chromium
 from tests.browser.pages import enter, new_page
 from tests.browser.running import Server, release, serve
-from tests.browser.tampering import replace_verifier
+from tests.browser.tampering import FAR, change_answer, replace_verifier, without_doubts
 from tests.compiled import ROOT, built_once, digest_of
 
 # As root, Chromium refuses its sandbox; the rest keeps it from calling home.
@@ -65,6 +65,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = chromium.find()
     sound = _spoken(tmp_path_factory.mktemp("sound") / "spoken.wav")
     microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    microphone.append(f"--host-resolver-rules=MAP {FAR} 127.0.0.1")
     microphone.append(f"--use-file-for-fake-audio-capture={sound}")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *microphone])
@@ -130,4 +131,5 @@ def genuine_verifier() -> bytes:
 def genuine_page(context: BrowserContext, genuine_verifier: bytes) -> Page:
     """A page whose verifier takes the simulator for real hardware."""
     replace_verifier(context, genuine_verifier)
+    change_answer(context, "quote", without_doubts)
     return context.new_page()
