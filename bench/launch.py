@@ -68,7 +68,8 @@ def plain_start(release: Path, python: str, folder: Path) -> float:
         "FRONTEND_BUILD_DIR": str(release / "backend/open_webui/frontend"), "RAG_EMBEDDING_ENGINE": "openai",
     }  # fmt: skip
     (data / "static").mkdir(exist_ok=True)
-    command = [python, "-m", "uvicorn", "open_webui.main:app", "--host", "127.0.0.1", "--port", str(port)]
+    # -S: a machine's start-up hooks could change the files, as some add a certificate to every certifi they find.
+    command = [python, "-S", "-m", "uvicorn", "open_webui.main:app", "--host", "127.0.0.1", "--port", str(port)]
     return until_healthy(command, env, data, port)
 
 
