@@ -173,3 +173,20 @@ def test_phone_width_and_dark_theme(browser: Browser, server: Server, signed_in:
     assert panel.evaluate("e => e.scrollWidth <= e.clientWidth"), "the panel scrolls sideways"
     screenshot(page, "phone-dark-panel")
     page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("locale", "word"), [("ja-JP", "シミュレーション"), ("zh-CN", "模拟"), ("id-ID", "Simulasi"), ("fr-FR", "Simulated")]
+)
+def test_the_shield_speaks_the_persons_language(
+    locale: str, word: str, browser: Browser, server: Server, signed_in: Any
+) -> None:
+    """French has no sentences of ours: English, never a key."""
+    page = new_page(browser)
+    page.add_init_script(f"localStorage.locale = '{locale}'")
+    page.goto(f"{server.url}/auth")
+    found = wait_for_round(page, "simulated")
+    expect(found).to_have_text(word)
+    found.click()
+    expect(page.locator("#tee-panel[open] [data-check='tee.real']")).not_to_contain_text("tee.check")
+    page.context.close()
