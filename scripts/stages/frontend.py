@@ -22,7 +22,7 @@ from scripts.tools import copy_tree, node
 NAME = "frontend"
 DEPENDS = ("patch", "nodemodules", "webverifier")
 SOURCES = (
-    "src", "static", "package.json", "package-lock.json", ".npmrc", "svelte.config.js", "vite.config.ts",
+    "src", "static", "package.json", "package-lock.json", ".npmrc", ".gitignore", "svelte.config.js", "vite.config.ts",
     "tailwind.config.js", "postcss.config.js", "tsconfig.json",
 )  # fmt: skip
 VERIFIER = Output("webverifier", only=webverifier.FILES)
@@ -30,7 +30,7 @@ VERIFIER_PLACE = "src/lib/tee"  # where the pages import it from
 PYODIDE = "open_webui/frontend/pyodide/"
 HEAP_MB = 3072  # Node's own default is too small; measured: enough, with room to spare
 NEEDED = machine.Needed("the frontend build", memory_mb=4200, disk_mb=1500)
-KEPT = ("HOME", "PATH", "TMPDIR", "USER")  # of the person's environment: vite bakes some variables into the pages
+KEPT = ("PATH", "TMPDIR")  # of the person's environment: vite bakes some variables into the pages
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
@@ -50,6 +50,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         environment: dict[str, str | None] = {name: None for name in os.environ if name not in KEPT}
         environment |= tools.environment(cfg)
         environment |= {
+            "HOME": str(work),
             "NODE_ENV": "production",
             "NODE_OPTIONS": f"--max-old-space-size={HEAP_MB}",
             "FRONTEND_VERSION": version(cfg),
@@ -77,6 +78,9 @@ def _work(cfg: Config) -> Iterator[Path]:
         work = Path(folder)
         for name in SOURCES:
             copy_tree(cfg.stage("patch") / name, work / name)
+        # Tailwind looks for class names in whatever git does not ignore. A folder that looks like a repository makes that
+        # upstream's own rules, instead of those of a repository around it or of the person.
+        (work / ".git").mkdir()
         for name in webverifier.FILES:
             copy_tree(cfg.stage("webverifier") / name, work / VERIFIER_PLACE / name)
         modules = cfg.stage("nodemodules") / "node_modules"
