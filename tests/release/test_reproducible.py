@@ -23,8 +23,8 @@ import pytest
 from scripts import tools
 from scripts.config import Config
 from scripts.errors import MismatchError
-from scripts.release.compare import compare
 from scripts.registry import uv_environment
+from scripts.release.compare import compare
 from scripts.run import Runner
 from scripts.stages.plugin import wheel
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def test_the_folder_is_a_repository_of_its_own_with_upstreams_ignore_rules(proje
     with frontend._work(cfg) as work:
         assert (work / ".git").is_dir()
         assert (work / ".gitignore").read_text() == ".gitignore"
-        assert os.path.samefile(work / "node_modules" / "a" / "index.js", package)
+        assert package.samefile(work / "node_modules" / "a" / "index.js")
         assert (work / "src" / "lib" / "tee" / "verifier.js").is_file()
     assert not work.exists()
 
