@@ -86,7 +86,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, serve(launcher, Path(folder) / "data") as server:
             times = rounds(server.url)
     median, worst = statistics.median(times), max(times)
-    print(f"round: median {median:.0f} ms, worst {worst:.0f} ms; {median / TARGET_MS:.2f} of the {TARGET_MS} ms allowed")
+    print(
+        f"round: median {median:.0f} ms, worst {worst:.0f} ms; {median / TARGET_MS:.2f} of the {TARGET_MS} ms allowed"
+    )
     added = first_load(launcher.parent / "backend/open_webui/frontend")
     print(f"first load: {added} bytes gzip; {added / ALLOWED_BYTES:.2f} of the {ALLOWED_BYTES} bytes allowed")
 

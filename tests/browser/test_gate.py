@@ -1,4 +1,4 @@
-"""The gate: while the server is not verified, content leaves the page in no way at all (`block`), or asks first (`warn`).
+"""The gate: while the server is not verified, content leaves in no way at all (`block`), or asks first (`warn`).
 
 Each test types, says or attaches a secret and watches every request and socket frame that leaves the browser. The
 simulator is never verified, so the release as it stands is what the gate stands in front of.
@@ -217,7 +217,9 @@ def by_message_from_a_frame(page: Page, server: Server) -> None:
 
 def by_memory(page: Page, server: Server) -> None:
     home(page, server)
-    page.evaluate("text => { fetch('/api/v1/memories/add', {method: 'POST', body: JSON.stringify({content: text})}) }", SECRET)
+    page.evaluate(
+        "text => { fetch('/api/v1/memories/add', {method: 'POST', body: JSON.stringify({content: text})}) }", SECRET
+    )
 
 
 def by_title(page: Page, server: Server) -> None:
@@ -248,7 +250,8 @@ def by_socket(page: Page, server: Server) -> None:
     home(page, server)
     page.evaluate(
         """text => {
-            const socket = new WebSocket(location.origin.replace('http', 'ws') + '/ws/socket.io/?EIO=4&transport=websocket');
+            const here = location.origin.replace('http', 'ws');
+            const socket = new WebSocket(here + '/ws/socket.io/?EIO=4&transport=websocket');
             socket.onopen = () => socket.send('42["channel",' + JSON.stringify(text) + ']');
         }""",
         SECRET,
@@ -261,7 +264,9 @@ WAYS: dict[str, Callable[[Page, Server], None]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_block_lets_no_content_leave(way: str, page: Page, context: BrowserContext, server: Server, outgoing: Outgoing) -> None:
+def test_block_lets_no_content_leave(
+    way: str, page: Page, context: BrowserContext, server: Server, outgoing: Outgoing
+) -> None:
     gate(context, "block")
     context.grant_permissions(["microphone"])
     WAYS[way](page, server)

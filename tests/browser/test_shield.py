@@ -186,7 +186,8 @@ def test_phone_width_and_dark_theme(browser: Browser, server: Server, signed_in:
 
 
 @pytest.mark.parametrize(
-    ("locale", "word"), [("ja-JP", "シミュレーション"), ("zh-CN", "模拟"), ("id-ID", "Simulasi"), ("fr-FR", "Simulated")]
+    ("locale", "word"),
+    [("ja-JP", "シミュレーション"), ("zh-CN", "模拟"), ("id-ID", "Simulasi"), ("fr-FR", "Simulated")],
 )
 def test_the_shield_speaks_the_persons_language(
     locale: str, word: str, browser: Browser, server: Server, signed_in: Any
