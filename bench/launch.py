@@ -60,16 +60,18 @@ def plain_start(release: Path, python: str, folder: Path) -> float:
     port = free_port()
     data = folder / "plain"
     data.mkdir(exist_ok=True)
-    paths = f"{release / 'backend'}:{release / 'site-packages'}"
+    paths = [str(release / "backend"), str(release / "site-packages")]
     env = {
         "PATH": os.environ["PATH"], "HOME": str(data),
-        "PYTHONPATH": paths, "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
         "DATA_DIR": str(data), "STATIC_DIR": str(data / "static"), "WEBUI_SECRET_KEY": "x" * 40, "OFFLINE_MODE": "true",
         "FRONTEND_BUILD_DIR": str(release / "backend/open_webui/frontend"), "RAG_EMBEDDING_ENGINE": "openai",
     }  # fmt: skip
     (data / "static").mkdir(exist_ok=True)
-    # -S: a machine's start-up hooks could change the files, as some add a certificate to every certifi they find.
-    command = [python, "-S", "-m", "uvicorn", "open_webui.main:app", "--host", "127.0.0.1", "--port", str(port)]
+    # Isolated, and without PYTHONPATH: a machine's start-up hooks could change the files, as some add a certificate to
+    # every certifi that they find in the path.
+    code = f"import sys, runpy; sys.path += {paths!r}; runpy.run_module('uvicorn', None, '__main__')"
+    command = [python, "-I", "-S", "-X", f"pycache_prefix={folder / 'bytecode'}", "-c", code, "open_webui.main:app"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     return until_healthy(command, env, data, port)
 
 
