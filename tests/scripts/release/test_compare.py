@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from scripts.errors import MismatchError, MissingError, UsageError
 from scripts.release import manifest
 from scripts.release.compare import compare

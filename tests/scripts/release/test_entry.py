@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from scripts.config import Config
 from scripts.stages.assemble import write_entry
 

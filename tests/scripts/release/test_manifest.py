@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from launcher import manifest as launched
 from scripts.errors import MismatchError
 from scripts.release import manifest

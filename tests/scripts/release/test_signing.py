@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from scripts.errors import MissingError
 from scripts.release import signing
 from scripts.run import Runner
