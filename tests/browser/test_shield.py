@@ -153,13 +153,18 @@ def test_a_server_that_does_not_answer_is_red(page: Page, server: Server) -> Non
 
 def test_a_slow_answer_to_an_old_round_changes_nothing(page: Page, server: Server) -> None:
     held: list[Route] = []
-    page.route("**/api/v1/tee/quote*", lambda route: held.append(route))
-    page.goto(server.url)
-    page.wait_for_function("() => document.querySelector('[data-tee-shield]')")
-    page.wait_for_timeout(500)
+
+    def first_waits_others_fail(route: Route) -> None:
+        if held:
+            route.fulfill(status=503, json={"detail": "Out of order."})
+        else:
+            held.append(route)
+
+    page.route("**/api/v1/tee/quote*", first_waits_others_fail)
+    with page.expect_request("**/api/v1/tee/quote*"):
+        page.goto(server.url, wait_until="commit")
+    expect(shield(page)).to_be_visible()
     assert len(held) == 1
-    page.unroute("**/api/v1/tee/quote*")
-    page.route("**/api/v1/tee/quote*", lambda route: route.fulfill(status=503, json={"detail": "Out of order."}))
     new_chat(page)
     expect(shield(page)).to_have_attribute("data-phase", "failed")
     held[0].continue_()

@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,19 +25,24 @@ def built(project: Project) -> Project:
     return project
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """Writes beyond 100 bytes fail, as on a disk that is full in the middle of a file."""
+    """Writes beyond 100 bytes fail, as on a disk that is full in the middle of a file.
+
+    Only around the call: pytest's own output may go to a file, too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_write_that_breaks_off_leaves_the_earlier_result(built: Project, small_files: None) -> None:
+def test_a_write_that_breaks_off_leaves_the_earlier_result(built: Project) -> None:
     before = (built.cfg.stage("patch") / "src" / "app.txt").read_text()
     (built.cfg.root / "patches" / "series").write_text("#\n")
-    with pytest.raises(OSError, match="File too large") as caught:
+    with pytest.raises(OSError, match="File too large") as caught, small_files():
         stage.ensure(built.cfg, "patch")
     assert "larger than this process may write" in str(errors.from_os_error(caught.value))
     assert (built.cfg.stage("patch") / "src" / "app.txt").read_text() == before
