@@ -149,6 +149,7 @@ def test_a_server_that_does_not_answer_is_red(page: Page, server: Server) -> Non
     expect(found).to_have_attribute("data-shield", "red")
     found.hover()
     expect(page.locator("#tee-tooltip")).to_have_text("The server could not be reached.")
+    screenshot(page, "not-verified")
 
 
 def test_a_slow_answer_to_an_old_round_changes_nothing(page: Page, server: Server) -> None:
