@@ -19,9 +19,14 @@ def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setenv("TEE_MEASURED_MODELS", str(tmp_path / "measured.json"))
     found = {"tiny:latest": "aa", "big:70b": "cc", "other:latest": "dd"}
 
-    async def answer(base_url: str) -> dict[str, str]:
+    remembered = dict(found)
+
+    async def answer(base_url: str, fresh: bool = False) -> dict[str, str]:
         assert base_url == "http://ollama"
-        return found
+        if fresh:
+            remembered.clear()
+            remembered.update(found)
+        return remembered
 
     monkeypatch.setattr(models, "_list", answer)
     return found
@@ -53,8 +58,15 @@ def test_anything_else_does_not(offered: dict[str, str], name: object, words: st
         assert caught.value.status_code == 403
 
 
+def test_nobody_is_refused_from_memory(offered: dict[str, str]) -> None:
+    offered["big:70b"] = "bb"  # pulled since the list was last asked
+    check("big:70b")
+
+
 def test_a_model_pulled_anew_is_another_model(offered: dict[str, str]) -> None:
     offered["tiny:latest"] = "ee"
+    with pytest.raises(HTTPException, match="is not the one"):
+        check("big:70b")  # asks for the list anew
     with pytest.raises(HTTPException, match="is not the one that was measured"):
         check("tiny")
 

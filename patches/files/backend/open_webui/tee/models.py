@@ -43,16 +43,18 @@ async def check(url: str, payload: str | bytes) -> None:
         raise HTTPException(
             403, f"The model {name} was not measured, so it cannot be chatted with: its operator can add it with measure-model {name}."
         )
-    offered = await _list(url.removesuffix(path))
-    if offered.get(name) != measured[name]:
-        raise HTTPException(
-            403, f"The model {name} is not the one that was measured, so it cannot be chatted with: its operator can measure it anew."
-        )
+    for fresh in (False, True):  # nobody is refused from memory: the model may have come a moment ago
+        if (await _list(url.removesuffix(path), fresh)).get(name) == measured[name]:
+            return
+    raise HTTPException(
+        403, f"The model {name} is not the one that was measured, so it cannot be chatted with: its operator can measure it anew."
+    )
 
 
-async def _list(base_url: str) -> dict[str, str]:
+async def _list(base_url: str, fresh: bool = False) -> dict[str, str]:
+    """What Ollama at `base_url` offers: manifest digests by name, remembered for CACHE_S unless `fresh`."""
     asked, models = _offered.get(base_url, (0.0, {}))
-    if time.monotonic() - asked < CACHE_S:
+    if not fresh and time.monotonic() - asked < CACHE_S:
         return models
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     try:
