@@ -93,7 +93,7 @@ def main() -> None:
             "TDX": "simulated",
             "TDX_SIM_DELAY_MS": str(QUOTE_MS),
             "LLM": "none",
-            "TEE_RATE_LIMIT": "1000000",
+            "TEE_RATE_LIMIT": "100000",
         }
         server = subprocess.Popen([str(launchers[-1])], env=environ, stdout=sys.stderr)
         try:
