@@ -70,14 +70,21 @@ async def ask(web: httpx.AsyncClient, end: float) -> int:
 
 async def measure(url: str, server: subprocess.Popen[bytes]) -> None:
     limits = httpx.Limits(max_connections=CLIENTS)
-    async with httpx.AsyncClient(base_url=url, timeout=30) as web, httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as load:
+    async with (
+        httpx.AsyncClient(base_url=url, timeout=30) as web,
+        httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as load,
+    ):
         await until_healthy(web, server)
         await health_median_ms(web, 2)  # warm up
         idle, _ = await health_median_ms(web, SECONDS)
         end = time.monotonic() + SECONDS
-        (busy, samples), *counts = await asyncio.gather(health_median_ms(web, SECONDS), *(ask(load, end) for _ in range(CLIENTS)))
+        (busy, samples), *counts = await asyncio.gather(
+            health_median_ms(web, SECONDS), *(ask(load, end) for _ in range(CLIENTS))
+        )
     print(f"/health median, idle:                 {idle:7.2f} ms")
-    print(f"/health median, {CLIENTS} clients on quotes: {busy:7.2f} ms   ({samples} samples, {sum(counts) / SECONDS:.0f} quotes a second)")
+    print(
+        f"/health median, {CLIENTS} clients on quotes: {busy:7.2f} ms   ({samples} samples, {sum(counts) / SECONDS:.0f} quotes a second)"
+    )
     print(f"ratio:                                {busy / idle:7.2f}      (target: at most 2)")
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import rfc8785
-from launcher.hashing import Digest, digest_files
 
+from launcher.hashing import Digest, digest_files
 from scripts import locks
 from scripts.config import Config
 from scripts.errors import MismatchError

@@ -27,7 +27,18 @@ def test_without_nonce_the_attester_draws(attester) -> None:
 
 @pytest.mark.parametrize(
     "nonce",
-    ["", "A" * 42, "A" * 44, "A" * 43 + "=", "A" * 42 + "B", "A" * 42 + "+", "A" * 42 + "/", "A" * 42 + "\n", "é" * 43, "A" * 10_000],
+    [
+        "",
+        "A" * 42,
+        "A" * 44,
+        "A" * 43 + "=",
+        "A" * 42 + "B",
+        "A" * 42 + "+",
+        "A" * 42 + "/",
+        "A" * 42 + "\n",
+        "é" * 43,
+        "A" * 10_000,
+    ],
 )
 def test_only_one_spelling_of_32_bytes(nonce: str) -> None:
     with pytest.raises(AttesterError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,20 +12,37 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from open_webui.tee.collateral import CollateralCache, CollateralError, Pccs, _der_hex, _signed_member, expires_at, find_pccs, platform_of
+from open_webui.tee.collateral import (
+    CollateralCache,
+    CollateralError,
+    Pccs,
+    _der_hex,
+    _signed_member,
+    expires_at,
+    find_pccs,
+    platform_of,
+)
 
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def crl(until: datetime) -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "CA")])
-    made = x509.CertificateRevocationListBuilder().issuer_name(name).last_update(NOW - timedelta(days=1)).next_update(until)
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(name)
+        .last_update(NOW - timedelta(days=1))
+        .next_update(until)
+    )
     return made.sign(KEY, hashes.SHA256()).public_bytes(Encoding.DER).hex()
 
 
 def collateral(days: dict[str, int] | None = None) -> dict[str, str]:
-    until = {part: NOW + timedelta(days=(days or {}).get(part, 30)) for part in ("tcb_info", "qe_identity", "pck_crl", "root_ca_crl")}
+    until = {
+        part: NOW + timedelta(days=(days or {}).get(part, 30))
+        for part in ("tcb_info", "qe_identity", "pck_crl", "root_ca_crl")
+    }
     return {
         "tcb_info": json.dumps({"nextUpdate": until["tcb_info"].strftime("%Y-%m-%dT%H:%M:%SZ")}),
         "qe_identity": json.dumps({"nextUpdate": until["qe_identity"].strftime("%Y-%m-%dT%H:%M:%SZ")}),
@@ -36,7 +53,12 @@ def collateral(days: dict[str, int] | None = None) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://p.example:8081", "https://p.example:8081/", "https://p.example:8081/sgx/certification/v4/", "https://p.example:8081/sgx/certification/v4"],
+    [
+        "https://p.example:8081",
+        "https://p.example:8081/",
+        "https://p.example:8081/sgx/certification/v4/",
+        "https://p.example:8081/sgx/certification/v4",
+    ],
 )
 def test_address_with_and_without_path(url: str) -> None:
     assert find_pccs(url) == Pccs("https://p.example:8081")
@@ -50,7 +72,9 @@ def test_address_must_be_http(url: str) -> None:
 
 def test_intels_own_configuration(tmp_path: Path) -> None:
     conf = tmp_path / "qcnl.conf"
-    conf.write_text('{\n  // comment\n  // "pccs_url": "https://wrong.example"\n  "pccs_url": "https://p.example/sgx/certification/v4/",\n  "use_secure_cert": false\n}\n')
+    conf.write_text(
+        '{\n  // comment\n  // "pccs_url": "https://wrong.example"\n  "pccs_url": "https://p.example/sgx/certification/v4/",\n  "use_secure_cert": false\n}\n'
+    )
     assert find_pccs(None, conf) == Pccs("https://p.example", verify_tls=False)
     conf.write_text("# old form\nPCCS_URL=https://p.example/sgx/certification/v3/\nUSE_SECURE_CERT=TRUE\n")
     assert find_pccs(None, conf) == Pccs("https://p.example")
@@ -66,7 +90,18 @@ def test_signed_text_is_passed_on_exactly() -> None:
     assert _signed_member(f'{{"tcbInfo" : {inner},"signature":"0A0b"}}'.encode(), "tcbInfo") == (inner, "0a0b")
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"tcbInfo":{}}', b'{"tcbInfo":{},"signature":1}', b'{"tcbInfo":{},"signature":"zz"}', b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"tcbInfo":{}}',
+        b'{"tcbInfo":{},"signature":1}',
+        b'{"tcbInfo":{},"signature":"zz"}',
+        b"\xff",
+    ],
+)
 def test_unreadable_members_are_refused(body: bytes) -> None:
     with pytest.raises(CollateralError, match="no readable tcbInfo"):
         _signed_member(body, "tcbInfo")
@@ -106,7 +141,9 @@ class Source:
         return self.give
 
     def cache(self) -> CollateralCache:
-        return CollateralCache(self.fetch, clock=lambda: self.seconds, utcnow=lambda: NOW + timedelta(seconds=self.seconds))
+        return CollateralCache(
+            self.fetch, clock=lambda: self.seconds, utcnow=lambda: NOW + timedelta(seconds=self.seconds)
+        )
 
 
 def test_many_requests_one_fetch() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -38,7 +38,7 @@ def test_quote_has_ccz_fields_and_ours(client) -> None:
     assert set(body) == {"quote", "quote_parse", "timestamp", "id", "status", "tee", "runtime_data", "event_log"}
     assert body["status"] is True
     assert UUID(body["id"]).version == 4
-    assert abs((datetime.now(timezone.utc) - datetime.fromisoformat(body["timestamp"])).total_seconds()) < 60
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(body["timestamp"])).total_seconds()) < 60
     assert body["runtime_data"]["nonce"] == NONCE
     assert "no-store" in answer.headers["cache-control"]
 

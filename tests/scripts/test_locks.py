@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+
 from scripts import locks
 from scripts.errors import PinError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from scripts import machine
 from scripts.errors import MissingError
 from tests.scripts.tiny import Project

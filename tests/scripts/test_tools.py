@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from scripts import tools
 from scripts.errors import MismatchError
 from scripts.pins import Pin, Pins
