@@ -73,7 +73,8 @@ def test_address_must_be_http(url: str) -> None:
 def test_intels_own_configuration(tmp_path: Path) -> None:
     conf = tmp_path / "qcnl.conf"
     conf.write_text(
-        '{\n  // comment\n  // "pccs_url": "https://wrong.example"\n  "pccs_url": "https://p.example/sgx/certification/v4/",\n  "use_secure_cert": false\n}\n'
+        '{\n  // comment\n  // "pccs_url": "https://wrong.example"\n'
+        '  "pccs_url": "https://p.example/sgx/certification/v4/",\n  "use_secure_cert": false\n}\n'
     )
     assert find_pccs(None, conf) == Pccs("https://p.example", verify_tls=False)
     conf.write_text("# old form\nPCCS_URL=https://p.example/sgx/certification/v3/\nUSE_SECURE_CERT=TRUE\n")
