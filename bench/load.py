@@ -83,9 +83,7 @@ async def measure(url: str, server: subprocess.Popen[bytes]) -> None:
         )
     print(f"/health median, idle:                 {idle:7.2f} ms")
     load_text = f"({samples} samples, {sum(counts) / SECONDS:.0f} quotes a second)"
-    print(
-        f"/health median, {CLIENTS} clients on quotes: {busy:7.2f} ms   {load_text}"
-    )
+    print(f"/health median, {CLIENTS} clients on quotes: {busy:7.2f} ms   {load_text}")
     print(f"ratio:                                {busy / idle:7.2f}      (target: at most 2)")
 
 
