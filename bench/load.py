@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import secrets
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,29 +17,13 @@ from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.browser.running import release, serve
+
 CLIENTS = 64
 SECONDS = 10.0
 QUOTE_MS = 20
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-async def until_healthy(web: httpx.AsyncClient, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        if server.poll() is not None:
-            raise SystemExit(f"The release stopped with {server.returncode}; its messages are above.")
-        try:
-            if (await web.get("/health")).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        await asyncio.sleep(0.5)
-    raise SystemExit("The release was not healthy after five minutes.")
 
 
 async def health_median_ms(web: httpx.AsyncClient, seconds: float) -> tuple[float, int]:
@@ -68,13 +48,12 @@ async def ask(web: httpx.AsyncClient, end: float) -> int:
     return count
 
 
-async def measure(url: str, server: subprocess.Popen[bytes]) -> None:
+async def measure(url: str) -> None:
     limits = httpx.Limits(max_connections=CLIENTS)
     async with (
         httpx.AsyncClient(base_url=url, timeout=30) as web,
         httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as load,
     ):
-        await until_healthy(web, server)
         await health_median_ms(web, 2)  # warm up
         idle, _ = await health_median_ms(web, SECONDS)
         end = time.monotonic() + SECONDS
@@ -88,25 +67,12 @@ async def measure(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    launchers = sorted((ROOT / "dist").glob("open-webui-tdx-*/open-webui-tdx"))
-    if not launchers:
+    launcher = release()
+    if launcher is None:
         raise SystemExit("There is no release in dist/: run `make build` first.")
-    port = free_port()
-    with tempfile.TemporaryDirectory() as data:
-        environ = os.environ | {
-            "PORT": str(port),
-            "DATA_DIR": data,
-            "TDX": "simulated",
-            "TDX_SIM_DELAY_MS": str(QUOTE_MS),
-            "LLM": "none",
-            "TEE_RATE_LIMIT": "100000",
-        }
-        server = subprocess.Popen([str(launchers[-1])], env=environ, stdout=sys.stderr)
-        try:
-            asyncio.run(measure(f"http://127.0.0.1:{port}", server))
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(60)
+    settings = {"TDX_SIM_DELAY_MS": str(QUOTE_MS), "LLM": "none", "TEE_RATE_LIMIT": "100000"}
+    with tempfile.TemporaryDirectory() as folder, serve(launcher, Path(folder) / "data", **settings) as server:
+        asyncio.run(measure(server.url))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ FLAGS = [
 LIBRARIES = ["-lpthread", "-ldl"]  # both part of libc from glibc 2.34 on
 
 
-class BuildError(ValueError):
+class BuildError(Exception):
     """The library could not be built; the message says why and what to do."""
 
 
