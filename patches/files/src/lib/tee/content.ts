@@ -15,8 +15,17 @@ const HARMLESS: [method: RegExp, path: RegExp][] = [
 /** Parameters by which a GET would carry typed text. */
 const TELLING = ['text', 'q', 'query', 'search', 'prompt', 'content', 'message', 'email'];
 
-/** Settings that people fill with words of their own, or with keys. */
-const PRIVATE_SETTINGS = ['system', 'directConnections', 'memory', 'params'];
+/** Settings whose words come from lists and not from the person: names of models and voices, sizes, directions. */
+const CHOSEN_SETTINGS = [
+	'audio',
+	'chatDirection',
+	'imageCompressionSize',
+	'landingPageMode',
+	'models',
+	'pinnedModels',
+	'version',
+	'webSearch'
+];
 
 const isEmpty = (value: unknown): boolean =>
 	value === null ||
@@ -26,12 +35,15 @@ const isEmpty = (value: unknown): boolean =>
 	typeof value === 'number' ||
 	(typeof value === 'object' && Object.values(value as object).every(isEmpty));
 
-/** Saving the interface's settings is harmless as long as none of them holds words or keys. */
+/**
+ * Saving the interface's settings is harmless as long as all others are switches and numbers: they may hold a prompt, a
+ * picture, an address with a secret in it, keys.
+ */
 const harmlessSettings = (path: string, body: unknown): boolean => {
 	if (path !== '/api/v1/users/user/settings/update' || typeof body !== 'string') return false;
 	try {
 		const ui = JSON.parse(body)?.ui ?? {};
-		return PRIVATE_SETTINGS.every((name) => isEmpty(ui[name]));
+		return Object.entries(ui).every(([name, value]) => CHOSEN_SETTINGS.includes(name) || isEmpty(value));
 	} catch {
 		return false;
 	}
