@@ -44,6 +44,7 @@ class Spec:
     ready: Callable[[], bool]
     user: User | None = None
     stop_s: float = 5.0
+    told: bool = False  # waits for ``Child.tell`` on its standard input
 
 
 @dataclass
@@ -53,6 +54,14 @@ class Child:
     spec: Spec
     process: subprocess.Popen[bytes]
     log: Path
+
+    def tell(self, message: bytes) -> None:
+        """Write to the standard input of a process that was started to be told, and close it."""
+        pipe = self.process.stdin
+        if pipe is None:
+            raise ValueError(f"{self.spec.name} was not started to be told anything")
+        with suppress(BrokenPipeError), pipe:  # it ended; ``Supervisor.check`` says so, with its log
+            pipe.write(message)
 
     def tail(self) -> str:
         """The last lines of the log, for a person to see why it ended."""
@@ -123,7 +132,7 @@ class Supervisor:
                 spec.command,
                 env=dict(spec.env),
                 cwd=spec.cwd,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if spec.told else subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -32,7 +33,7 @@ from .errors import Stopped
 from .manifest import Difference, Manifest
 from .measurer import Measurer
 from .models import Prepared
-from .processes import Supervisor, User
+from .processes import Child, Supervisor, User
 from .registers import Outcome
 from .services import Launch
 from .summary import Summary, notice, say
@@ -125,7 +126,8 @@ def _launch(
     prepared = _prepare_model(launch, checked, allow_modified, supervisor)
     session = Session(launch, checked, prepared, user, environ, supervisor)
     services.give_folders(launch.data, user)
-    # These two serve nobody yet; they get ready while the launch is being measured.
+    # These serve nobody yet; they get ready while the launch is being measured.
+    web = _start_web(session)
     server = _start_model(session)
     pccs_url = _start_pccs(session)
     events = all_events(launch, checked, prepared, user, environ)
@@ -133,7 +135,10 @@ def _launch(
     if not outcome.measured:
         notice(f"This launch is UNMEASURED, and every client will see it: {outcome.problem}.")
     state = "modified" if checked.differences else "measured" if outcome.measured else "unmeasured"
-    served = _serve(session, state, server(), pccs_url(), outcome, events)
+    attester = _start_attester(session, outcome, events)
+    served = server()
+    web.tell(_late_environment(session, state, served, pccs_url()))
+    supervisor.wait([attester, web], session.wait_s)
     return Summary(
         address=launch.settings.local_url,
         origin=launch.settings.origin,
@@ -207,25 +212,35 @@ def _start_pccs(session: Session) -> Callable[[], str]:
     return ready
 
 
-def _serve(
-    session: Session, state: str, server: ModelServer, pccs_url: str, outcome: Outcome, events: list[measure.Event]
-) -> ModelServer:
-    """Start the attester, the socket for late measurements and the web server, and wait for them."""
-    launch, user = session.launch, session.user
-    attester = session.supervisor.start(services.attester(launch, session.checked.manifest.digest, user))
-    socket = launch.sockets / "measurer.sock"
-    known = {event.line for event in events}
-    uid = user.uid if user else os.geteuid()
-    Measurer(socket, uid, lambda event: _measure_late(launch, outcome, event), known).start()
+def _start_web(session: Session) -> Child:
+    """Start the web server's process, which waits to be told what only the running launch knows."""
+    env = web_environment(session.launch, session.prepared.server, session.environ)
+    return session.supervisor.start(services.web_server(session.launch, env, session.user))
+
+
+def _late_environment(session: Session, state: str, server: ModelServer, pccs_url: str) -> bytes:
+    """What the web server is told: what only the running launch knows, the addresses of its model server above all."""
+    launch = session.launch
     env = web_environment(launch, server, session.environ)
-    env |= {"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url, "TEE_MEASURER_SOCKET": str(socket)}
+    env |= {"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url, "TEE_MEASURER_SOCKET": str(_measurer_socket(launch))}
     measured_models.path(launch.data).unlink(missing_ok=True)
     if session.prepared.allowed is not None:
         measured_models.write(launch.data, session.prepared.allowed)
         env["TEE_MEASURED_MODELS"] = str(measured_models.path(launch.data))
-    web = session.supervisor.start(services.web_server(launch, env, user))
-    session.supervisor.wait([attester, web], session.wait_s)
-    return server
+    return json.dumps(env).encode() + b"\n"
+
+
+def _start_attester(session: Session, outcome: Outcome, events: list[measure.Event]) -> Child:
+    """Start the attester, and the socket for late measurements."""
+    launch, user = session.launch, session.user
+    known = {event.line for event in events}
+    uid = user.uid if user else os.geteuid()
+    Measurer(_measurer_socket(launch), uid, lambda event: _measure_late(launch, outcome, event), known).start()
+    return session.supervisor.start(services.attester(launch, session.checked.manifest.digest, user))
+
+
+def _measurer_socket(launch: Launch) -> Path:
+    return launch.sockets / "measurer.sock"
 
 
 def _measure_late(launch: Launch, outcome: Outcome, event: measure.Event) -> None:

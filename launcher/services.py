@@ -146,7 +146,7 @@ def weights_file(release: Path) -> Path:
 
 
 def web_server(launch: Launch, env: dict[str, str], user: User | None) -> Spec:
-    """Open WebUI itself, as an account without access to the device."""
+    """Open WebUI itself, as an account without access to the device; it serves once it is told the rest of ``env``."""
     data, release = launch.data, launch.release
     with writing("the web server's static files", data.static):
         # Upstream copies into this folder at every start and serves what it finds: begin with the release's own files.
@@ -155,8 +155,9 @@ def web_server(launch: Launch, env: dict[str, str], user: User | None) -> Spec:
         (data.webui / "home").mkdir(exist_ok=True)
     for folder in (data.static, data.webui):
         give(user, folder)
-    command = launch.python("web", "uvicorn", *webserver.arguments(launch.settings))
-    return Spec("web server", command, env, data.webui, lambda: healthy(launch.settings.local_url), user, stop_s=8.0)
+    command = launch.python("web", "launcher.web", *webserver.arguments(launch.settings))
+    url = launch.settings.local_url
+    return Spec("web server", command, env, data.webui, lambda: healthy(url), user, stop_s=8.0, told=True)
 
 
 def healthy(url: str) -> bool:

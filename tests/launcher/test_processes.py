@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,25 @@ def test_the_tail_of_a_huge_log_is_short(tmp_path: Path) -> None:
     child.process.wait()
     time.sleep(0)
     assert len(child.tail()) < 20_000 and child.tail().endswith("end")
+
+
+WAITS = "import pathlib, sys, time; pathlib.Path('child').write_text(sys.stdin.read()); time.sleep(60)"
+
+
+def test_one_that_waits_to_be_told(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    child = supervisor.start(replace(spec(tmp_path, WAITS), told=True))
+    assert not (tmp_path / "child").exists()
+    child.tell(b"go\n")
+    supervisor.wait([child], 20)
+    supervisor.stop()
+    assert (tmp_path / "child").read_text() == "go\n"
+
+
+def test_telling_one_that_has_ended_explains_that(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    child = supervisor.start(replace(spec(tmp_path, "import sys; sys.exit('the reason')"), told=True))
+    child.process.wait(20)
+    child.tell(b"x" * 100_000)
+    with pytest.raises(ChildError, match=r"(?s)exit code 1.*the reason"):
+        supervisor.wait([child], 20)

@@ -13,6 +13,9 @@ import open_webui.main  # noqa: E402
 from fastapi.routing import APIRoute  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 
+import launcher.web  # noqa: E402
+
+early = [name for name in launcher.web.SLOW if name not in sys.modules]
 app = open_webui.main.app
 routes = [route for route in app.routes if isinstance(route, APIRoute)]
 statuses: dict[str, int] = {}
@@ -23,5 +26,5 @@ with TestClient(app, raise_server_exceptions=False) as client:
     for route in routes:
         if "GET" in route.methods and "{" not in route.path:
             statuses[route.path] = client.get(route.path).status_code
-report = {"paths": sorted({route.path for route in routes}), "statuses": statuses}
+report = {"paths": sorted({route.path for route in routes}), "statuses": statuses, "early": early}
 print("\nREPORT " + json.dumps(report))

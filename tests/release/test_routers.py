@@ -62,3 +62,7 @@ def test_no_route_answers_with_a_server_error(report: dict[str, Any]) -> None:
     assert failed == EXPECTED_FAILURES
     assert len(report["statuses"]) > 60
     assert sum(status == 200 for status in report["statuses"].values()) > 50
+
+
+def test_the_launcher_loads_early_only_what_open_webui_imports_itself(report: dict[str, Any]) -> None:
+    assert report["early"] == []

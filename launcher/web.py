@@ -1,0 +1,50 @@
+"""The web server's process: loads what takes long while the launch is being measured, and serves when it is told to.
+
+Runs as ``_module launcher.web UVICORN_ARGUMENTS``. One line of JSON on its standard input, an object of environment
+variables that only the running launch knows, starts Open WebUI; before it, no line of Open WebUI has run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import runpy
+import sys
+from contextlib import suppress
+
+# The packages that take longest to import of those that open_webui.main imports in any case (python -X importtime).
+SLOW = (
+    "fastapi",
+    "aiohttp",
+    "sqlalchemy.orm",
+    "alembic.context",
+    "langchain.retrievers",
+    "langchain_community.document_loaders",
+    "chromadb",
+    "fpdf",
+    "ftfy",
+    "pydub",
+    "socketio",
+    "huggingface_hub.hf_api",
+)
+
+
+def load() -> None:
+    """Import the slow packages. One that is missing or broken is Open WebUI's to complain about."""
+    for name in SLOW:
+        with suppress(Exception):
+            importlib.import_module(name)
+
+
+def main() -> None:
+    load()
+    told = sys.stdin.buffer.readline()
+    if not told:
+        sys.exit("the launcher ended before it said what to serve")
+    os.environ.update(json.loads(told))
+    runpy.run_module("uvicorn", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
