@@ -5,9 +5,8 @@
 import { translate } from './i18n';
 import { packetsCarryContent, requestCarriesContent } from './content';
 import { chatNamed, gateInForce, mayLeave } from './gate';
-import { distrust, shieldOf, state } from './store';
+import { distrust } from './store';
 import { refusal } from './wording';
-import { get } from 'svelte/store';
 
 const here = () => window.location.origin;
 
@@ -61,8 +60,8 @@ const guardXhr = () => {
 	};
 };
 
-/** Whether a decision is needed at all: settled at once for the verified and the ungated. */
-const settled = () => gateInForce() === 'off' || shieldOf(get(state)) === 'green';
+/** Whether no decision is needed at all. A verdict of green needs one: it may be old, or of a server that is gone. */
+const settled = () => gateInForce() === 'off';
 
 const guardSocket = () => {
 	const { send } = WebSocket.prototype;
