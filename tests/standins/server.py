@@ -25,17 +25,25 @@ class StandIn:
     """A service on 127.0.0.1, in a thread between `start` and `stop`, or inside a `with`.
 
     `service`: "alibaba" or "trustee". `shape`: "new" (Trustee v0.14 and later) or "old"; each refuses the other's
-    requests. `fault`: one of `FAULTS`. `now`: its clock (Unix seconds), by default the real one. `requests`: so far.
+    requests. `fault`: one of `FAULTS`. `now`: its clock (Unix seconds), by default the real one. `cors`: whether
+    pages may read its answers (a Trustee: only with --allowed_origin). `requests`: so far.
     """
 
     def __init__(
-        self, service: str, *, port: int = 0, shape: str = "new", fault: str | None = None, now: int | None = None
+        self,
+        service: str,
+        *,
+        port: int = 0,
+        shape: str = "new",
+        fault: str | None = None,
+        now: int | None = None,
+        cors: bool = True,
     ) -> None:
         if service not in ("alibaba", "trustee") or shape not in ("old", "new"):
             raise ValueError(f"no stand-in is called {service!r} with shape {shape!r}")
         if fault is not None and fault not in FAULTS:
             raise ValueError(f"no fault is called {fault!r}; known: {', '.join(FAULTS)}")
-        self.service, self.shape, self.fault, self._now = service, shape, fault, now
+        self.service, self.shape, self.fault, self.cors, self._now = service, shape, fault, cors, now
         self.requests: list[dict[str, Any]] = []
         self.stopping = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
@@ -125,8 +133,9 @@ def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("Access-Control-Allow-Origin", "*")
-            self.send_header("Access-Control-Allow-Headers", "content-type")
+            if standin.cors:
+                self.send_header("Access-Control-Allow-Origin", "*")
+                self.send_header("Access-Control-Allow-Headers", "content-type")
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
