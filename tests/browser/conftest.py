@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from scripts import chromium
 from tests.browser.pages import enter, new_page
+from tests.browser.proxy import Proxy
+from tests.browser.remembering import fetch_evidence, references_for, remember
 from tests.browser.running import Server, release, serve
 from tests.browser.tampering import FAR, change_answer, replace_verifier, without_doubts
 from tests.compiled import ROOT, built_once, digest_of
@@ -38,7 +40,7 @@ def launcher() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def real_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The release with the gate off; `OPEN_WEBUI_TDX_URL` names a server that runs already."""
     running = os.environ.get("OPEN_WEBUI_TDX_URL")
     folder = tmp_path_factory.mktemp("browser")
@@ -47,6 +49,27 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return
     with serve(request.getfixturevalue("launcher"), folder / "data") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def standing_proxy(real_server: Server) -> Iterator[Proxy]:
+    """In front of the server for the whole session, so that the pages' origin, and their storage, stay the same."""
+    with Proxy(real_server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def server(real_server: Server, standing_proxy: Proxy) -> Server:
+    """The server as pages see it: through the proxy, which changes nothing unless a test says so."""
+    return Server(standing_proxy.url, real_server.data)
+
+
+@pytest.fixture
+def proxy(standing_proxy: Proxy) -> Iterator[Proxy]:
+    """The proxy, for the changes of one test: afterwards it passes everything on again."""
+    yield standing_proxy
+    wrong = standing_proxy.reset()
+    assert wrong == [], "a change that was not made proves nothing"
 
 
 def _spoken(path: Path) -> Path:
@@ -128,8 +151,15 @@ def genuine_verifier() -> bytes:
 
 
 @pytest.fixture
-def genuine_page(context: BrowserContext, genuine_verifier: bytes) -> Page:
+def genuine_page(page: Page, proxy: Proxy, genuine_verifier: bytes) -> Page:
     """A page whose verifier takes the simulator for real hardware."""
-    replace_verifier(context, genuine_verifier)
-    change_answer(context, "quote", without_doubts)
-    return context.new_page()
+    replace_verifier(proxy, genuine_verifier)
+    change_answer(proxy, "quote", without_doubts)
+    return page
+
+
+@pytest.fixture
+def expecting(genuine_page: Page, server: Server) -> Page:
+    """A page of a person who holds reference values for this server: everything would be green."""
+    remember(genuine_page, references=references_for(fetch_evidence(genuine_page, server)))
+    return genuine_page

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.running import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -26,6 +29,34 @@ MEASUREMENTS = {
     "xfam": 8,
     "seam_attributes": 8,
 }
+
+# The checks of a verdict, in its order.
+CHECKS = [
+    "quote.format",
+    "quote.signature",
+    "quote.tcb",
+    "quote.debug",
+    "tee.real",
+    "binding.nonce",
+    "binding.channel",
+    "eventlog.replay",
+    "release.match",
+    "platform.match",
+    "service.token",
+]
+
+# A script for a page that keeps the sockets it opens, and what to ask of them.
+KEEP_SOCKETS = """
+    window.sockets = [];
+    window.WebSocket = new Proxy(window.WebSocket, {
+        construct(target, args) {
+            const socket = Reflect.construct(target, args);
+            window.sockets.push(socket);
+            return socket;
+        }
+    });
+"""
+OPEN = "() => window.sockets.some((socket) => socket.readyState === WebSocket.OPEN)"
 
 
 def new_page(browser: Browser, **options: Any) -> Page:
@@ -108,3 +139,36 @@ def tooltip(page: Page) -> dict[str, str]:
 
 def status_of(panel: Locator, check: str) -> str | None:
     return panel.locator(f"[data-check='{check}']").get_attribute("data-status")
+
+
+def token(page: Page) -> dict[str, str]:
+    return {"Authorization": f"Bearer {page.evaluate('localStorage.token')}"}
+
+
+def stored_chat(page: Page, server: Server, question_text: str = "Hello", answers: int = 1) -> str:
+    """The id of a chat of one question and its answers that the server holds already."""
+    models = page.request.get(f"{server.url}/api/models", headers=token(page)).json()["data"]
+    model, question, replies = models[0]["id"], str(uuid4()), [str(uuid4()) for _ in range(answers)]
+    asked = {
+        "id": question, "parentId": None, "childrenIds": replies, "role": "user", "content": question_text,
+        "timestamp": 1, "models": [model] * answers,
+    }  # fmt: skip
+    answered = [
+        {
+            "id": reply, "parentId": question, "childrenIds": [], "role": "assistant", "content": "Hi",
+            "model": model, "modelIdx": index, "done": True, "timestamp": 2,
+        }
+        for index, reply in enumerate(replies)
+    ]  # fmt: skip
+    messages = {message["id"]: message for message in [asked, *answered]}
+    chat = {
+        "id": "", "title": "Old", "models": [model] * answers, "params": {}, "tags": [], "timestamp": 1,
+        "history": {"messages": messages, "currentId": replies[-1]}, "messages": list(messages.values()),
+    }  # fmt: skip
+    made = page.request.post(f"{server.url}/api/v1/chats/new", data={"chat": chat}, headers=token(page))
+    return str(made.json()["id"])
+
+
+def home(page: Page, server: Server, path: str = "/") -> None:
+    page.goto(server.url + path)
+    wait_for_round(page)

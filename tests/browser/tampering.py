@@ -1,24 +1,19 @@
-"""A man in the middle: passes the server's own answers on, changed in exactly one thing.
-
-It stands in the browser's network layer, so everything behind it (the page, its worker, the guard) is what a release
-ships, and everything before it is the running server.
-"""
+"""What the man in the middle changes: quotes made anew, documents edited, another verifier."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import rfc8785
-from playwright.sync_api import BrowserContext, Route
 
 from simulator.quotes import make_quote
+from tests.browser.proxy import Answer, Document, Proxy
+from tests.browser.running import Server
 
-Document = dict[str, Any]
-Change = Callable[[Document], Document]
+Edit = Callable[[Document], Document]
 
 # A name of this machine that does not look like it: the browser resolves it to 127.0.0.1.
 FAR = "chat.example"
@@ -60,25 +55,36 @@ def remade(evidence: Document, *, runtime_data: Document | None = None, **change
     return {**evidence, "runtime_data": data, "quote": quote.hex()}
 
 
-_changes: WeakKeyDictionary[BrowserContext, dict[str, list[Change]]] = WeakKeyDictionary()
+def flip(at: int, mask: int = 1) -> Edit:
+    """Flip bits of one byte of the quote."""
+
+    def edit(evidence: Document) -> Document:
+        quote = bytearray.fromhex(evidence["quote"])
+        quote[at] ^= mask
+        return {**evidence, "quote": quote.hex()}
+
+    return edit
 
 
-def change_answer(context: BrowserContext, path: str, change: Change) -> None:
-    """Pass on what `GET /api/v1/tee/<path>` answers, through `change`; a later change gets what an earlier one made."""
-    changes = _changes.setdefault(context, {})
-    known = changes.setdefault(path, [])
-    known.append(change)
-    if len(known) > 1:
-        return
+def with_origin(evidence: Document) -> Document:
+    """Evidence bound to another origin."""
+    return remade(evidence, runtime_data={**evidence["runtime_data"], "origin": "https://elsewhere.example"})
 
-    def handle(route: Route) -> None:
-        answer = route.fetch(url=route.request.url.replace(f"//{FAR}", "//127.0.0.1"))
-        document = answer.json()
-        for one in known:
-            document = one(document)
-        route.fulfill(response=answer, body=json.dumps(document))
 
-    context.route(f"**/api/v1/tee/{path}*", handle)
+def far(server: Server) -> str:
+    """The login page at an address that is not loopback, over plain http: no WebCrypto there."""
+    return f"{server.url.replace('127.0.0.1', FAR)}/auth"
+
+
+def change_answer(proxy: Proxy, path: str, edit: Edit) -> None:
+    """Change what `GET /api/v1/tee/<path>` answers; a later edit gets what an earlier one made."""
+    proxy.change_json(f"/api/v1/tee/{path}", edit)
+
+
+def refuse(proxy: Proxy, path: str, status: int, body: bytes = b'{"detail": "Gone."}', **headers: str) -> None:
+    """Answer `GET /api/v1/tee/<path>` with this status instead; `Retry_After` is the header Retry-After."""
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    proxy.change(f"/api/v1/tee/{path}", lambda _: Answer(status, {"Content-Type": "application/json", **named}, body))
 
 
 # What a launch measures on a machine where nothing is left to doubt. A developer's machine may add `account`: the web
@@ -99,6 +105,6 @@ def without_doubts(evidence: Document) -> Document:
     return remade({**evidence, "event_log": "".join(f"{line}\n" for line in kept)}, rtmrs=rtmrs)
 
 
-def replace_verifier(context: BrowserContext, script: bytes) -> None:
+def replace_verifier(proxy: Proxy, script: bytes) -> None:
     """Serve another verifier to the page's worker."""
-    context.route("**/verifier*.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+    proxy.change("*/verifier*.js", lambda answer: replace(answer, body=script))

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.pages import new_page, open_panel, send, wait_for_round
+from tests.browser.proxy import Proxy
 from tests.browser.running import Server
 from tests.browser.tampering import change_answer
 
@@ -40,9 +41,11 @@ def test_login_page(scheme: Any, browser: Browser, server: Server, signed_in: Pa
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_shield_panel_and_question(scheme: Any, browser: Browser, server: Server, signed_in: Path) -> None:
+def test_shield_panel_and_question(
+    scheme: Any, browser: Browser, proxy: Proxy, server: Server, signed_in: Path
+) -> None:
     page = new_page(browser, color_scheme=scheme, storage_state=signed_in)
-    change_answer(page.context, "config", lambda config: {**config, "gate": "warn"})
+    change_answer(proxy, "config", lambda config: {**config, "gate": "warn"})
     page.goto(server.url)
     wait_for_round(page)
     assert problems(page, "[data-tee-shield]") == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -21,7 +20,9 @@ from tests.browser.pages import (
     tooltip,
     wait_for_round,
 )
+from tests.browser.proxy import Proxy
 from tests.browser.running import Server
+from tests.browser.tampering import refuse
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 
@@ -116,23 +117,19 @@ def test_the_keyboard_reaches_shield_tooltip_and_panel(page: Page, server: Serve
 @pytest.mark.parametrize(
     ("status", "headers", "sentence"),
     [
-        (503, {"Retry-After": "5"}, "The server has no evidence to give now: The device is gone."),
-        (429, {"Retry-After": "7"}, "The server was asked too often; try again in 7 seconds."),
+        (503, {"Retry_After": "5"}, "The server has no evidence to give now: The device is gone."),
+        (429, {"Retry_After": "7"}, "The server was asked too often; try again in 7 seconds."),
         (404, {}, "This server offers no attestation."),
         (200, {}, "The server answered something that is not JSON."),
     ],
 )
 def test_a_round_that_fails_is_red_and_says_why(
-    page: Page, server: Server, status: int, headers: dict[str, str], sentence: str
+    page: Page, proxy: Proxy, server: Server, status: int, headers: dict[str, str], sentence: str
 ) -> None:
     page.goto(server.url)
     found = wait_for_round(page, "simulated")
-    body = "<html>" if status == 200 else json.dumps({"detail": "The device is gone."})
-
-    def answer(route: Route) -> None:
-        route.fulfill(status=status, headers=headers, body=body)
-
-    page.route("**/api/v1/tee/quote*", answer)
+    body = b"<html>" if status == 200 else b'{"detail": "The device is gone."}'
+    refuse(proxy, "quote", status, body, **headers)
     new_chat(page)
     expect(found).to_have_attribute("data-phase", "failed", timeout=10_000)
     expect(found).to_have_attribute("data-shield", "red")
