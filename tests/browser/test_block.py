@@ -1,0 +1,155 @@
+"""A server of its own that says TEE_GATE=block, and that is really restarted while its page is open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.outgoing import Outgoing
+from tests.browser.pages import (
+    ANSWER_MS,
+    KEEP_SOCKETS,
+    OPEN,
+    enter,
+    new_page,
+    open_panel,
+    screenshot,
+    send,
+    shield,
+    status_of,
+    wait_for_round,
+)
+from tests.browser.proxy import Proxy
+from tests.browser.running import Server, free_port, serve
+from tests.browser.tampering import change_answer, replace_verifier, without_doubts
+from tests.browser.ways import SECRET
+
+pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
+
+WATCH_MS = 1500
+# socket.io tries again after at most some seven seconds.
+RECONNECT_MS = 60_000
+QUOTE, COMPLETION = b"/api/v1/tee/quote", b"/api/chat/completions"
+CLOSED = "() => window.sockets.every((socket) => socket.readyState !== WebSocket.OPEN)"
+
+
+class Restarted:
+    """A server that keeps its port and its data from start to start."""
+
+    def __init__(self, launcher: Path, data: Path) -> None:
+        self._launcher, self._data, self._port = launcher, data, free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    @contextmanager
+    def __call__(self, **settings: str) -> Iterator[Server]:
+        with serve(self._launcher, self._data, self._port, TEE_GATE="block", **settings) as server:
+            yield server
+
+
+@pytest.fixture
+def restarted(launcher: Path, tmp_path: Path) -> Restarted:
+    return Restarted(launcher, tmp_path / "data")
+
+
+@pytest.fixture
+def newcomer(browser: Browser) -> Iterator[Page]:
+    page = new_page(browser)
+    page.add_init_script(KEEP_SOCKETS)
+    yield page
+    page.context.close()
+
+
+def refusal(page: Page) -> Locator:
+    return page.locator("[data-sonner-toast]", has_text="Not sent: this server is not verified.").first
+
+
+def position(outgoing: Outgoing, what: bytes) -> int:
+    """At which place a request left; a failure if it did not."""
+    return next(index for index, sent in enumerate(outgoing.sent) if what in sent)
+
+
+def test_a_newcomer_signs_up_and_sends_nothing_before_and_after_a_restart(restarted: Restarted, newcomer: Page) -> None:
+    page, outgoing = newcomer, Outgoing(newcomer.context)
+    with restarted():
+        enter(page, restarted.url)
+        wait_for_round(page, "simulated")
+        page.wait_for_function(OPEN)
+        outgoing.clear()
+        send(page, SECRET)
+        expect(refusal(page)).to_be_visible()
+        page.wait_for_timeout(WATCH_MS)
+        expect(page.locator("#chat-input")).to_contain_text(SECRET)
+        expect(page.locator(".chat-user")).to_have_count(0)
+        screenshot(page, "block-newcomer")
+        assert not [sent for sent in outgoing.sent if QUOTE in sent], "the verdict is fresh"
+        assert outgoing.requests == [] and outgoing.tells() == []
+
+    page.wait_for_function(CLOSED, timeout=RECONNECT_MS)
+    page.locator("#chat-input").click()
+    page.keyboard.press("Enter")
+    expect(shield(page)).to_have_attribute("data-phase", "failed", timeout=30_000)
+    expect(shield(page)).to_have_attribute("data-shield", "red")
+
+    with restarted():
+        page.wait_for_function(OPEN, timeout=RECONNECT_MS)
+        expect(refusal(page)).to_be_hidden(timeout=30_000)
+        outgoing.clear()
+        page.locator("#chat-input").click()
+        page.keyboard.press("Enter")
+        expect(refusal(page)).to_be_visible()
+        wait_for_round(page, "simulated")
+        page.wait_for_timeout(WATCH_MS)
+        assert len([sent for sent in outgoing.sent if QUOTE in sent]) == 1, "one fresh round before the message"
+        expect(page.locator("#chat-input")).to_contain_text(SECRET)
+        assert outgoing.requests == [] and outgoing.tells() == []
+
+
+def test_trust_outlives_a_restart_but_not_a_changed_setting(
+    restarted: Restarted, newcomer: Page, genuine_verifier: bytes
+) -> None:
+    """Green and trusted; a restart as it was is green again once it is checked; with another setting it is red."""
+    page, outgoing = newcomer, Outgoing(newcomer.context)
+    with Proxy(restarted.url) as proxy:
+        replace_verifier(proxy, genuine_verifier)
+        change_answer(proxy, "quote", without_doubts)
+        with restarted():
+            enter(page, proxy.url)
+            wait_for_round(page, "incomplete")
+            open_panel(page).locator("#tee-trust").click()
+            expect(shield(page)).to_have_attribute("data-shield", "green")
+            page.keyboard.press("Escape")
+        page.wait_for_function(CLOSED, timeout=RECONNECT_MS)
+
+        with restarted():
+            page.wait_for_function(OPEN, timeout=RECONNECT_MS)
+            outgoing.clear()
+            send(page, "Say hello.")
+            expect(page.locator(".chat-assistant").last).to_contain_text(re.compile(r"\w"), timeout=ANSWER_MS)
+            expect(page.locator("#voice-input-button")).to_be_visible(timeout=ANSWER_MS)
+            assert position(outgoing, QUOTE) < position(outgoing, COMPLETION), "checked before the message left"
+            expect(shield(page)).to_have_attribute("data-shield", "green")
+        page.wait_for_function(CLOSED, timeout=RECONNECT_MS)
+
+        with restarted(ENABLE_ADMIN_CHAT_ACCESS="true"):
+            page.wait_for_function(OPEN, timeout=RECONNECT_MS)
+            outgoing.clear()
+            send(page, SECRET)
+            expect(refusal(page)).to_be_visible(timeout=30_000)
+            wait_for_round(page, "not-acceptable")
+            expect(shield(page)).to_have_attribute("data-shield", "red")
+            page.wait_for_timeout(WATCH_MS)
+            assert outgoing.requests == [] and outgoing.tells() == []
+            position(outgoing, QUOTE)
+            panel = open_panel(page)
+            assert status_of(panel, "eventlog.replay") == "pass", "an appended event, not a broken log"
+            assert status_of(panel, "release.match") == "fail"
+            changed = panel.locator("#tee-changes [data-changed='settings']")
+            expect(changed).to_contain_text('"ENABLE_ADMIN_CHAT_ACCESS":"true"')
+            changed.scroll_into_view_if_needed()
+            screenshot(page, "restarted-changed")
+        assert proxy.reset() == []
