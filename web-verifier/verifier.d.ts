@@ -18,6 +18,11 @@ export type CheckId =
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
 export type Overall = 'verified' | 'incomplete' | 'simulated' | 'not-acceptable' | 'not-genuine';
 
+/** A template in English, which is its translation's key too, and the values of its {{placeholders}}. */
+export interface Clause {
+	text: string;
+	values: Record<string, string | number | Clause>;
+}
 export interface Check {
 	id: CheckId;
 	status: Status;
@@ -27,6 +32,8 @@ export interface Check {
 	/** Key of `messages`, for translations; `params` fill its {{placeholders}}. The title's key is `tee.check.<id>.title`. */
 	key: string;
 	params: Record<string, string | number>;
+	/** Those of `params` that are words of the verifier's own, such as `reason`: to be translated before the sentence. */
+	texts?: Record<string, Clause>;
 }
 export interface Verdict {
 	v: 1;
@@ -124,7 +131,7 @@ export interface ServiceChoice {
 	/** A JWKS fetched from the service itself, or pinned. */
 	jwks?: { keys: JsonObject[] };
 	/** Why the service could not be asked, where it could not: a warning then. */
-	problem?: string;
+	problem?: string | Clause;
 }
 /** The shape of the command line's policy file; every member may be left out. The defaults are strict. */
 export interface Policy {
@@ -248,4 +255,5 @@ export interface Request {
 	/** The function's arguments. */
 	params: unknown[];
 }
-export type Response = { id: Request['id']; result: unknown } | { id: Request['id']; error: string };
+/** `reason` is the error so that it can be translated. */
+export type Response = { id: Request['id']; result: unknown } | { id: Request['id']; error: string; reason: Clause };

@@ -1,7 +1,11 @@
-"""Every sentence of the shield, the panel and the gate exists in the four languages, with the same placeholders."""
+"""Every sentence of the shield, the panel and the gate exists in the four languages, with the same placeholders.
+
+The sentences are found in the sources: the page's, the reasons that the verifier gives, the server's own answers.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -10,8 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "patches" / "files" / "src" / "lib"
+BACKEND = ROOT / "patches" / "files" / "backend" / "open_webui" / "tee"
+VERIFIER = ROOT / "web-verifier" / "src"
 LANGUAGES = ("en-US", "ja-JP", "zh-CN", "id-ID")
-TEXT = r"'((?:[^'\\]|\\.)*)'"
+TEXT = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 # Where our sources name a sentence: translated at once, or carried as a Sentence and translated later.
 USES = (
     rf"\$t\(\s*{TEXT}",
@@ -32,10 +38,80 @@ def used() -> set[str]:
     """Sentences in our sources, and the verifier's messages by key."""
     sources = [*SOURCES.glob("tee/*.ts"), *SOURCES.glob("components/tee/*.svelte")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    messages = (ROOT / "web-verifier" / "src" / "messages.ts").read_text(encoding="utf-8")
+    messages = (VERIFIER / "messages.ts").read_text(encoding="utf-8")
     keys = re.findall(r"^\t'(tee\.check\.[\w.]+)':", messages, re.M)
     assert len(keys) > 50
-    return {sentence for pattern in USES for sentence in re.findall(pattern, text)} - {""} | set(keys)
+    spoken = {unquoted(sentence) for pattern in USES for sentence in re.findall(pattern, text)}
+    return spoken - {""} | set(keys) | set(reasons()) | set(recognised())
+
+
+def unquoted(literal: str) -> str:
+    """The text of a string literal of JavaScript as prettier writes ours, which Python reads alike."""
+    return str(ast.literal_eval(literal))
+
+
+def reason_classes(sources: dict[str, str]) -> set[str]:
+    """The errors whose first argument is a template: Reason and what extends it without a constructor of its own."""
+    found = {"Reason"}
+    declared = re.findall(r"class (\w+) extends (\w+) \{(\}|.*?^\})", "\n".join(sources.values()), re.M | re.S)
+    while more := {name for name, base, _ in declared if base in found} - found:
+        found |= more
+    return found - {name for name, _, body in declared if "constructor(" in body and "text: string" not in body}
+
+
+def reasons() -> list[str]:
+    """Templates of the clauses inside the verifier's sentences; each must be written out where it is made."""
+    sources = {path.name: path.read_text(encoding="utf-8") for path in VERIFIER.glob("*.ts")}
+    names = reason_classes(sources)
+    assert {"QuoteFormatError", "JsonError", "EvidenceError", "TokenRefused"} <= names
+    makes = rf"(?:\bclause|\bnew (?:{'|'.join(sorted(names))}))\("
+    found = []
+    for name, source in sources.items():
+        # a clause made before may be passed on; reason.ts declares `clause` and hands its parameters through
+        handed_on = r"(?:clauseOf\(|text(?:: string)?,)" if name == "reason.ts" else r"clauseOf\("
+        for use in re.finditer(rf"{makes}\s*(?:{TEXT}|({handed_on})|)", source):
+            template, passed = use.groups()
+            line = source.count("\n", 0, use.start()) + 1
+            assert template or passed, f"{name}:{line}: the reason's template is not written out here"
+            found += [unquoted(template)] if template else []
+    assert len(found) > 80
+    return found
+
+
+def recognised() -> list[str]:
+    """The server's sentences that the page knows."""
+    source = (SOURCES / "tee" / "answers.ts").read_text(encoding="utf-8")
+    block = re.search(r"const ANSWERS = \[(.*?)\];", source, re.S)
+    assert block
+    return [unquoted(text) for text in re.findall(TEXT, block.group(1))]
+
+
+def skeleton(text: str) -> str:
+    return re.sub(r"{{\w+}}", "{{}}", text)
+
+
+def skeletons(node: ast.expr) -> list[str]:
+    """The sentences that a Python expression writes out, each value as `{{}}`; none where it passes one on."""
+    if isinstance(node, ast.BoolOp):
+        return [text for value in node.values for text in skeletons(value)]
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(str(part.value) if isinstance(part, ast.Constant) else "{{}}" for part in node.values)]
+    return []
+
+
+def answered() -> set[str]:
+    """What the attestation endpoints and their attester may answer as `detail`, but for malformed requests."""
+    said = set()
+    for path in (BACKEND / "attester.py", BACKEND / "collateral.py", ROOT / "quote_generator" / "service.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            ours = node.func.id in ("AttesterError", "CollateralError")
+            if ours or (node.func.id == "Refusal" and "bad-request" not in skeletons(node.args[0])):
+                said |= set(skeletons(node.args[-1]))
+    return said
 
 
 def placeholders(text: str) -> list[str]:
@@ -57,8 +133,26 @@ def test_no_translation_is_empty_or_loses_a_value(language: str) -> None:
 
 
 def test_the_english_of_the_verifier_is_the_verifiers() -> None:
-    messages = (ROOT / "web-verifier" / "src" / "messages.ts").read_text(encoding="utf-8")
+    messages = (VERIFIER / "messages.ts").read_text(encoding="utf-8")
     said = dict(re.findall(rf"^\t'(tee\.check\.[\w.]+)': {TEXT}", messages, re.M))
     english = translations("en-US")
     for key, text in said.items():
-        assert english[key] == text.replace("\\'", "'"), key
+        assert english[key] == unquoted(text), key
+
+
+def test_the_english_of_a_reason_is_its_key() -> None:
+    """Where a key is the sentence itself, en-US must say what the verifier says."""
+    sentences = {key: text for key, text in translations("en-US").items() if not key.startswith("tee.check.")}
+    assert {key: text for key, text in sentences.items() if key != text} == {}
+
+
+def test_no_translation_is_left_over() -> None:
+    spare = set(translations("en-US")) - used()
+    in_tables = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.glob("**/tee/*.*"))
+    assert {key for key in spare if f"'{key}'" not in in_tables} == set()
+
+
+def test_the_page_knows_what_the_server_answers() -> None:
+    known = {skeleton(text) for text in recognised()}
+    assert len(known) == len(recognised())
+    assert answered() == known

@@ -7,6 +7,7 @@ import { concat, fromBase64url, isHex, sha384, toBase64url, toHex, utf8 } from '
 import { canonicalize } from './event-log.js';
 import type { Connected } from './evidence.js';
 import type { ParsedQuote } from './quote.js';
+import { clause, type Clause } from './reason.js';
 import { isObject, type JsonObject } from './strict-json.js';
 import { parseTime } from './time.js';
 import type { Outcome } from './verdict.js';
@@ -36,18 +37,20 @@ export function reportData(runtimeData: JsonObject): string {
 }
 
 /** Why `data` is no runtime data, or null. */
-function malformed(data: unknown): string | null {
-	if (!isObject(data)) return 'it is missing or no object';
+function malformed(data: unknown): Clause | null {
+	if (!isObject(data)) return clause('it is missing or no object');
 	const unknown = Object.keys(data).find((key) => !MEMBERS.includes(key));
-	if (unknown !== undefined) return `it has the unknown member "${unknown}"`;
-	if (data['v'] !== 1) return `its version is ${JSON.stringify(data['v'])}, not 1`;
+	if (unknown !== undefined) return clause('it has the unknown member "{{name}}"', { name: unknown });
+	if (data['v'] !== 1)
+		return clause('its version is {{version}}, not 1', { version: String(JSON.stringify(data['v'])) });
 	const odd = Object.keys(data).find((key) => key !== 'v' && typeof data[key] !== 'string');
-	if (odd !== undefined) return `its ${odd} is no text`;
+	if (odd !== undefined) return clause('its {{name}} is no text', { name: odd });
 	for (const [key, size] of [
 		['release', 48],
 		['tls_spki_sha256', 32]
 	] as const)
-		if (key in data && !isHex(data[key], size)) return `its ${key} is not ${size} bytes as lower-case hex`;
+		if (key in data && !isHex(data[key], size))
+			return clause('its {{name}} is not {{size}} bytes as lower-case hex', { name: key, size });
 	return null;
 }
 
@@ -74,7 +77,7 @@ export function checkNonce(
 	if (reason) return { status: 'fail', key: 'tee.check.binding.nonce.malformed', params: { reason } };
 	const data = runtimeData as JsonObject;
 	if (data['nonce'] !== bundle.nonce) {
-		const params = { actual: (data['nonce'] as string | undefined) ?? 'none', expected: bundle.nonce };
+		const params = { actual: (data['nonce'] as string | undefined) ?? clause('none'), expected: bundle.nonce };
 		return { status: 'fail', key: 'tee.check.binding.nonce.replayed', params };
 	}
 	const expected = reportData(data);

@@ -1,6 +1,7 @@
 /** Bytes to text and back, strictly: what is not exactly the named encoding is refused, never guessed. */
 
 import { sha256 as nobleSha256, sha384 as nobleSha384 } from '@noble/hashes/sha2.js';
+import { Reason } from './reason.js';
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -43,7 +44,7 @@ export function fromBase64url(text: string): Uint8Array {
 	let held = 0;
 	for (const char of text) {
 		const value = BASE64URL.indexOf(char);
-		if (value < 0) throw new Error('not base64url without padding');
+		if (value < 0) throw new Reason('not base64url without padding');
 		held = (held << 6) | value;
 		bits += 6;
 		if (bits >= 8) {
@@ -52,7 +53,7 @@ export function fromBase64url(text: string): Uint8Array {
 			held &= (1 << bits) - 1;
 		}
 	}
-	if (bits >= 6 || held !== 0) throw new Error('not base64url without padding');
+	if (bits >= 6 || held !== 0) throw new Reason('not base64url without padding');
 	return Uint8Array.from(bytes);
 }
 

@@ -14,8 +14,9 @@ import {
 } from '@peculiar/asn1-x509';
 import { AsnParser } from './asn1-cache.js';
 import { equalBytes, fromBase64, sha256, toBase64, toHex } from './bytes.js';
+import { clause, Reason, reasonOf, type Clause } from './reason.js';
 
-export class CertificateError extends Error {}
+export class CertificateError extends Reason {}
 
 export interface CertificateSummary {
 	subject: string;
@@ -56,13 +57,14 @@ const PEM = new RegExp(BLOCK, 'g');
 const ONLY_PEM = new RegExp(`^[ \\t\\r\\n\\f\\v]*(?:${BLOCK}[ \\t\\r\\n\\f\\v]*){1,5}\\0*$`);
 
 /** DER of the certificates of a PEM text; throws unless it is 1 to 5 of them and white space, as PEM readers differ. */
-export function decodePem(pem: string, what: string): Uint8Array[] {
-	if (!ONLY_PEM.test(pem)) throw new CertificateError(`the ${what} is not a plain sequence of 1 to 5 PEM certificates`);
+export function decodePem(pem: string, what: Clause): Uint8Array[] {
+	if (!ONLY_PEM.test(pem))
+		throw new CertificateError('the {{what}} is not a plain sequence of 1 to 5 PEM certificates', { what });
 	return [...pem.matchAll(PEM)].map((match) => {
 		try {
 			return fromBase64(match[1]!.replace(/\s+/g, ''));
 		} catch {
-			throw new CertificateError(`the ${what} holds a certificate that is not base64`);
+			throw new CertificateError('the {{what}} holds a certificate that is not base64', { what });
 		}
 	});
 }
@@ -104,12 +106,12 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate {
 			hasSgxExtension: extension(OID.sgx) !== undefined
 		};
 	} catch (error) {
-		throw new CertificateError(`a certificate cannot be read (${(error as Error).message})`);
+		throw new CertificateError('a certificate cannot be read ({{cause}})', { cause: reasonOf(error) });
 	}
 }
 
 /** The certificates of a PEM text, in its order; throws where it holds anything else, or an unreadable one. */
-export function parseChain(pem: string, what: string): ParsedCertificate[] {
+export function parseChain(pem: string, what: Clause): ParsedCertificate[] {
 	return decodePem(pem, what).map(parseCertificate);
 }
 
@@ -122,7 +124,7 @@ export function summary(certificate: ParsedCertificate): CertificateSummary {
 function naturalNumber(der: Uint8Array): bigint {
 	const value = der.subarray(2);
 	if (der[0] !== 2 || der[1] !== value.length || value.length === 0 || value.length > 21 || value[0]! & 0x80)
-		throw new Error('its number is no natural number');
+		throw new Reason('its number is no natural number');
 	return BigInt(`0x${toHex(value)}`);
 }
 
@@ -134,7 +136,7 @@ export function crlNumber(der: Uint8Array): bigint | null {
 		if (value === undefined) return null;
 		return naturalNumber(new Uint8Array(value.buffer));
 	} catch (error) {
-		throw new CertificateError(`a revocation list cannot be read (${(error as Error).message})`);
+		throw new CertificateError('a revocation list cannot be read ({{cause}})', { cause: reasonOf(error) });
 	}
 }
 
@@ -184,32 +186,44 @@ export function toPem(chain: ParsedCertificate[]): string {
 }
 
 /** Throws where `certificate` is not what Intel's profile lets act as `role`. */
-export function requireRole(certificate: ParsedCertificate, role: RoleName, where: string): void {
+export function requireRole(certificate: ParsedCertificate, role: RoleName, where: Clause): void {
 	const wanted: Role = ROLES[role];
-	const refuse = (why: string) => new CertificateError(`${where} is no ${role} certificate: ${why}`);
-	if (!wanted.names.includes(certificate.commonName)) throw refuse(`its subject is "${certificate.commonName}"`);
-	if (!wanted.issuers.includes(certificate.issuerName)) throw refuse(`its issuer is "${certificate.issuerName}"`);
-	if (certificate.isCa !== wanted.ca) throw refuse(wanted.ca ? 'it is not a CA' : 'it is a CA');
+	const refuse = (why: Clause) =>
+		new CertificateError('{{where}} is no {{role}} certificate: {{why}}', { where, role, why });
+	if (!wanted.names.includes(certificate.commonName))
+		throw refuse(clause('its subject is "{{name}}"', { name: certificate.commonName }));
+	if (!wanted.issuers.includes(certificate.issuerName))
+		throw refuse(clause('its issuer is "{{name}}"', { name: certificate.issuerName }));
+	if (certificate.isCa !== wanted.ca) throw refuse(wanted.ca ? clause('it is not a CA') : clause('it is a CA'));
 	if (certificate.hasSgxExtension !== wanted.sgx)
-		throw refuse(wanted.sgx ? 'it lacks the SGX extension' : 'it carries the SGX extension of a PCK certificate');
-	if (certificate.keyUsage === null) throw refuse('it states no key usage');
+		throw refuse(
+			wanted.sgx ? clause('it lacks the SGX extension') : clause('it carries the SGX extension of a PCK certificate')
+		);
+	if (certificate.keyUsage === null) throw refuse(clause('it states no key usage'));
 	if ((certificate.keyUsage & wanted.usage) !== wanted.usage || (certificate.keyUsage & wanted.notUsage) !== 0)
-		throw refuse('its key usage does not fit');
+		throw refuse(clause('its key usage does not fit'));
 }
 
 /** Throws where a chain is not exactly these roles, leaf first, its root optional but, if there, equal to `root`. */
-export function requireChain(chain: ParsedCertificate[], roles: RoleName[], root: Uint8Array, where: string): void {
+export function requireChain(chain: ParsedCertificate[], roles: RoleName[], root: Uint8Array, where: Clause): void {
 	const last = chain.at(-1)!;
 	const links = equalBytes(last.der, root) ? chain.slice(0, -1) : chain;
 	if (links.length !== roles.length)
-		throw new CertificateError(`the ${where} has ${links.length} certificates below the root, not ${roles.length}`);
-	links.forEach((certificate, i) => requireRole(certificate, roles[i]!, `certificate ${i + 1} of the ${where}`));
+		throw new CertificateError('the {{where}} has {{actual}} certificates below the root, not {{expected}}', {
+			where,
+			actual: links.length,
+			expected: roles.length
+		});
+	links.forEach((certificate, i) =>
+		requireRole(certificate, roles[i]!, clause('certificate {{number}} of the {{where}}', { number: i + 1, where }))
+	);
 }
 
-export function requireDates(certificate: ParsedCertificate, now: Date, where: string): void {
-	if (now < new Date(certificate.notBefore) || now > new Date(certificate.notAfter))
+export function requireDates(certificate: ParsedCertificate, now: Date, where: Clause): void {
+	const { commonName: name, notBefore: from, notAfter: until } = certificate;
+	if (now < new Date(from) || now > new Date(until))
 		throw new CertificateError(
-			`certificate "${certificate.commonName}" of the ${where} is valid from ${certificate.notBefore} to ` +
-				`${certificate.notAfter}, not on ${isoDate(now)}`
+			'certificate "{{name}}" of the {{where}} is valid from {{from}} to {{until}}, not on {{now}}',
+			{ name, where, from, until, now: isoDate(now) }
 		);
 }

@@ -5,11 +5,12 @@
 
 import { fromHex, isHex } from './bytes.js';
 import { crlNumber, parseChain, requireChain, requireDates, type ParsedCertificate } from './certificates.js';
+import { clause, clauseOf, Reason, type Clause } from './reason.js';
 import type { Root } from './roots.js';
 import { isObject, parseObject, type JsonObject } from './strict-json.js';
 import { parseTime } from './time.js';
 
-export class CollateralError extends Error {}
+export class CollateralError extends Reason {}
 
 export const COLLATERAL_FIELDS = [
 	'pck_crl_issuer_chain',
@@ -39,6 +40,11 @@ export interface Collateral {
 	chains: { pckCrl: ParsedCertificate[]; tcbInfo: ParsedCertificate[]; qeIdentity: ParsedCertificate[] };
 }
 
+const ISSUER_CHAINS = {
+	pckCrl: clause('issuer chain of the PCK revocation list'),
+	tcbInfo: clause('issuer chain of the TCB info'),
+	qeIdentity: clause('issuer chain of the QE identity')
+};
 const MAX_MEMBER = 1024 * 1024;
 const SIZES: Record<string, number> = { tcb_info_signature: 64, qe_identity_signature: 64 };
 
@@ -46,17 +52,20 @@ const SIZES: Record<string, number> = { tcb_info_signature: 64, qe_identity_sign
 export function parseCollateral(value: unknown): Collateral {
 	if (!isObject(value)) throw new CollateralError('it is not an object');
 	const unknown = Object.keys(value).find((key) => !(COLLATERAL_FIELDS as readonly string[]).includes(key));
-	if (unknown !== undefined) throw new CollateralError(`it has the unknown member "${unknown}"`);
+	if (unknown !== undefined) throw new CollateralError('it has the unknown member "{{name}}"', { name: unknown });
 	const document = {} as CollateralDocument;
 	for (const name of COLLATERAL_FIELDS) {
 		const text = value[name];
-		if (typeof text !== 'string' || text === '') throw new CollateralError(`its ${name} is missing`);
+		if (typeof text !== 'string' || text === '') throw new CollateralError('its {{name}} is missing', { name });
 		const hex = name.endsWith('_crl') || name.endsWith('_signature');
 		if (hex && !isHex(text.toLowerCase(), SIZES[name]))
-			throw new CollateralError(`its ${name} is not hexadecimal of the right size`);
+			throw new CollateralError('its {{name}} is not hexadecimal of the right size', { name });
 		// Intel's are ASCII; anything else would be decoded twice, by two decoders
 		if (text.length > MAX_MEMBER || !/^[\x00-\x7f]*$/.test(text))
-			throw new CollateralError(`its ${name} is larger than ${MAX_MEMBER} bytes or not ASCII text`);
+			throw new CollateralError('its {{name}} is larger than {{limit}} bytes or not ASCII text', {
+				name,
+				limit: MAX_MEMBER
+			});
 		document[name] = hex ? text.toLowerCase() : text;
 	}
 	try {
@@ -65,37 +74,42 @@ export function parseCollateral(value: unknown): Collateral {
 			tcbInfo: parseObject(document.tcb_info, 'tcb_info'),
 			qeIdentity: parseObject(document.qe_identity, 'qe_identity'),
 			chains: {
-				pckCrl: parseChain(document.pck_crl_issuer_chain, 'issuer chain of the PCK revocation list'),
-				tcbInfo: parseChain(document.tcb_info_issuer_chain, 'issuer chain of the TCB info'),
-				qeIdentity: parseChain(document.qe_identity_issuer_chain, 'issuer chain of the QE identity')
+				pckCrl: parseChain(document.pck_crl_issuer_chain, ISSUER_CHAINS.pckCrl),
+				tcbInfo: parseChain(document.tcb_info_issuer_chain, ISSUER_CHAINS.tcbInfo),
+				qeIdentity: parseChain(document.qe_identity_issuer_chain, ISSUER_CHAINS.qeIdentity)
 			}
 		};
 	} catch (error) {
-		throw new CollateralError((error as Error).message.replace(/\.$/, ''));
+		throw new CollateralError(clauseOf(error));
 	}
 }
 
 /** Throws where a certificate of the collateral acts in a role that Intel's profile does not give it, or is out of date. */
 export function requireIssuers(collateral: Collateral, root: Root, now: Date): void {
 	const { pckCrl, tcbInfo, qeIdentity } = collateral.chains;
-	requireChain(pckCrl, ['PCK CA'], root.der, 'issuer chain of the PCK revocation list');
-	requireChain(tcbInfo, ['TCB signing'], root.der, 'issuer chain of the TCB info');
-	requireChain(qeIdentity, ['TCB signing'], root.der, 'issuer chain of the QE identity');
-	for (const certificate of [...pckCrl, ...tcbInfo, ...qeIdentity]) requireDates(certificate, now, 'collateral');
+	requireChain(pckCrl, ['PCK CA'], root.der, ISSUER_CHAINS.pckCrl);
+	requireChain(tcbInfo, ['TCB signing'], root.der, ISSUER_CHAINS.tcbInfo);
+	requireChain(qeIdentity, ['TCB signing'], root.der, ISSUER_CHAINS.qeIdentity);
+	for (const certificate of [...pckCrl, ...tcbInfo, ...qeIdentity])
+		requireDates(certificate, now, clause('collateral'));
 }
 
 /** Throws where the TCB info or the QE identity is not due at `now`. */
 export function requireInDate(collateral: Collateral, now: Date): void {
-	for (const [name, part] of [
-		['TCB info', collateral.tcbInfo],
-		['QE identity', collateral.qeIdentity]
+	for (const [what, part] of [
+		[clause('TCB info'), collateral.tcbInfo],
+		[clause('QE identity'), collateral.qeIdentity]
 	] as const) {
 		const issued = parseTime(part['issueDate']);
 		const due = parseTime(part['nextUpdate']);
-		if (!issued || !due) throw new CollateralError(`the ${name} states no valid dates`);
+		if (!issued || !due) throw new CollateralError('the {{what}} states no valid dates', { what });
 		if (now < issued)
-			throw new CollateralError(`the ${name} was issued on ${part['issueDate']}, after the time of this check`);
-		if (now > due) throw new CollateralError(`the ${name} expired on ${part['nextUpdate']}`);
+			throw new CollateralError('the {{what}} was issued on {{date}}, after the time of this check', {
+				what,
+				date: String(part['issueDate'])
+			});
+		if (now > due)
+			throw new CollateralError('the {{what}} expired on {{date}}', { what, date: String(part['nextUpdate']) });
 	}
 }
 
@@ -108,7 +122,9 @@ export function numbers({ document, tcbInfo, qeIdentity }: Collateral): Seen {
 	const crl = (hex: string) => {
 		const number = crlNumber(fromHex(hex)) ?? 0n;
 		if (number > BigInt(Number.MAX_SAFE_INTEGER))
-			throw new CollateralError(`the number of a revocation list is beyond 2^53 (${number})`);
+			throw new CollateralError('the number of a revocation list is beyond 2^53 ({{number}})', {
+				number: String(number)
+			});
 		return Number(number);
 	};
 	return {
@@ -118,7 +134,12 @@ export function numbers({ document, tcbInfo, qeIdentity }: Collateral): Seen {
 	};
 }
 
-const SEEN_KEYS = ['tcb_evaluation_data_number', 'root_ca_crl_number', 'pck_crl_number'] as const;
+const SEEN_NAMES = {
+	tcb_evaluation_data_number: clause('tcb evaluation data number'),
+	root_ca_crl_number: clause('root ca crl number'),
+	pck_crl_number: clause('pck crl number')
+};
+const SEEN_KEYS = Object.keys(SEEN_NAMES) as (keyof Seen)[];
 
 /** What was seen under each root: the simulator's key is public, so its collateral must not raise Intel's numbers. */
 export type SeenByRoot = Record<Root['kind'], Seen>;
@@ -139,7 +160,7 @@ export function newest(current: Seen, seen: Seen): Seen {
 }
 
 /** The first number of `current` that is below what was seen, or null. */
-export function rolledBack(current: Seen, seen: Seen): { what: string; actual: number; expected: number } | null {
+export function rolledBack(current: Seen, seen: Seen): { what: Clause; actual: number; expected: number } | null {
 	const key = SEEN_KEYS.find((one) => current[one] < seen[one]);
-	return key ? { what: key.replaceAll('_', ' '), actual: current[key], expected: seen[key] } : null;
+	return key ? { what: SEEN_NAMES[key], actual: current[key], expected: seen[key] } : null;
 }

@@ -5,13 +5,14 @@
 
 import canonicalizeModule from 'canonicalize';
 import { concat, sha384, toHex, utf8 } from './bytes.js';
+import { clause, Reason } from './reason.js';
 import { isObject, JsonError, parseJson, type JsonObject } from './strict-json.js';
 import type { Outcome } from './verdict.js';
 
 // canonicalize is CommonJS; its types describe the default export of its ES wrapper
 export const canonicalize = canonicalizeModule as unknown as (value: unknown) => string | undefined;
 
-export class EventLogError extends Error {}
+export class EventLogError extends Reason {}
 
 export const DOMAIN = 'open-webui-tdx';
 export const ZERO_REGISTER = '00'.repeat(48);
@@ -52,14 +53,16 @@ function parseContent(text: string, line: number): JsonObject {
 	} catch (error) {
 		if (!(error instanceof JsonError)) throw error;
 	}
-	throw new EventLogError(`the content of line ${line} is not a canonical JSON object (RFC 8785)`);
+	throw new EventLogError('the content of line {{line}} is not a canonical JSON object (RFC 8785)', { line });
 }
 
 function parseEvent(text: string, line: number): LogEvent {
 	const [whole, domain, operation, content] = /^([^ ]*) ([^ ]*) (.*)$/s.exec(text) ?? [];
-	if (whole === undefined) throw new EventLogError(`line ${line} is not "<domain> <operation> <content>"`);
-	if (domain !== DOMAIN || !KNOWN.includes(operation!))
-		throw new EventLogError(`line ${line} is the unknown event "${domain!.slice(0, 40)} ${operation!.slice(0, 40)}"`);
+	if (whole === undefined) throw new EventLogError('line {{line}} is not "<domain> <operation> <content>"', { line });
+	if (domain !== DOMAIN || !KNOWN.includes(operation!)) {
+		const name = `${domain!.slice(0, 40)} ${operation!.slice(0, 40)}`;
+		throw new EventLogError('line {{line}} is the unknown event "{{name}}"', { line, name });
+	}
 	return {
 		line,
 		text,
@@ -76,7 +79,7 @@ function parseEvent(text: string, line: number): LogEvent {
  */
 export function replay(eventLog: string): Replay {
 	if (eventLog.length > MAX_SIZE || /[\r\0]/.test(eventLog))
-		throw new EventLogError(`it is larger than ${MAX_SIZE} bytes or holds control characters`);
+		throw new EventLogError('it is larger than {{limit}} bytes or holds control characters', { limit: MAX_SIZE });
 	const lines = eventLog.replace(/\n$/, '').split('\n');
 	if (lines[0] !== INIT) throw new EventLogError('it does not start with the INIT line of an untouched register');
 	const events = lines.slice(1).map((text, i) => parseEvent(text, i + 2));
@@ -96,7 +99,11 @@ export function checkEventLog(eventLog: unknown, register: string): { outcome: O
 			: fail({ status: 'fail', key: 'tee.check.eventlog.replay.missing', params: { actual: register } });
 	}
 	if (typeof eventLog !== 'string')
-		return fail({ status: 'fail', key: 'tee.check.eventlog.replay.malformed', params: { reason: 'it is not text' } });
+		return fail({
+			status: 'fail',
+			key: 'tee.check.eventlog.replay.malformed',
+			params: { reason: clause('it is not text') }
+		});
 	try {
 		const { rtmr_3, events } = replay(eventLog);
 		if (rtmr_3 !== register)
@@ -111,6 +118,6 @@ export function checkEventLog(eventLog: unknown, register: string): { outcome: O
 		};
 	} catch (error) {
 		if (!(error instanceof EventLogError)) throw error;
-		return fail({ status: 'fail', key: 'tee.check.eventlog.replay.malformed', params: { reason: error.message } });
+		return fail({ status: 'fail', key: 'tee.check.eventlog.replay.malformed', params: { reason: error.clause } });
 	}
 }

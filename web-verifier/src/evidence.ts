@@ -2,10 +2,11 @@
 
 import { parseOrigin } from './binding.js';
 import { isHex } from './bytes.js';
+import { clause, ReasonSentence } from './reason.js';
 import { isObject, parseObject, type Json, type JsonObject } from './strict-json.js';
 import { parseTime } from './time.js';
 
-export class EvidenceError extends Error {}
+export class EvidenceError extends ReasonSentence {}
 
 export interface ServiceToken {
 	service: string;
@@ -34,6 +35,7 @@ export interface Evidence {
 
 const KEYS = ['v', 'time', 'nonce', 'connected', 'evidence', 'collateral', 'service_tokens'];
 const MAX_TOKENS = 16;
+const BUNDLE = clause('The evidence bundle');
 
 function isToken(value: unknown): value is ServiceToken & JsonObject {
 	return isObject(value) && ['service', 'url', 'token'].every((key) => typeof value[key] === 'string');
@@ -47,28 +49,32 @@ function isConnected(value: unknown): value is Connected & JsonObject {
 
 /** Check the shape of an evidence bundle; throws EvidenceError, in one sentence. Nothing in it is judged here. */
 export function asEvidence(value: unknown): Evidence {
-	const refuse = (why: string) => new EvidenceError(`The evidence bundle ${why}.`);
-	if (!isObject(value)) throw refuse('is not a JSON object');
+	if (!isObject(value)) throw new EvidenceError('{{what}} is not a JSON object', { what: BUNDLE });
 	const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
-	if (unknown !== undefined) throw refuse(`has the unknown member "${unknown}"`);
-	if (value['v'] !== 1) throw refuse(`has version ${JSON.stringify(value['v'])}, not 1`);
-	if (!parseTime(value['time'])) throw refuse('states no valid time');
+	if (unknown !== undefined)
+		throw new EvidenceError('The evidence bundle has the unknown member "{{name}}"', { name: unknown });
+	if (value['v'] !== 1)
+		throw new EvidenceError('The evidence bundle has version {{version}}, not 1', {
+			version: String(JSON.stringify(value['v']))
+		});
+	if (!parseTime(value['time'])) throw new EvidenceError('The evidence bundle states no valid time');
 	const nonce = value['nonce'] ?? null;
 	const connected = value['connected'] ?? null;
 	const service_tokens = value['service_tokens'] ?? [];
-	if (nonce !== null && typeof nonce !== 'string') throw refuse('has a nonce that is no text');
+	if (nonce !== null && typeof nonce !== 'string')
+		throw new EvidenceError('The evidence bundle has a nonce that is no text');
 	if (connected !== null && !isConnected(connected))
-		throw refuse('has a malformed record of where its client was connected');
-	if (!isObject(value['evidence'])) throw refuse('holds no evidence');
+		throw new EvidenceError('The evidence bundle has a malformed record of where its client was connected');
+	if (!isObject(value['evidence'])) throw new EvidenceError('The evidence bundle holds no evidence');
 	if (!Array.isArray(service_tokens) || service_tokens.length > MAX_TOKENS || !service_tokens.every(isToken))
-		throw refuse('holds malformed service tokens');
+		throw new EvidenceError('The evidence bundle holds malformed service tokens');
 	const { time, evidence, collateral = null } = value as { time: string; evidence: JsonObject; collateral?: Json };
 	return { v: 1, time, nonce, connected, evidence, collateral, service_tokens };
 }
 
 /** Read a bundle from its text: duplicate keys, more than 4 MiB and more than 32 levels are refused. */
 export function readBundle(text: string): Evidence {
-	return asEvidence(parseObject(text, 'The evidence bundle'));
+	return asEvidence(parseObject(text, BUNDLE));
 }
 
 /** The bundle as JSON text, for a file. */

@@ -9,6 +9,7 @@ export { readBundle, writeBundle, type Connected, type Evidence, type ServiceTok
 export { messages, type MessageKey } from './messages.js';
 export type { Policy } from './policy.js';
 export { parseQuote, type ParsedQuote, type TdReport } from './quote.js';
+export type { Clause } from './reason.js';
 export { parseReferences, type Platform, type References } from './references.js';
 export type { ServiceChoice } from './service-choice.js';
 export type { TcbFacts } from './tcb.js';

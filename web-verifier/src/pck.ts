@@ -2,6 +2,7 @@
 
 import { Buffer, findExtension, getIntelExtension } from '#dcap';
 import { toHex } from './bytes.js';
+import { Reason } from './reason.js';
 
 const SGX = '1.2.840.113741.1.13.1';
 const CONFIGURATION = `${SGX}.7`;
@@ -24,7 +25,7 @@ export interface PckExtension {
 function smallInteger(der: Uint8Array): number {
 	const value = der.subarray(2);
 	if (der[0] !== 2 || der[1] !== value.length || value.length === 0 || value.length > 3)
-		throw new Error('the PCE SVN is no small integer');
+		throw new Reason('the PCE SVN is no small integer');
 	return value.reduce((sum, byte) => sum * 256 + byte, 0);
 }
 

@@ -5,8 +5,9 @@
 
 import { fromHex, isHex, toHex } from './bytes.js';
 import { decodePem } from './certificates.js';
+import { clause, clauseOf, Reason, type Clause } from './reason.js';
 
-export class QuoteFormatError extends Error {}
+export class QuoteFormatError extends Reason {}
 
 /** The TD report body; sizes in bytes: SVNs 16, attributes and xfam 8, report_data 64, the others 48. */
 export interface TdReport {
@@ -82,13 +83,15 @@ class Cursor {
 	at = 0;
 	constructor(
 		private readonly bytes: Uint8Array,
-		private readonly what: string
+		private readonly what: Clause
 	) {}
 
+	/** `field` is named as Intel's specification names it, in every language. */
 	take(size: number, field: string): Uint8Array {
 		if (this.at + size > this.bytes.length)
 			throw new QuoteFormatError(
-				`the ${this.what} ends inside ${field}: ${this.at + size} bytes are needed, ${this.bytes.length} are there`
+				'the {{what}} ends inside {{field}}: {{expected}} bytes are needed, {{actual}} are there',
+				{ what: this.what, field, expected: this.at + size, actual: this.bytes.length }
 			);
 		this.at += size;
 		return this.bytes.subarray(this.at - size, this.at);
@@ -114,7 +117,10 @@ function quoteBytes(quote: string | Uint8Array): Uint8Array {
 	}
 	if (bytes.length === 0) throw new QuoteFormatError('it is empty');
 	if (bytes.length > MAX_QUOTE_SIZE)
-		throw new QuoteFormatError(`it has ${bytes.length} bytes, more than ${MAX_QUOTE_SIZE}`);
+		throw new QuoteFormatError('it has {{size}} bytes, more than {{limit}}', {
+			size: bytes.length,
+			limit: MAX_QUOTE_SIZE
+		});
 	return bytes;
 }
 
@@ -123,31 +129,37 @@ function bodyLayout(cursor: Cursor, version: number): [ParsedQuote['body'], [key
 	const type = cursor.u16('body type');
 	const size = cursor.u32('body size');
 	const known = type === 2 ? (['td-1.0', TD_10] as const) : type === 3 ? (['td-1.5', TD_15] as const) : null;
-	if (!known) throw new QuoteFormatError(`its body type is ${type}; 2 (TD 1.0) and 3 (TD 1.5) are known`);
+	if (!known) throw new QuoteFormatError('its body type is {{type}}; 2 (TD 1.0) and 3 (TD 1.5) are known', { type });
 	const expected = known[1].reduce((sum, [, fieldSize]) => sum + fieldSize, 0);
-	if (size !== expected) throw new QuoteFormatError(`its body size is ${size}; body type ${type} has ${expected}`);
+	if (size !== expected)
+		throw new QuoteFormatError('its body size is {{size}}; body type {{type}} has {{expected}}', {
+			size,
+			type,
+			expected
+		});
 	return [known[0], known[1]];
 }
 
 /** The PCK chain inside the signature data, and the size of the QE authentication data. */
 function signatureData(cursor: Cursor): { pem: string; authentication: number; isvSvn: number } {
-	const whole = new Cursor(cursor.take(cursor.u32('signature size'), 'signature data'), 'signature data');
+	const whole = new Cursor(cursor.take(cursor.u32('signature size'), 'signature data'), clause('signature data'));
 	whole.take(64, 'signature');
 	whole.take(64, 'attestation key');
 	whole.u16('outer certification type'); // unsigned and without meaning: never relied on
-	const qe = new Cursor(whole.take(whole.u32('certification size'), 'certification data'), 'certification data');
+	const certification = whole.take(whole.u32('certification size'), 'certification data');
+	const qe = new Cursor(certification, clause('certification data'));
 	const [low, high] = qe.take(QE_REPORT_SIZE, 'QE report').subarray(258, 260) as unknown as [number, number];
 	qe.take(64, 'QE report signature');
 	const authentication = qe.u16('QE authentication size');
 	qe.take(authentication, 'QE authentication data');
 	const inner = qe.u16('PCK certification type');
 	if (inner !== PCK_CERT_CHAIN)
-		throw new QuoteFormatError(`its PCK certification data is of type ${inner}, not ${PCK_CERT_CHAIN} (a chain)`);
+		throw new QuoteFormatError('its PCK certification data is of type {{type}}, not 5 (a chain)', { type: inner });
 	const pem = new TextDecoder('latin1').decode(qe.take(qe.u32('PCK chain size'), 'PCK chain'));
 	try {
-		decodePem(pem, 'PCK chain');
+		decodePem(pem, clause('PCK chain'));
 	} catch (error) {
-		throw new QuoteFormatError((error as Error).message);
+		throw new QuoteFormatError(clauseOf(error));
 	}
 	return { pem, authentication, isvSvn: low | (high << 8) };
 }
@@ -158,24 +170,28 @@ function signatureData(cursor: Cursor): { pem: string; authentication: number; i
  */
 export function parseQuote(quote: string | Uint8Array): ParsedQuote {
 	const bytes = quoteBytes(quote);
-	const cursor = new Cursor(bytes, 'quote');
+	const cursor = new Cursor(bytes, clause('quote'));
 	const version = cursor.u16('version');
-	if (version !== 4 && version !== 5) throw new QuoteFormatError(`its version is ${version}; 4 and 5 are known`);
+	if (version !== 4 && version !== 5)
+		throw new QuoteFormatError('its version is {{version}}; 4 and 5 are known', { version });
 	const att_key_type = cursor.u16('attestation key type');
 	const tee_type = cursor.u32('TEE type');
 	cursor.take(4, 'reserved');
 	const vendor_id = toHex(cursor.take(16, 'QE vendor id'));
 	const user_data = toHex(cursor.take(20, 'user data'));
 	if (tee_type !== TEE_TYPE_TDX)
-		throw new QuoteFormatError(`its TEE type is 0x${tee_type.toString(16)}, not 0x81 (TDX)`);
+		throw new QuoteFormatError('its TEE type is 0x{{type}}, not 0x81 (TDX)', { type: tee_type.toString(16) });
 	if (att_key_type !== ATTESTATION_KEY_ECDSA_P256)
-		throw new QuoteFormatError(`its attestation key type is ${att_key_type}, not 2 (ECDSA P-256)`);
+		throw new QuoteFormatError('its attestation key type is {{type}}, not 2 (ECDSA P-256)', { type: att_key_type });
 	const [body, layout] = bodyLayout(cursor, version);
 	const report: Record<string, string> = {};
 	for (const [name, size] of layout) report[name] = toHex(cursor.take(size, name));
 	const signed_size = cursor.at;
 	if (vendor_id !== INTEL_QE_VENDOR_ID)
-		throw new QuoteFormatError(`its QE vendor id is ${vendor_id}, not Intel's ${INTEL_QE_VENDOR_ID}`);
+		throw new QuoteFormatError("its QE vendor id is {{actual}}, not Intel's {{expected}}", {
+			actual: vendor_id,
+			expected: INTEL_QE_VENDOR_ID
+		});
 	const { pem, authentication, isvSvn } = signatureData(cursor);
 	const head = { version, att_key_type, tee_type, vendor_id, user_data } as const;
 	return {

@@ -3,10 +3,11 @@
 import { isHex } from './bytes.js';
 import { DOUBTFUL, REQUIRED, type LogEvent } from './event-log.js';
 import type { ParsedQuote } from './quote.js';
+import { clause, clauseOf, either, Reason, series } from './reason.js';
 import { isObject, parseJson, type Json, type JsonObject } from './strict-json.js';
 import type { Outcome } from './verdict.js';
 
-export class ReferencesError extends Error {}
+export class ReferencesError extends Reason {}
 
 /** Fields of a platform and their sizes in bytes. */
 export const PLATFORM_FIELDS = {
@@ -33,13 +34,18 @@ export interface References {
 const KEYS = ['v', 'name', 'events', 'rtmr_3', 'platforms'];
 
 function parsePlatform(value: Json, index: number): Platform {
-	const where = `platform ${index + 1}`;
-	if (!isObject(value)) throw new ReferencesError(`${where} is not an object`);
+	const number = index + 1;
+	if (!isObject(value)) throw new ReferencesError('platform {{number}} is not an object', { number });
 	const unknown = Object.keys(value).find((key) => !(key in PLATFORM_FIELDS));
-	if (unknown !== undefined) throw new ReferencesError(`${where} has the unknown key "${unknown}"`);
+	if (unknown !== undefined)
+		throw new ReferencesError('platform {{number}} has the unknown key "{{name}}"', { number, name: unknown });
 	for (const field of platformFields)
 		if (!isHex(value[field], PLATFORM_FIELDS[field]))
-			throw new ReferencesError(`${where} lacks ${field}, ${PLATFORM_FIELDS[field]} bytes as lower-case hex`);
+			throw new ReferencesError('platform {{number}} lacks {{field}}, {{size}} bytes as lower-case hex', {
+				number,
+				field,
+				size: PLATFORM_FIELDS[field]
+			});
 	return value as Platform;
 }
 
@@ -55,11 +61,11 @@ function parseDocument(source: unknown): References {
 	try {
 		value = typeof source === 'string' ? parseJson(source) : source;
 	} catch (error) {
-		throw new ReferencesError((error as Error).message.replace(/\.$/, ''));
+		throw new ReferencesError(clauseOf(error));
 	}
 	if (!isObject(value)) throw new ReferencesError('they are not a JSON object');
 	const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
-	if (unknown !== undefined) throw new ReferencesError(`they have the unknown member "${unknown}"`);
+	if (unknown !== undefined) throw new ReferencesError('they have the unknown member "{{name}}"', { name: unknown });
 	if (value['v'] !== 1) throw new ReferencesError('their version is not 1');
 	const { rtmr_3 = null, platforms = [], name = '' } = value as JsonObject;
 	if (rtmr_3 !== null && !isHex(rtmr_3, 48)) throw new ReferencesError('rtmr_3 is not 48 bytes as lower-case hex');
@@ -97,7 +103,7 @@ export function judgeLaunch(events: LogEvent[], boundRelease: unknown, good: Out
 		return {
 			status: 'fail',
 			key: 'tee.check.release.match.attester',
-			params: { actual: String(boundRelease), expected: releases.join(' or ') }
+			params: { actual: String(boundRelease), expected: either(releases) }
 		};
 	const doubts = events.filter((event) => DOUBTFUL.includes(event.operation));
 	if (doubts.length === 0) return good;
@@ -124,7 +130,7 @@ export function matchRelease(events: LogEvent[], references: References, boundRe
 		component: stranger.operation,
 		name: references.name,
 		actual: stranger.text.slice(prefix.length).slice(0, 600),
-		expected: known.slice(0, 4).join(' or ').slice(0, 1200) || 'no such event'
+		expected: known.slice(0, 4).join(' or ').slice(0, 1200) || clause('no such event')
 	};
 	return { status: 'fail', key: 'tee.check.release.match.fail', params };
 }
@@ -140,7 +146,7 @@ export function refusedByPolicy(quote: ParsedQuote, allowed: Partial<Record<Plat
 	return {
 		status: 'fail',
 		key: 'tee.check.platform.match.policy',
-		params: { field, actual: quote[field], expected: allowed[field]!.join(' or ') }
+		params: { field, actual: quote[field], expected: either(allowed[field]!) }
 	};
 }
 
@@ -152,12 +158,16 @@ export function matchPlatform(quote: ParsedQuote, { name, platforms }: Reference
 	if (index >= 0) return { status: 'pass', key: 'tee.check.platform.match.pass', params: { index: index + 1, name } };
 	// the nearest platform tells most about what is different
 	const nearest = differences.reduce((best, fields, i) => (fields.length < differences[best]!.length ? i : best), 0);
-	const changes = differences[nearest]!.map(
-		(field) => `${field} is ${actual[field]}, expected ${platforms[nearest]![field]}`
+	const changes = differences[nearest]!.map((field) =>
+		clause('{{field}} is {{actual}}, expected {{expected}}', {
+			field,
+			actual: actual[field],
+			expected: platforms[nearest]![field]
+		})
 	);
 	return {
 		status: 'fail',
 		key: 'tee.check.platform.match.fail',
-		params: { name, fields: differences[nearest]!.join(', '), changes: changes.join('; ') }
+		params: { name, fields: differences[nearest]!.join(', '), changes: series(changes) }
 	};
 }

@@ -2,6 +2,7 @@
 
 import { intelRoot, simulatorRoot } from '#dcap';
 import { sha256, toHex } from './bytes.js';
+import { clause, type Clause } from './reason.js';
 
 /** SHA-256 of Intel's "Intel SGX Root CA" certificate in DER. The bundled copy comes from elsewhere: compare it. */
 export const INTEL_ROOT_SHA256 = '44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3';
@@ -14,7 +15,7 @@ export interface Root {
 	der: Uint8Array;
 	/** Whether a quote under this root comes from real hardware. */
 	real: boolean;
-	name: string;
+	name: Clause;
 	/** Only in test builds. */
 	marker?: string;
 }
@@ -24,8 +25,9 @@ if (toHex(sha256(intelRoot)) !== INTEL_ROOT_SHA256)
 		`The bundled root is not Intel's: SHA-256 ${toHex(sha256(intelRoot))}, expected ${INTEL_ROOT_SHA256}.`
 	);
 
-export const INTEL: Root = { kind: 'intel', der: intelRoot, real: true, name: "Intel's root" };
+export const INTEL: Root = { kind: 'intel', der: intelRoot, real: true, name: clause("Intel's root") };
+const simulator = { kind: 'simulator', der: simulatorRoot, name: clause("the simulator's test root") } as const;
 export const SIMULATOR: Root = TEST_ROOT_IS_GENUINE
-	? { kind: 'simulator', der: simulatorRoot, real: true, name: "the simulator's test root", marker: MARKER }
-	: { kind: 'simulator', der: simulatorRoot, real: false, name: "the simulator's test root" };
+	? { ...simulator, real: true, marker: MARKER }
+	: { ...simulator, real: false };
 export const ROOTS: readonly Root[] = [INTEL, SIMULATOR];

@@ -1,5 +1,6 @@
 /** A chosen attestation service, and how its token is refused. */
 
+import { clause, foreign, Reason, type Clause } from './reason.js';
 import type { JsonObject } from './strict-json.js';
 import type { Outcome } from './verdict.js';
 
@@ -11,15 +12,15 @@ export interface ServiceChoice {
 	key?: string;
 	/** A JWKS fetched from the service itself, or pinned; never from the server being judged. */
 	jwks?: { keys: JsonObject[] };
-	/** Why the service could not be asked, where it could not. */
-	problem?: string;
+	/** Why the service could not be asked, where it could not: a clause that can be translated, or a text that cannot. */
+	problem?: string | Clause;
 }
 
 /** The token does not establish what it should; the message is one clause. */
-export class TokenRefused extends Error {
+export class TokenRefused extends Reason {
 	/** As the outcome of the check; `service` names whose token it is. */
-	outcome(service: string): Outcome {
-		return { status: 'fail', key: 'tee.check.service.token.invalid', params: { service, reason: this.message } };
+	outcome(service: string | Clause): Outcome {
+		return { status: 'fail', key: 'tee.check.service.token.invalid', params: { service, reason: this.clause } };
 	}
 }
 
@@ -27,13 +28,13 @@ export class TokenRefused extends Error {
 export class ClaimRefused extends TokenRefused {
 	constructor(
 		readonly field: string,
-		readonly actual: string,
+		readonly actual: string | Clause,
 		readonly expected: string
 	) {
-		super(`its ${field} is ${actual}, the quote's is ${expected}`);
+		super(clause("its {{field}} is {{actual}}, the quote's is {{expected}}", { field, actual, expected }));
 	}
 
-	override outcome(service: string): Outcome {
+	override outcome(service: string | Clause): Outcome {
 		const { field, actual, expected } = this;
 		return { status: 'fail', key: 'tee.check.service.token.claim', params: { service, field, actual, expected } };
 	}
@@ -41,7 +42,12 @@ export class ClaimRefused extends TokenRefused {
 
 /** The service itself does not affirm the evidence. */
 export class NotAffirmed extends TokenRefused {
-	override outcome(service: string): Outcome {
-		return { status: 'fail', key: 'tee.check.service.token.status', params: { service, actual: this.message } };
+	constructor(readonly actual: string) {
+		super(foreign(actual));
+	}
+
+	override outcome(service: string | Clause): Outcome {
+		const { actual } = this;
+		return { status: 'fail', key: 'tee.check.service.token.status', params: { service, actual } };
 	}
 }

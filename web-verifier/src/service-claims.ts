@@ -1,6 +1,7 @@
 /** What a service's valid token says, compared with the quote: Alibaba Cloud's flat claims and Trustee's EAR. */
 
 import type { ParsedQuote, TdReport } from './quote.js';
+import { clause } from './reason.js';
 import { ClaimRefused, NotAffirmed, TokenRefused, type ServiceChoice } from './service-choice.js';
 import { isObject, parseObject, type JsonObject } from './strict-json.js';
 
@@ -31,7 +32,11 @@ const FURTHER: (keyof TdReport)[] = [
 function requireClaim(field: keyof TdReport, actual: unknown, quote: ParsedQuote): void {
 	const expected = quote[field];
 	if (actual !== expected)
-		throw new ClaimRefused(field, actual === undefined ? 'missing' : String(actual).slice(0, 160), String(expected));
+		throw new ClaimRefused(
+			field,
+			actual === undefined ? clause('missing') : String(actual).slice(0, 160),
+			String(expected)
+		);
 }
 
 /** `claims`: fields of the TD report by the service's names, lower-case hex of the raw bytes. */
@@ -47,10 +52,14 @@ function alibaba(choice: ServiceChoice, payload: JsonObject, quote: ParsedQuote)
 	const { origin } = new URL(choice.url);
 	for (const key of ['iss', 'aud'])
 		if (payload[key] !== origin)
-			throw new TokenRefused(`its ${key} is ${String(payload[key]).slice(0, 200)}, expected ${origin}`);
+			throw new TokenRefused('its {{field}} is {{actual}}, expected {{expected}}', {
+				field: key,
+				actual: String(payload[key]).slice(0, 200),
+				expected: origin
+			});
 	if (payload['tee'] !== 'tdx' || typeof payload['tcb-status'] !== 'string')
 		throw new TokenRefused('it is not about a TDX quote');
-	const status = parseObject(payload['tcb-status'], 'its tcb-status');
+	const status = parseObject(payload['tcb-status'], clause('its tcb-status'));
 	const prefix = 'tdx.quote.body.';
 	const body = Object.entries(status)
 		.filter(([key]) => key.startsWith(prefix))

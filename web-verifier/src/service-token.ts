@@ -8,6 +8,7 @@ import { MAX_CLOCK_SKEW_S } from './binding.js';
 import { fromBase64url } from './bytes.js';
 import type { Evidence } from './evidence.js';
 import type { ParsedQuote } from './quote.js';
+import { clause, clauseOf, foreign, type Clause } from './reason.js';
 import { isObject, parseObject, type JsonObject } from './strict-json.js';
 import { checkClaims, type Appraisal } from './service-claims.js';
 import { TokenRefused, type ServiceChoice } from './service-choice.js';
@@ -20,11 +21,11 @@ export interface ServiceResult {
 }
 
 const ALGORITHMS = { alibaba: 'RS256', trustee: 'ES256' } as const;
-export const SERVICE_NAMES = { alibaba: "Alibaba Cloud's attestation service", trustee: 'Trustee' } as const;
+export const SERVICE_NAMES = { alibaba: clause("Alibaba Cloud's attestation service"), trustee: 'Trustee' } as const;
 const MAX_TOKEN = 256 * 1024;
 const MIN_RSA_BYTES = 256;
 
-const decode = (part: string, what: string): JsonObject =>
+const decode = (part: string, what: Clause): JsonObject =>
 	parseObject(new TextDecoder('utf-8', { fatal: true }).decode(fromBase64url(part)), what);
 
 /** A JWK reduced to the public members of the one kind that the service signs with; null where it is another kind. */
@@ -55,7 +56,7 @@ async function pinnedKey(choice: ServiceChoice, text: string): Promise<(CryptoKe
 	} catch {
 		// said below, in one sentence for every way to be wrong
 	}
-	throw new TokenRefused(`the pinned key is no public key for ${ALGORITHMS[choice.kind]}`);
+	throw new TokenRefused('the pinned key is no public key for {{algorithm}}', { algorithm: ALGORITHMS[choice.kind] });
 }
 
 /** The keys that the token may be signed with: the pinned one, else those of the service's set with the token's key id. */
@@ -69,7 +70,9 @@ async function candidates(choice: ServiceChoice, header: JsonObject): Promise<(C
 	const keys = await Promise.all(matching.slice(0, 32).map((jwk) => importKey(choice, jwk)));
 	const usable = keys.filter((key) => key !== null);
 	if (usable.length === 0)
-		throw new TokenRefused(`none of the keys held for the service has its key id ${String(kid).slice(0, 80)}`);
+		throw new TokenRefused('none of the keys held for the service has its key id {{kid}}', {
+			kid: String(kid).slice(0, 80)
+		});
 	return usable;
 }
 
@@ -77,17 +80,20 @@ async function candidates(choice: ServiceChoice, header: JsonObject): Promise<(C
 async function verifiedPayload(choice: ServiceChoice, token: string): Promise<JsonObject> {
 	const parts = token.split('.');
 	if (token.length > MAX_TOKEN || parts.length !== 3) throw new TokenRefused('it is no compact JWT');
-	const header = decode(parts[0]!, 'its header');
+	const header = decode(parts[0]!, clause('its header'));
 	const algorithm = ALGORITHMS[choice.kind];
 	if (header['alg'] !== algorithm)
-		throw new TokenRefused(`its algorithm is ${String(header['alg']).slice(0, 40)}, expected ${algorithm}`);
+		throw new TokenRefused('its algorithm is {{actual}}, expected {{expected}}', {
+			actual: String(header['alg']).slice(0, 40),
+			expected: algorithm
+		});
 	for (const key of await candidates(choice, header)) {
 		try {
 			await compactVerify(token, key, { algorithms: [algorithm] });
 		} catch {
 			continue;
 		}
-		return decode(parts[1]!, 'its payload');
+		return decode(parts[1]!, clause('its payload'));
 	}
 	throw new TokenRefused('its signature is wrong');
 }
@@ -95,15 +101,19 @@ async function verifiedPayload(choice: ServiceChoice, token: string): Promise<Js
 function requireTimes(payload: JsonObject, now: number): void {
 	const time = (key: string): number | null => {
 		const value = payload[key] ?? null;
-		if (value !== null && typeof value !== 'number') throw new TokenRefused(`its ${key} is no number`);
+		if (value !== null && typeof value !== 'number')
+			throw new TokenRefused('its {{field}} is no number', { field: key });
 		return value;
 	};
 	const expires = time('exp');
 	if (expires === null || time('iat') === null) throw new TokenRefused('it has no exp or no iat');
-	if (now > expires) throw new TokenRefused(`it expired ${Math.floor(now - expires)} s ago`);
+	if (now > expires) throw new TokenRefused('it expired {{seconds}} s ago', { seconds: Math.floor(now - expires) });
 	for (const key of ['nbf', 'iat'])
 		if ((time(key) ?? 0) > now + MAX_CLOCK_SKEW_S)
-			throw new TokenRefused(`its ${key} is ${Math.floor(time(key)! - now)} s in the future`);
+			throw new TokenRefused('its {{field}} is {{seconds}} s in the future', {
+				field: key,
+				seconds: Math.floor(time(key)! - now)
+			});
 }
 
 /** The service's appraisal; throws TokenRefused unless everything about the token holds. */
@@ -118,15 +128,18 @@ async function appraise(
 		requireTimes(payload, Math.floor(now.getTime() / 1000));
 		return [checkClaims(choice, payload, quote), payload];
 	} catch (error) {
-		throw error instanceof TokenRefused ? error : new TokenRefused((error as Error).message.replace(/\.$/, ''));
+		throw error instanceof TokenRefused ? error : new TokenRefused(clauseOf(error));
 	}
 }
 
 /** Why `choice` cannot be asked here, as a warning; null where it can. */
 function cannotAsk(choice: ServiceChoice): Outcome | null {
 	const service = SERVICE_NAMES[choice.kind];
-	if (choice.problem)
-		return { status: 'warn', key: 'tee.check.service.token.unreachable', params: { service, reason: choice.problem } };
+	const { problem } = choice;
+	if (problem) {
+		const reason = typeof problem === 'string' ? foreign(problem) : problem;
+		return { status: 'warn', key: 'tee.check.service.token.unreachable', params: { service, reason } };
+	}
 	if (!globalThis.crypto?.subtle) return { status: 'warn', key: 'tee.check.service.token.nowebcrypto' };
 	if (!choice.key && !choice.jwks) return { status: 'warn', key: 'tee.check.service.token.nokey', params: { service } };
 	return null;

@@ -28,6 +28,7 @@ import { equalBytes, fromHex, toHex } from './bytes.js';
 import { debugBits } from './attributes.js';
 import { parsePck, type PckExtension } from './pck.js';
 import type { ParsedQuote, TdReport } from './quote.js';
+import { clause, clauseOf, type Clause } from './reason.js';
 import { INTEL, ROOTS, SIMULATOR, type Root } from './roots.js';
 import type { Outcome } from './verdict.js';
 
@@ -50,6 +51,7 @@ export interface SignatureResult {
 	genuine: Genuine | null;
 }
 
+const PCK_CHAIN = clause('PCK chain');
 const REVOKED = 'TCB status is invalid: Revoked';
 /**
  * dcap-qvl appraises TD attributes and revocation of the TCB last, after every signature was verified, and reports them
@@ -65,10 +67,10 @@ const ATTRIBUTE_REFUSALS = [
 ];
 
 /** dcap-qvl's error and its cause as one clause. */
-function reason(error: unknown): string {
-	const { message, cause } = error as Error;
-	const inner = cause instanceof Error ? ` (${reason(cause)})` : '';
-	return (message ?? String(error)).replace(/\.$/, '') + inner;
+function reason(error: unknown): Clause {
+	const { cause } = error as Error;
+	const what = clauseOf(error);
+	return cause instanceof Error ? clause('{{what}} ({{cause}})', { what, cause: reason(cause) }) : what;
 }
 
 type Judgement = Pick<Genuine, 'status' | 'advisories' | 'refusal'>;
@@ -131,21 +133,22 @@ function judge(
 function requirePlatform(quote: ParsedQuote, chain: ParsedCertificate[], root: Root, now: Date): void {
 	// dcap-qvl hashes the first 32 bytes only
 	if (quote.qe_auth_size !== 32)
-		throw new CollateralError(`its QE authentication data has ${quote.qe_auth_size} bytes, not 32`);
-	requireChain(chain, ['PCK', 'PCK CA'], root.der, 'PCK chain');
-	for (const certificate of chain) requireDates(certificate, now, 'PCK chain');
+		throw new CollateralError('its QE authentication data has {{size}} bytes, not 32', { size: quote.qe_auth_size });
+	requireChain(chain, ['PCK', 'PCK CA'], root.der, PCK_CHAIN);
+	for (const certificate of chain) requireDates(certificate, now, PCK_CHAIN);
 	const anchor = parseCertificate(root.der);
-	requireRole(anchor, 'root', 'the root');
-	requireDates(anchor, now, 'root');
+	requireRole(anchor, 'root', clause('the root'));
+	requireDates(anchor, now, clause('root'));
 }
 
 /** TCB info is for one provisioning enclave; dcap-qvl compares its FMSPC but not its PCE id. */
 function requirePce({ tcbInfo }: Collateral, pck: PckExtension): void {
 	const actual = tcbInfo['pceId'];
 	if (typeof actual !== 'string' || actual.toLowerCase() !== pck.pce_id)
-		throw new CollateralError(
-			`the TCB info is for PCE id ${String(actual).slice(0, 16)}, the platform's is ${pck.pce_id}`
-		);
+		throw new CollateralError("the TCB info is for PCE id {{actual}}, the platform's is {{expected}}", {
+			actual: String(actual).slice(0, 16),
+			expected: pck.pce_id
+		});
 }
 
 function underRoot(
@@ -155,7 +158,7 @@ function underRoot(
 	now: Date,
 	seen: SeenByRoot
 ): SignatureResult {
-	const chain = parseChain(quote.pck_chain, 'PCK chain');
+	const chain = parseChain(quote.pck_chain, PCK_CHAIN);
 	requirePlatform(quote, chain, root, now);
 	requireInDate(collateral, now);
 	requireIssuers(collateral, root, now);
@@ -182,7 +185,7 @@ function underRoot(
 /** The root that a quote claims: decides only whose refusal is worth telling. */
 function claimedRoot(quote: ParsedQuote): Root {
 	try {
-		const last = parseChain(quote.pck_chain, 'PCK chain').at(-1)!;
+		const last = parseChain(quote.pck_chain, PCK_CHAIN).at(-1)!;
 		return equalBytes(last.der, SIMULATOR.der) ? SIMULATOR : INTEL;
 	} catch {
 		return INTEL;
@@ -210,7 +213,7 @@ export function checkSignature(
 			genuine: null
 		};
 	}
-	const refusals = new Map<Root, string>();
+	const refusals = new Map<Root, Clause>();
 	for (const root of ROOTS) {
 		try {
 			return underRoot(quote, collateral, root, now, seen);

@@ -3,13 +3,15 @@
  * two different documents; this reader refuses that, and bounds size and depth so that no input can exhaust a page.
  */
 
+import { clause, ReasonSentence, type Clause } from './reason.js';
+
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
 export const MAX_BYTES = 4 * 1024 * 1024;
 export const MAX_DEPTH = 32;
 
-export class JsonError extends Error {}
+export class JsonError extends ReasonSentence {}
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 const PLAIN = /[^"\\\u0000-\u001f]*/y;
@@ -32,12 +34,12 @@ class Reader {
 	document(): Json {
 		const value = this.value(0);
 		this.space();
-		if (this.at !== this.text.length) throw this.error('text after the end of the document');
+		if (this.at !== this.text.length) throw this.error(clause('text after the end of the document'));
 		return value;
 	}
 
-	private error(what: string): JsonError {
-		return new JsonError(`Malformed JSON at character ${this.at}: ${what}.`);
+	private error(what: Clause): JsonError {
+		return new JsonError('Malformed JSON at character {{at}}: {{what}}', { at: this.at, what });
 	}
 
 	private match(pattern: RegExp): RegExpExecArray | null {
@@ -59,7 +61,7 @@ class Reader {
 	}
 
 	private value(depth: number): Json {
-		if (depth > MAX_DEPTH) throw this.error(`nested deeper than ${MAX_DEPTH} levels`);
+		if (depth > MAX_DEPTH) throw this.error(clause('nested deeper than {{limit}} levels', { limit: MAX_DEPTH }));
 		if (this.take('{')) return this.object(depth);
 		if (this.take('[')) return this.array(depth);
 		if (this.take('"')) return this.string();
@@ -80,10 +82,10 @@ class Reader {
 		const result: JsonObject = {};
 		if (this.take('}')) return result;
 		do {
-			if (!this.take('"')) throw this.error('a member name is missing');
+			if (!this.take('"')) throw this.error(clause('a member name is missing'));
 			const key = this.string();
-			if (Object.hasOwn(result, key)) throw this.error(`duplicate key ${JSON.stringify(key)}`);
-			if (!this.take(':')) throw this.error('a colon is missing');
+			if (Object.hasOwn(result, key)) throw this.error(clause('duplicate key {{name}}', { name: JSON.stringify(key) }));
+			if (!this.take(':')) throw this.error(clause('a colon is missing'));
 			// defineProperty, so that a key named __proto__ is data like any other
 			Object.defineProperty(result, key, {
 				value: this.value(depth + 1),
@@ -92,7 +94,7 @@ class Reader {
 				configurable: true
 			});
 		} while (this.take(','));
-		if (!this.take('}')) throw this.error('an object is not closed');
+		if (!this.take('}')) throw this.error(clause('an object is not closed'));
 		return result;
 	}
 
@@ -101,7 +103,7 @@ class Reader {
 		if (this.take(']')) return result;
 		do result.push(this.value(depth + 1));
 		while (this.take(','));
-		if (!this.take(']')) throw this.error('an array is not closed');
+		if (!this.take(']')) throw this.error(clause('an array is not closed'));
 		return result;
 	}
 
@@ -111,11 +113,11 @@ class Reader {
 			result += this.match(PLAIN)![0];
 			const char = this.text[this.at++];
 			if (char === '"') break;
-			if (char !== '\\') throw this.error('a string is not closed or holds a control character');
+			if (char !== '\\') throw this.error(clause('a string is not closed or holds a control character'));
 			result += this.escape();
 		}
 		// RFC 8785 gives unpaired surrogates no canonical form
-		if (/\p{Surrogate}/u.test(result)) throw this.error('an unpaired surrogate');
+		if (/\p{Surrogate}/u.test(result)) throw this.error(clause('an unpaired surrogate'));
 		return result;
 	}
 
@@ -123,29 +125,29 @@ class Reader {
 		const char = this.text[this.at++] ?? '';
 		if (char === 'u') {
 			const digits = this.text.slice(this.at, this.at + 4);
-			if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw this.error('a malformed \\u escape');
+			if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw this.error(clause('a malformed \\u escape'));
 			this.at += 4;
 			return String.fromCharCode(parseInt(digits, 16));
 		}
 		const meaning = ESCAPES[char];
-		if (meaning === undefined) throw this.error('an unknown escape');
+		if (meaning === undefined) throw this.error(clause('an unknown escape'));
 		return meaning;
 	}
 
 	private number(): number {
 		const found = this.match(NUMBER);
-		if (!found) throw this.error('a value is missing');
+		if (!found) throw this.error(clause('a value is missing'));
 		const value = Number(found[0]);
 		const whole = found[1] === undefined && found[2] === undefined;
 		if (!Number.isFinite(value) || (whole && !Number.isSafeInteger(value)))
-			throw this.error('a number too large to be exact');
+			throw this.error(clause('a number too large to be exact'));
 		return value;
 	}
 }
 
 /** Parse `text`; throws JsonError, in one sentence, on anything that two readers could understand differently. */
 export function parseJson(text: string, maxBytes = MAX_BYTES): Json {
-	if (text.length > maxBytes) throw new JsonError(`The JSON text is larger than ${maxBytes} bytes.`);
+	if (text.length > maxBytes) throw new JsonError('The JSON text is larger than {{limit}} bytes', { limit: maxBytes });
 	return new Reader(text).document();
 }
 
@@ -154,8 +156,8 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /** The object's value read from `text`, or a JsonError that names `what`. */
-export function parseObject(text: string, what: string): JsonObject {
+export function parseObject(text: string, what: string | Clause): JsonObject {
 	const value = parseJson(text);
-	if (!isObject(value)) throw new JsonError(`${what} is not a JSON object.`);
+	if (!isObject(value)) throw new JsonError('{{what}} is not a JSON object', { what });
 	return value;
 }

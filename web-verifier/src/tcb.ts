@@ -4,6 +4,7 @@ import { fromHex } from './bytes.js';
 import type { PckExtension } from './pck.js';
 import type { TcbPolicy } from './policy.js';
 import type { ParsedQuote } from './quote.js';
+import { clause, either, foreign, type Clause } from './reason.js';
 import { isObject, type Json, type JsonObject } from './strict-json.js';
 import type { Genuine } from './signature.js';
 import type { Outcome } from './verdict.js';
@@ -63,8 +64,8 @@ export function tcbFacts({ status, advisories, collateral, pck }: Genuine, quote
 }
 
 function checkMinimums(facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): Outcome | null {
-	const numbers: [string, number, number][] = [
-		['TCB evaluation data number', facts.evaluation, policy.min_tcb_evaluation_data_number],
+	const numbers: [string | Clause, number, number][] = [
+		[clause('TCB evaluation data number'), facts.evaluation, policy.min_tcb_evaluation_data_number],
 		['PCE SVN', facts.pce_svn, policy.min_pce_svn],
 		['QE ISV SVN', quote.qe_isv_svn, policy.min_qe_isv_svn]
 	];
@@ -98,19 +99,21 @@ function checkFlags(pck: PckExtension, policy: TcbPolicy): Outcome | null {
 	return {
 		status: 'fail',
 		key: 'tee.check.quote.tcb.flag',
-		params: { field, actual: String(pck[field] ?? 'not stated'), expected: 'false' }
+		params: { field, actual: pck[field] === null ? clause('not stated') : String(pck[field]), expected: 'false' }
 	};
 }
+
+const listed = (advisories: string[]): string | Clause => advisories.join(', ') || clause('none');
 
 function checkStatus(facts: TcbFacts, policy: TcbPolicy): Outcome | null {
 	const expected = ['UpToDate', ...policy.accepted_statuses];
 	const actual = [facts.status, facts.qe_status].find((status) => !expected.includes(status));
 	if (actual === undefined) return null;
-	const advisories = facts.advisories.join(', ') || 'none';
+	const advisories = listed(facts.advisories);
 	return {
 		status: 'fail',
 		key: 'tee.check.quote.tcb.outofdate',
-		params: { actual, expected: expected.join(' or '), date: facts.date, advisories }
+		params: { actual, expected: either(expected), date: facts.date, advisories }
 	};
 }
 
@@ -118,7 +121,7 @@ function checkStatus(facts: TcbFacts, policy: TcbPolicy): Outcome | null {
 export function checkTcb(genuine: Genuine, facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): Outcome {
 	if (genuine.status === 'Revoked') return { status: 'fail', key: 'tee.check.quote.tcb.revoked' };
 	if (genuine.refusal)
-		return { status: 'fail', key: 'tee.check.quote.tcb.unasked', params: { reason: genuine.refusal } };
+		return { status: 'fail', key: 'tee.check.quote.tcb.unasked', params: { reason: foreign(genuine.refusal) } };
 	const refused = facts.advisories.find((one) => policy.refused_advisories.includes(one));
 	const refusal: Outcome | null = refused
 		? { status: 'fail', key: 'tee.check.quote.tcb.advisory', params: { actual: refused } }
@@ -127,7 +130,7 @@ export function checkTcb(genuine: Genuine, facts: TcbFacts, quote: ParsedQuote, 
 		checkStatus(facts, policy) ?? refusal ?? checkMinimums(facts, quote, policy) ?? checkFlags(genuine.pck, policy);
 	if (fault) return fault;
 	const { date, evaluation } = facts;
-	const advisories = facts.advisories.join(', ') || 'none';
+	const advisories = listed(facts.advisories);
 	const tolerated = [facts.status, facts.qe_status].find((status) => status !== 'UpToDate');
 	if (tolerated)
 		return { status: 'warn', key: 'tee.check.quote.tcb.tolerated', params: { actual: tolerated, date, advisories } };

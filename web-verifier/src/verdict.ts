@@ -1,6 +1,7 @@
 /** The verdict: what was asked, what came of it, and the one word that the whole amounts to. */
 
 import { messages, type MessageKey } from './messages.js';
+import { english, fill, type Clause, type Values } from './reason.js';
 
 export const CHECK_IDS = [
 	'quote.format',
@@ -31,6 +32,8 @@ export interface Check {
 	/** Stable name of the sentence, for translations; `params` fill its {{placeholders}}. */
 	key: string;
 	params: Params;
+	/** Those of `params` that are words of ours, by name, so that they can be translated before the sentence is. */
+	texts?: Record<string, Clause>;
 }
 
 export interface Verdict {
@@ -43,7 +46,8 @@ export interface Verdict {
 export interface Outcome {
 	status: Status;
 	key: MessageKey;
-	params?: Params;
+	/** A reason is always a clause, so that none is left without its translation. */
+	params?: Values & { reason?: Clause };
 }
 
 /** Overall status that a failure of each check means. */
@@ -63,12 +67,19 @@ const FAILURE: Record<CheckId, Overall> = {
 const PRECEDENCE: Overall[] = ['not-genuine', 'not-acceptable', 'simulated'];
 
 /** The message of `key` with its {{placeholders}} filled. */
-export function message(key: MessageKey, params: Params = {}): string {
-	return messages[key].replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(params[name] ?? ''));
+export function message(key: MessageKey, values: Values = {}): string {
+	return fill(messages[key], values);
 }
 
-export function makeCheck(id: CheckId, { status, key, params = {} }: Outcome): Check {
-	return { id, status, title: message(`tee.check.${id}.title`), detail: message(key, params), key, params };
+export function makeCheck(id: CheckId, { status, key, params: values = {} }: Outcome): Check {
+	const params: Params = {};
+	const texts: Record<string, Clause> = {};
+	for (const [name, value] of Object.entries(values)) {
+		params[name] = typeof value === 'number' ? value : english(value);
+		if (typeof value === 'object') texts[name] = value;
+	}
+	const check = { id, status, title: message(`tee.check.${id}.title`), detail: message(key, values), key, params };
+	return Object.keys(texts).length > 0 ? { ...check, texts } : check;
 }
 
 const isWhole = (checks: Check[], ids: readonly CheckId[]): boolean =>

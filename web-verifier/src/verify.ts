@@ -7,7 +7,8 @@ import { asSeen, type Seen, type SeenByRoot } from './collateral.js';
 import { checkEventLog, type LogEvent } from './event-log.js';
 import { asEvidence, readBundle, type Evidence } from './evidence.js';
 import { fullPolicy, type FullPolicy, type Policy } from './policy.js';
-import { parseQuote, type ParsedQuote } from './quote.js';
+import { parseQuote, QuoteFormatError, type ParsedQuote } from './quote.js';
+import { clause, reasonOf, type Clause } from './reason.js';
 import {
 	matchPlatform,
 	matchRelease,
@@ -64,8 +65,8 @@ export interface Report extends Verdict {
 /** What the relying party holds, read once. */
 interface Held {
 	policy: FullPolicy;
-	/** A text is why they cannot be used. */
-	references: References | string | null;
+	/** A clause is why they cannot be used. */
+	references: References | Clause | null;
 	trusted: Snapshot | null;
 	services: ServiceChoice[];
 	seen: SeenByRoot;
@@ -74,18 +75,18 @@ interface Held {
 type Outcomes = Partial<Record<CheckId, Outcome>>;
 
 const blocked = (check: CheckId): Outcome => ({ status: 'fail', key: 'tee.check.blocked', params: { check } });
-const malformed = (check: 'release.match' | 'platform.match', reason: string): Outcome => ({
+const malformed = (check: 'release.match' | 'platform.match', reason: Clause): Outcome => ({
 	status: 'fail',
 	key: `tee.check.${check}.malformed`,
 	params: { reason }
 });
 
-function readReferences(source: unknown): References | string | null {
+function readReferences(source: unknown): References | Clause | null {
 	if (source === undefined || source === null) return null;
 	try {
 		return parseReferences(source);
 	} catch (error) {
-		return (error as Error).message;
+		return reasonOf(error);
 	}
 }
 
@@ -101,7 +102,7 @@ function hold(input: Omit<VerifyInput, 'bundle'>): Held {
 }
 
 function checkRelease(events: LogEvent[], { references, trusted }: Held, boundRelease: unknown): Outcome {
-	if (typeof references === 'string') return malformed('release.match', references);
+	if (references && 'text' in references) return malformed('release.match', references);
 	if (references && references.events.length > 0) return matchRelease(events, references, boundRelease);
 	const unmeasured = events.length === 0;
 	if (trusted && !(unmeasured && trusted.events.length === 0))
@@ -110,7 +111,7 @@ function checkRelease(events: LogEvent[], { references, trusted }: Held, boundRe
 }
 
 function checkPlatform(quote: ParsedQuote, { references, trusted, policy }: Held): Outcome {
-	if (typeof references === 'string') return malformed('platform.match', references);
+	if (references && 'text' in references) return malformed('platform.match', references);
 	const refused = refusedByPolicy(quote, policy.platform);
 	if (refused) return refused;
 	if (references && references.platforms.length > 0) return matchPlatform(quote, references);
@@ -176,7 +177,7 @@ async function judgeBound(
 
 function readQuote(evidence: JsonObject, outcomes: Outcomes, facts: Facts): ParsedQuote | null {
 	try {
-		if (typeof evidence['quote'] !== 'string') throw new Error('it is missing');
+		if (typeof evidence['quote'] !== 'string') throw new QuoteFormatError('it is missing');
 		const quote = parseQuote(evidence['quote']);
 		outcomes['quote.format'] = {
 			status: 'pass',
@@ -190,7 +191,7 @@ function readQuote(evidence: JsonObject, outcomes: Outcomes, facts: Facts): Pars
 		outcomes['quote.format'] = {
 			status: 'fail',
 			key: 'tee.check.quote.format.malformed',
-			params: { reason: (error as Error).message }
+			params: { reason: reasonOf(error) }
 		};
 		return null;
 	}
@@ -203,7 +204,7 @@ function readEvidence(source: unknown, outcomes: Outcomes): Evidence | null {
 		outcomes['quote.format'] = {
 			status: 'fail',
 			key: 'tee.check.quote.format.bundle',
-			params: { reason: (error as Error).message }
+			params: { reason: reasonOf(error) }
 		};
 		return null;
 	}
@@ -232,7 +233,7 @@ function complete(ids: readonly CheckId[], outcomes: Outcomes, { services, polic
 /** Should never be needed: a fault of ours must not look like a judgement, nor leave the person without one. */
 function crashed(error: unknown, outcomes: Outcomes): void {
 	const id = CHECK_IDS.find((one) => outcomes[one] === undefined) ?? 'quote.format';
-	outcomes[id] = { status: 'fail', key: 'tee.check.internal', params: { reason: (error as Error).message } };
+	outcomes[id] = { status: 'fail', key: 'tee.check.internal', params: { reason: reasonOf(error) } };
 }
 
 function moment(text: string | undefined): Date {
@@ -286,5 +287,5 @@ export function verifyQuote(quote: unknown, collateral: unknown, options: Omit<V
 
 /** The certificates inside a quote, leaf first, unjudged. */
 export function certificateChain(quote: string | Uint8Array): CertificateSummary[] {
-	return parseChain(parseQuote(quote).pck_chain, 'PCK chain').map(summary);
+	return parseChain(parseQuote(quote).pck_chain, clause('PCK chain')).map(summary);
 }

@@ -9,6 +9,7 @@ import { ec } from './elliptic.js';
 import { replay } from './event-log.js';
 import { readBundle, writeBundle } from './evidence.js';
 import { parseQuote } from './quote.js';
+import { reasonOf, type Clause } from './reason.js';
 import { parseReferences } from './references.js';
 import { ROOTS } from './roots.js';
 import { canTrust, compareTrusted, trustSnapshot } from './trust.js';
@@ -39,7 +40,8 @@ export interface Request {
 	method: keyof typeof methods;
 	params: unknown[];
 }
-export type Response = { id: Request['id']; result: unknown } | { id: Request['id']; error: string };
+/** `reason` is the error so that it can be translated. */
+export type Response = { id: Request['id']; result: unknown } | { id: Request['id']; error: string; reason: Clause };
 
 /** Answer one request; an error is one sentence. */
 export async function call({ id, method, params }: Request): Promise<Response> {
@@ -48,7 +50,7 @@ export async function call({ id, method, params }: Request): Promise<Response> {
 		const run = methods[method] as (...args: unknown[]) => unknown;
 		return { id, result: await run(...params) };
 	} catch (error) {
-		return { id, error: error instanceof Error ? error.message : String(error) };
+		return { id, error: error instanceof Error ? error.message : String(error), reason: reasonOf(error) };
 	}
 }
 

@@ -1,8 +1,9 @@
 /** The shared vectors' good evidence, for tests that change one thing. */
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HERE } from '../bundling.mjs';
+import type { Report, VerifyInput } from '../verifier.js';
 import type { Evidence } from '../src/evidence.js';
 import type { JsonObject } from '../src/strict-json.js';
 import { CACHE } from './paths.js';
@@ -38,6 +39,32 @@ export function resolve(value: unknown): unknown {
 
 export function readCase(name: string): Case {
 	return JSON.parse(readFileSync(join(VECTORS, 'cases', `${name}.json`), 'utf8')) as Case;
+}
+
+/** Every shared vector, by name. */
+export const vectorNames = readdirSync(join(VECTORS, 'cases'))
+	.map((file) => file.replace(/\.json$/, ''))
+	.sort();
+
+function inputOf(vector: Case) {
+	const { references, policy, services, seen } = resolve(vector.options ?? {}) as Record<string, never>;
+	const chosen = (services ?? []) as { service: 'alibaba' | 'trustee'; url: string; keys: { keys: [] } }[];
+	return {
+		now: vector.now,
+		references: references && (references as unknown[]).length > 0 ? references : undefined,
+		policy,
+		service: chosen.map(({ service, url, keys }) => ({ kind: service, url, jwks: keys })),
+		seen: seen && { intel: seen, simulator: seen }
+	};
+}
+
+/** The verdict of a vector by the file that it is for, with some of its options replaced. */
+export async function judge(vector: Case, replaced: Partial<VerifyInput> = {}): Promise<Report> {
+	const api = await (vector.options?.['test_root_is_genuine'] === true ? loadTestRoot() : loadRelease());
+	const input = { ...inputOf(vector), ...replaced };
+	const bare = resolve(vector.bare) as Case['bare'];
+	if (bare) return api.verifyQuote(bare.quote, bare.collateral, input);
+	return api.verify({ ...input, bundle: (vector.bundle_text ?? resolve(vector.bundle)) as never });
 }
 
 const good = readCase('verified');

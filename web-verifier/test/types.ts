@@ -16,6 +16,8 @@ const equal: [
 	Same<Declared.References, actual.References>,
 	Same<Declared.Difference, actual.Difference>,
 	Same<Declared.CheckId, actual.CheckId>,
-	Same<Declared.ServiceChoice, actual.ServiceChoice>
-] = [true, true, true, true, true, true, true, true, true, true];
+	Same<Declared.ServiceChoice, actual.ServiceChoice>,
+	Same<Declared.Check, actual.Check>,
+	Same<Declared.Response, actual.Response>
+] = [true, true, true, true, true, true, true, true, true, true, true, true];
 export { forwards, equal };

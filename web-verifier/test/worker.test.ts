@@ -15,10 +15,15 @@ test('answers by id', async () => {
 test('errors are sentences, and no other property can be called', async () => {
 	expect(await call({ id: 1, method: 'parseQuote', params: ['00'] })).toEqual({
 		id: 1,
-		error: expect.stringContaining('ends inside version')
+		error: expect.stringContaining('ends inside version'),
+		reason: {
+			text: 'the {{what}} ends inside {{field}}: {{expected}} bytes are needed, {{actual}} are there',
+			values: { what: { text: 'quote', values: {} }, field: 'version', expected: 2, actual: 1 }
+		}
 	});
 	expect(await call({ id: 2, method: 'constructor' as never, params: [] })).toEqual({
 		id: 2,
-		error: 'There is no method constructor.'
+		error: 'There is no method constructor.',
+		reason: { text: '{{message}}', values: { message: 'There is no method constructor.' } }
 	});
 });

@@ -1,23 +1,15 @@
 /** The three attestation endpoints. Every failure is one sentence that a person can act on. */
 import { WEBUI_API_BASE_URL } from '$lib/constants';
 
-import type { Collateral, Evidence, Sentence, TeeConfig } from './types';
+import { recognise } from './answers';
+import { RoundError } from './sentence';
+import type { Collateral, Evidence, TeeConfig } from './types';
 
 const TIMEOUT_MS = 20_000;
 
-/** Why there is no verdict: a sentence to translate, not a stack. */
-export class RoundError extends Error {
-	sentence: Sentence;
-
-	constructor(text: string, values: Record<string, unknown> = {}) {
-		super(text.replace(/{{(\w+)}}/g, (_, name) => String(values[name])));
-		this.sentence = { text, values };
-	}
-}
-
 const explain = async (response: Response): Promise<RoundError> => {
 	const body = await response.json().catch(() => null);
-	const detail = typeof body?.detail === 'string' ? body.detail : response.statusText;
+	const detail = recognise(typeof body?.detail === 'string' ? body.detail : response.statusText);
 	if (response.status === 429) {
 		const seconds = response.headers.get('Retry-After') ?? '60';
 		return new RoundError('The server was asked too often; try again in {{seconds}} seconds.', {

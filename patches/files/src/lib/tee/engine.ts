@@ -2,7 +2,7 @@
  * The verifier in its worker. Loaded when the first round asks for it, so the chat page never waits for
  * it, and a quote's signatures are checked beside the page's own thread.
  */
-import { RoundError } from './api';
+import { RoundError } from './sentence';
 
 const TIMEOUT_MS = 15_000;
 
@@ -31,7 +31,7 @@ const start = (): Worker => {
 		pending.delete(data.id);
 		clearTimeout(waiting.timer);
 		if ('error' in data) {
-			const reason = String(data.error?.message ?? data.error);
+			const reason = data.reason ?? String(data.error?.message ?? data.error);
 			waiting.reject(new RoundError('The verifier gave up: {{reason}}', { reason }));
 		} else {
 			waiting.resolve(data.result);

@@ -3,6 +3,7 @@ import { derived } from 'svelte/store';
 
 import i18n from '$lib/i18n';
 
+import { isSentence } from './sentence';
 import type { Sentence } from './types';
 
 /** Our strings' namespace: `src/lib/i18n/locales/<language>/tee.json`, loaded by upstream's own loader. */
@@ -18,13 +19,22 @@ if (i18next.isInitialized) {
 	i18next.on('initialized', load);
 }
 
+/** Values that are sentences themselves, such as a reason, are translated before the sentence that names them. */
+const spoken = (values: Record<string, unknown>): Record<string, unknown> =>
+	Object.fromEntries(
+		Object.entries(values).map(([name, value]) => [
+			name,
+			isSentence(value) ? translate(value.text, value.values) : value
+		])
+	);
+
 /**
  * Translate a sentence. The key is the English sentence itself, so a language without our file shows
  * English; colons and full stops in it are text, not separators.
  */
 export const translate = (text: string, values: Record<string, unknown> = {}): string =>
 	i18next.isInitialized
-		? i18next.t(text, { ...values, ns: NAMESPACE, nsSeparator: false, keySeparator: false })
+		? i18next.t(text, { ...spoken(values), ns: NAMESPACE, nsSeparator: false, keySeparator: false })
 		: text;
 
 /** Translate by a stable key of the verifier's; `english` where this language has no such sentence. */
@@ -33,7 +43,7 @@ export const translateKey = (
 	values: Record<string, unknown>,
 	english: string
 ): string => {
-	const options = { ...values, ns: NAMESPACE, nsSeparator: false as const, keySeparator: false as const };
+	const options = { ...spoken(values), ns: NAMESPACE, nsSeparator: false as const, keySeparator: false as const };
 	return i18next.isInitialized && i18next.exists(key, options) ? i18next.t(key, options) : english;
 };
 

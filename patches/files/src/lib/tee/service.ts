@@ -3,7 +3,8 @@
  * server being judged would be worth nothing without its signature, and its absence would tell nothing.
  */
 import type { Memory } from './memory';
-import type { Bundle, Evidence, ServiceChoice, TeeConfig } from './types';
+import { RoundError } from './sentence';
+import type { Bundle, Evidence, Sentence, ServiceChoice, TeeConfig } from './types';
 
 const TIMEOUT_MS = 8_000;
 
@@ -78,8 +79,8 @@ const post = async (url: string, body: Body): Promise<string> => {
 		signal: AbortSignal.timeout(TIMEOUT_MS)
 	});
 	const text = (await response.text()).trim();
-	if (!response.ok) throw new Error(`it answered with status ${response.status}`);
-	if (!text) throw new Error('it answered nothing');
+	if (!response.ok) throw new RoundError('it answered with status {{status}}', { status: response.status });
+	if (!text) throw new RoundError('it answered nothing');
 	return text;
 };
 
@@ -104,11 +105,17 @@ const keysOf = async ({ kind, url, key }: ServiceChoice): Promise<unknown> => {
 };
 
 /** Why a browser could not ask: it does not tell a refused origin (CORS) from a broken line. */
-const problemOf = (error: unknown): string => {
+const problemOf = (error: unknown): Sentence => {
 	const { name, message } = error as Error;
-	if (name === 'TimeoutError') return `it did not answer within ${TIMEOUT_MS / 1000} seconds`;
-	if (name !== 'TypeError') return message;
-	return `it cannot be reached, or does not allow pages of ${window.location.origin} to ask it (Trustee: --allowed_origin)`;
+	if (error instanceof RoundError) return error.sentence;
+	if (name === 'TimeoutError') {
+		return { text: 'it did not answer within {{seconds}} seconds', values: { seconds: TIMEOUT_MS / 1000 } };
+	}
+	if (name !== 'TypeError') return { text: '{{message}}', values: { message } };
+	return {
+		text: 'it cannot be reached, or does not allow pages of {{origin}} to ask it (Trustee: --allowed_origin)',
+		values: { origin: window.location.origin }
+	};
 };
 
 /** Ask `service` about `evidence`: its token for the bundle, and the choice with the keys, or the problem, added. */

@@ -6,10 +6,11 @@
  */
 import { get, writable } from 'svelte/store';
 
-import { RoundError, getCollateral, getConfig, getEvidence } from './api';
+import { getCollateral, getConfig, getEvidence } from './api';
 import { appraise, appraiseFile } from './appraise';
 import { ask, warmUp } from './engine';
 import { recall, remember } from './memory';
+import { english, sentenceOf } from './sentence';
 import { chosenService, consult } from './service';
 import type {
 	Bundle,
@@ -65,11 +66,6 @@ const freshNonce = (): string =>
 		.replace(/\+/g, '-')
 		.replace(/\//g, '_')
 		.replace(/=+$/, '');
-
-const sentenceOf = (error: unknown): Sentence =>
-	error instanceof RoundError
-		? error.sentence
-		: { text: 'The check failed: {{reason}}', values: { reason: String((error as Error).message ?? error) } };
 
 /** Time a promise, writing its milliseconds under `name` also when it fails. */
 const timed = async <T>(timings: Timings, name: string, work: Promise<T>): Promise<T> => {
@@ -202,7 +198,7 @@ export const shieldOf = (now: State): Shield => {
 /** Details for whoever looks at the console; nothing in them is secret. */
 const log = (now: State) => {
 	const { report, bundle, failure, timings } = now;
-	console.groupCollapsed(`tee: ${report?.overall ?? failure?.text}`);
+	console.groupCollapsed(`tee: ${report?.overall ?? (failure && english(failure))}`);
 	console.table(report?.checks.map(({ id, status, detail }) => ({ id, status, detail })) ?? []);
 	console.log({ measurements: report?.facts.quote, bundle, failure, timings });
 	console.groupEnd();

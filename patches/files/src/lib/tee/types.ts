@@ -3,7 +3,10 @@
 /** How one check ended; `skipped` only where a person chose no attestation service. */
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
 
-/** `key` and `params` name the sentence for translation; `detail` is the same sentence in English. */
+/**
+ * `key` and `params` name the sentence for translation; `detail` is the same sentence in English. `texts` are those of
+ * `params` that are sentences themselves, such as the reason for a refusal.
+ */
 export type Check = {
 	id: string;
 	status: Status;
@@ -11,6 +14,7 @@ export type Check = {
 	detail: string;
 	key: string;
 	params: Record<string, string | number>;
+	texts?: Record<string, Sentence>;
 };
 
 export type Overall = 'verified' | 'incomplete' | 'simulated' | 'not-acceptable' | 'not-genuine';
@@ -58,7 +62,7 @@ export type ServiceChoice = {
 	/** Keys that the service itself published. */
 	jwks?: unknown;
 	/** Why it could not be asked. */
-	problem?: string;
+	problem?: Sentence;
 };
 
 /** What `GET /api/v1/tee/quote` answers; only `quote`, `runtime_data` and `event_log` are judged. */
@@ -100,7 +104,7 @@ export type Bundle = {
 	service_tokens: { service: string; url: string; token: string }[];
 };
 
-/** A sentence in English, which is also its translation key, and its values. */
+/** A sentence in English, which is also its translation key, and its values, which may be sentences themselves. */
 export type Sentence = { text: string; values?: Record<string, unknown> };
 
 /** Milliseconds that each part of a round took. */

@@ -64,13 +64,6 @@ export const summaryOf = (now: State): Sentence => {
 	return acceptedAs(now) ?? { text: SUMMARIES[now.report.overall] ?? 'Not verified' };
 };
 
-export const STATUS_WORDS: Record<Status, string> = {
-	pass: 'Passed',
-	warn: 'Warning',
-	fail: 'Failed',
-	skipped: 'Skipped'
-};
-
 /** What is said about a request that was kept back. */
 export const refusal: Sentence = { text: 'Not sent: this server is not verified.' };
 
