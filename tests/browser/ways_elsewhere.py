@@ -62,11 +62,13 @@ def by_system_prompt(page: Page, server: Server) -> None:
 def by_background_picture(page: Page, server: Server) -> None:
     settings(page, server, "Interface")
     picture: Any = {"name": "home.png", "mimeType": "image/png", "buffer": PIXEL}
-    page.locator("#tab-interface input[type=file]").set_input_files(picture)
+    page.locator("form:has-text('Landing Page Mode') > input[type=file]").set_input_files(picture)
 
 
 def by_profile(page: Page, server: Server) -> None:
+    """The name goes with the profile, the webhook's address, which is a secret, with the settings."""
     settings(page, server, "Account")
+    page.locator("div:has(> div:text-is('Notification Webhook')) input").fill("https://hooks.example/heron-4711")
     page.locator("div:has(> div:text-is('Name')) input").fill(SECRET)
     page.get_by_role("button", name="Save", exact=True).click()
 
