@@ -34,6 +34,8 @@ def serve(weights: Path, ready_file: Path, key: str) -> None:
         params.hostname, params.port = "127.0.0.1", 0
         params.api_keys = [key]
         params.offline = True
+        # It would load the model twice, to see what fits into a graphics card, and compute with it before it is asked.
+        params.fit_params = params.warmup = False
         params.ui = params.endpoint_slots = params.endpoint_props = False
         params.n_parallel = SLOTS
         params.n_ctx = CONTEXT_TOKENS * SLOTS

@@ -130,6 +130,7 @@ def _launch(
     web = _start_web(session)
     server = _start_model(session)
     pccs_url = _start_pccs(session)
+    services.give_static_files(launch, user)
     events = all_events(launch, checked, prepared, user, environ)
     outcome = registers.extend(launch, events)
     if not outcome.measured:

@@ -147,17 +147,21 @@ def weights_file(release: Path) -> Path:
 
 def web_server(launch: Launch, env: dict[str, str], user: User | None) -> Spec:
     """Open WebUI itself, as an account without access to the device; it serves once it is told the rest of ``env``."""
-    data, release = launch.data, launch.release
+    command = launch.python("web", "launcher.web", *webserver.arguments(launch.settings))
+    url = launch.settings.local_url
+    return Spec("web server", command, env, launch.data.webui, lambda: healthy(url), user, stop_s=8.0, told=True)
+
+
+def give_static_files(launch: Launch, user: User | None) -> None:
+    """What the web server needs on disk before it is told to serve: its own copy of the static files, and a home."""
+    data = launch.data
     with writing("the web server's static files", data.static):
         # Upstream copies into this folder at every start and serves what it finds: begin with the release's own files.
         shutil.rmtree(data.static, ignore_errors=True)
-        shutil.copytree(release / "backend/open_webui/static", data.static)
+        shutil.copytree(launch.release / "backend/open_webui/static", data.static)
         (data.webui / "home").mkdir(exist_ok=True)
     for folder in (data.static, data.webui):
         give(user, folder)
-    command = launch.python("web", "launcher.web", *webserver.arguments(launch.settings))
-    url = launch.settings.local_url
-    return Spec("web server", command, env, data.webui, lambda: healthy(url), user, stop_s=8.0, told=True)
 
 
 def healthy(url: str) -> bool:
