@@ -14,6 +14,7 @@ from tests.browser.pages import (
     enter,
     new_chat,
     new_page,
+    open_panel,
     screenshot,
     send,
     shield,
@@ -22,7 +23,7 @@ from tests.browser.pages import (
 )
 from tests.browser.proxy import Proxy
 from tests.browser.running import Server
-from tests.browser.tampering import refuse
+from tests.browser.tampering import change_answer, refuse
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 
@@ -203,4 +204,25 @@ def test_the_shield_speaks_the_persons_language(
     expect(found).to_have_text(word)
     found.click()
     expect(page.locator("#tee-panel[open] [data-check='tee.real']")).not_to_contain_text("tee.check")
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("locale", "reason"),
+    [
+        ("en-US", "it does not start with the INIT line of an untouched register"),
+        ("ja-JP", "未使用のレジスターの INIT 行で始まっていません"),
+    ],
+)
+def test_the_reason_inside_a_sentence_is_translated_too(
+    locale: str, reason: str, browser: Browser, server: Server, proxy: Proxy, signed_in: Any
+) -> None:
+    change_answer(proxy, "quote", lambda evidence: {**evidence, "event_log": "nothing of the kind\n"})
+    page = new_page(browser)
+    page.add_init_script(f"localStorage.locale = '{locale}'")
+    page.goto(f"{server.url}/auth")
+    wait_for_round(page)
+    panel = open_panel(page)
+    expect(panel.locator("[data-check='eventlog.replay']")).to_contain_text(reason)
+    screenshot(page, f"reason-{locale}")
     page.context.close()
