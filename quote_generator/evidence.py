@@ -14,7 +14,6 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import rfc8785
@@ -87,17 +86,25 @@ class EvidenceSource:
             "quote_parse": parsed.fields(),
         }
 
+    def _begun_log(self) -> LogFolder | None:
+        """The log, once somebody has begun one."""
+        log = self._log
+        return log if log is not None and (log.directory / "lock").exists() else None
+
     def _quote_and_log(self, data: bytes) -> tuple[bytes, Quote, str]:
         """Quote and log under one lock, so that the two agree.
 
         A log that was left half-way by a killed writer is the one that the quote's RTMR 3 says. If neither fits, the
         committed one is given: the relying party will refuse it, which is right.
         """
-        if self._log is None or not (Path(self._log.directory) / "lock").exists():
+        log = self._begun_log()
+        if log is None:
             quote = quoting.generate_quote(data)
-            return quote, parse_quote(quote), ""
-        with self._log.locked(fcntl.LOCK_SH):
-            logs = self._log.candidates()
+            log = self._begun_log()  # one that began meanwhile may be in the quote, or not: then take both again
+            if log is None:
+                return quote, parse_quote(quote), ""
+        with log.locked(fcntl.LOCK_SH):
+            logs = log.candidates()
             quote = quoting.generate_quote(data)
         parsed = parse_quote(quote)
         fitting = [lines for lines in logs if replay_lines(lines) == parsed.body.rtmr_3]
