@@ -100,10 +100,16 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-	browser?.kill('SIGKILL');
+	kill();
 	server.close();
-	rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+	rmSync(profile, { recursive: true, force: true, maxRetries: 20 });
 });
+
+/** End Chromium and the processes that it started: alone, they would go on writing into the profile for a while. */
+function kill(): void {
+	if (!browser?.pid || browser.exitCode !== null || browser.signalCode !== null) return;
+	process.kill(-browser.pid, 'SIGKILL');
+}
 
 /** Open the page at `host`, and wait for what it sends back. */
 async function visit(host: string): Promise<Answer> {
@@ -123,11 +129,11 @@ async function visit(host: string): Promise<Answer> {
 			'--host-resolver-rules=MAP chat.example 127.0.0.1',
 			`http://${host}:${port}/`
 		],
-		{ stdio: 'ignore' }
+		{ stdio: 'ignore', detached: true } // a process group of its own
 	);
 	const result = await answer;
 	const ended = new Promise((done) => browser!.once('exit', done));
-	browser.kill('SIGKILL');
+	kill();
 	await ended;
 	if (result.error) throw new Error(result.error);
 	return result;
