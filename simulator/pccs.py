@@ -14,16 +14,17 @@ import datetime as dt
 import signal
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import NamedTuple, Self
+from types import FrameType
+from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit
 
 from . import profile
 from .collateral import collateral
 from .collateral_faults import FAULTS
 from .faults import find
+from .serving import HttpServing
 
 RENEW_AFTER = dt.timedelta(hours=1)  # signs again after that, so that a long-lived server's answers never expire
 
@@ -41,7 +42,7 @@ def _refuse(status: int, why: str) -> Answer:
     return Answer(status, "text/plain", why.encode())
 
 
-class Pccs:
+class Pccs(HttpServing):
     """The server, running in a thread of its own between `start` and `stop`, or inside a `with`.
 
     `port`: 0 takes any free one. `fault`: a collateral fault for everything served; ValueError if unknown.
@@ -56,36 +57,7 @@ class Pccs:
         self._now = now
         self._lock = threading.Lock()
         self._made: tuple[dt.datetime, dict[str, str]] | None = None
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
-        self._server.daemon_threads = True
-        self._thread: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        """The base URL, without a slash at its end."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def start(self) -> Self:
-        """Begin to serve."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Stop and give the port back."""
-        if self._thread:
-            self._server.shutdown()
-            self._thread.join()
-            self._thread = None
-        self._server.server_close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        super().__init__(port, _handler(self))
 
     def collateral(self) -> dict[str, str]:
         """The collateral being served."""

@@ -30,21 +30,6 @@ MEASUREMENTS = {
     "seam_attributes": 8,
 }
 
-# The checks of a verdict, in its order.
-CHECKS = [
-    "quote.format",
-    "quote.signature",
-    "quote.tcb",
-    "quote.debug",
-    "tee.real",
-    "binding.nonce",
-    "binding.channel",
-    "eventlog.replay",
-    "release.match",
-    "platform.match",
-    "service.token",
-]
-
 # A script for a page that keeps the sockets it opens, and what to ask of them.
 KEEP_SOCKETS = """
     window.sockets = [];

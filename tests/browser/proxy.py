@@ -13,13 +13,14 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, WSMsgType, WSServerHandshakeError, web
 from aiohttp import ClientWebSocketResponse as ClientSocket
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
+
+from simulator.serving import Serving
 
 Document = dict[str, Any]
 MAX_BODY = 64 * 1024 * 1024
@@ -62,7 +63,7 @@ class _Registered:
         self.pattern, self.change, self.used = pattern, change, 0
 
 
-class Proxy:
+class Proxy(Serving):
     """A proxy on 127.0.0.1 in front of `upstream` (an http or https URL), from `start` to `stop`, or in a `with`."""
 
     def __init__(self, upstream: str) -> None:
@@ -101,14 +102,6 @@ class Proxy:
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(10)
             self._thread = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     async def _serve(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from simulator.collateral import collateral
-from tests.browser.pages import CHECKS, open_panel, screenshot, status_of, wait_for_round
+from tests.browser.pages import open_panel, screenshot, status_of, wait_for_round
 from tests.browser.proxy import Document, Proxy
 from tests.browser.remembering import fetch_evidence, references_for, remember
 from tests.browser.running import Server
@@ -31,6 +31,7 @@ from tests.browser.tampering import (
     without_doubts,
 )
 from tests.standins.server import StandIn
+from tests.vectors.ground import CHECKS
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 

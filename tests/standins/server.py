@@ -5,11 +5,12 @@ import hashlib
 import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import rfc8785
+
+from simulator.serving import HttpServing
 
 from .tokens import FAULTS, jwks, make_token
 
@@ -21,7 +22,7 @@ class BadRequest(Exception):
     """The request is not one that the service understands."""
 
 
-class StandIn:
+class StandIn(HttpServing):
     """A service on 127.0.0.1, in a thread between `start` and `stop`, or inside a `with`.
 
     `service`: "alibaba" or "trustee". `shape`: "new" (Trustee v0.14 and later) or "old"; each refuses the other's
@@ -46,40 +47,16 @@ class StandIn:
         self.service, self.shape, self.fault, self.cors, self._now = service, shape, fault, cors, now
         self.requests: list[dict[str, Any]] = []
         self.stopping = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
-        self._server.daemon_threads = True
-        self._thread: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        """The service's origin."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(port, _handler(self))
 
     @property
     def keys(self) -> dict[str, Any]:
         """The JWKS a relying party should hold for it."""
         return jwks(self.service)
 
-    def start(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        return self
-
     def stop(self) -> None:
         self.stopping.set()
-        if self._thread:
-            self._server.shutdown()
-            self._thread.join()
-            self._thread = None
-        self._server.server_close()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        super().stop()
 
     def token_for(self, body: bytes) -> str:
         """The token that answers an attestation request. Raises `BadRequest`."""
