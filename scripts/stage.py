@@ -7,7 +7,7 @@ A stage is a module `scripts/stages/<name>.py` with
 
     def inputs(cfg: Config) -> Iterable[Input]:
         '''All that decides the result.'''
-        yield cfg.root / "web-verifier"          # Path: the content of a file or folder (caches are ignored)
+        yield cfg.root / "web"          # Path: the content of a file or folder (caches are ignored)
         yield cfg.pins["nodejs"].sha256          # str: as it is
         yield Output("patch", exclude=("backend",))  # a finished stage's output: here all but its folder `backend`
 

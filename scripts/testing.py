@@ -52,7 +52,7 @@ def tests_python(cfg: Config) -> Path:
 
 
 def _web_verifier(cfg: Config, run: Runner) -> None:
-    folder = cfg.root / "web-verifier"
+    folder = cfg.root / "web"
     tool = node(cfg, run)
     environment = tool.environment(cfg)
     npm = [tool.folder / "node", tool.npm]

@@ -40,7 +40,7 @@ def describe(cfg: Config) -> dict[str, Any]:
             "files": {name: {"filename": pin.filename, "sha256": pin.sha256} for name, pin in cfg.pins.files.items()},
             "backend": _sha256(locks.render(locks.profile(cfg.profile).values())),
             "frontend": _file_sha256(cfg.stage("patch") / "package-lock.json"),
-            "web-verifier": _file_sha256(cfg.root / "web-verifier" / "package-lock.json"),
+            "web-verifier": _file_sha256(cfg.root / "web" / "package-lock.json"),
         },
         "patches": digest(cfg.root / "patches"),
         "tools": {

@@ -26,7 +26,7 @@ def publish(cfg: Config, run: Runner) -> None:
     reference.write_default(cfg, out[1])
     run.say("listing the materials")
     materials.python(cfg, run, out[2])
-    for part, sources in (("pages", cfg.stage("patch")), ("web-verifier", cfg.root / "web-verifier")):
+    for part, sources in (("pages", cfg.stage("patch")), ("web-verifier", cfg.root / "web")):
         out.append(cfg.dist / f"{name}.{part}.cdx.json")
         materials.javascript(cfg, run, tools, sources, out[-1])
     plugin = wheel(cfg.stage("plugin"))

@@ -41,7 +41,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
     for name in ("launcher", "simulator", "LICENSE", "patches", "upstream.toml", "scripts/release", "scripts/locks"):
         yield cfg.root / name
     yield cfg.root / "scripts" / "tools.py"
-    yield cfg.root / "web-verifier" / "package-lock.json"
+    yield cfg.root / "web" / "package-lock.json"
     yield cfg.profile
     for tool in manifest.TOOLS:
         yield f"{tool} {importlib.metadata.version(tool)}"

@@ -1,4 +1,4 @@
-"""The browser's verifier: `web-verifier/` bundled into one file, quote verification from dcap-qvl's own JavaScript."""
+"""The browser's verifier: `web/` bundled into one file, quote verification from dcap-qvl's own JavaScript."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIMULATOR_ROOT = "simulator/pki/root.der"  # the published test root, so that a 
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
-    for entry in sorted((cfg.root / "web-verifier").iterdir()):
+    for entry in sorted((cfg.root / "web").iterdir()):
         if entry.name not in NOT_BUNDLED:
             yield entry
     yield cfg.root / SIMULATOR_ROOT
@@ -38,8 +38,8 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
     tools = node(cfg, run)
     environment = tools.environment(cfg)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".webverifier.work.") as folder:
-        package = Path(folder) / "web-verifier"
-        copy_tree(cfg.root / "web-verifier", package, NOT_BUNDLED)
+        package = Path(folder) / "web"
+        copy_tree(cfg.root / "web", package, NOT_BUNDLED)
         qvl = unpack(obtain(cfg, run, "dcap_qvl"), Path(folder) / "dcap-qvl")
         npm = [tools.folder / "node", tools.npm]
         run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")
@@ -49,4 +49,4 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         dcap = licences.Component("dcap-qvl", cfg.pins["dcap_qvl"].version, "MIT", ((qvl / "LICENSE").read_text(encoding="utf-8"),))
         licences.write([dcap, *licences.npm(package)], "JavaScript of the browser's verifier", out / LICENCES)
     if not (out / BUNDLE).is_file():
-        raise CommandError(f"web-verifier/build.mjs succeeded but wrote no {BUNDLE}; see {run.log}.")
+        raise CommandError(f"web/build.mjs succeeded but wrote no {BUNDLE}; see {run.log}.")

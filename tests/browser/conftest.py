@@ -122,7 +122,7 @@ def page(context: BrowserContext) -> Page:
 
 
 def _bundle_genuine(out: Path) -> None:
-    """web-verifier/ bundled with the flag that no release carries."""
+    """web/ bundled with the flag that no release carries."""
     from scripts.archives import unpack
     from scripts.config import from_environment
     from scripts.downloads import obtain
@@ -132,8 +132,8 @@ def _bundle_genuine(out: Path) -> None:
     cfg = from_environment(ROOT)
     runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")
     tools = node(cfg, runner)
-    package = out / "web-verifier"
-    copy_tree(ROOT / "web-verifier", package, ("node_modules", "test", "tests"))
+    package = out / "web"
+    copy_tree(ROOT / "web", package, ("node_modules", "test", "tests"))
     dcap = unpack(obtain(cfg, runner, "dcap_qvl"), out / "dcap-qvl")
     npm = [tools.folder / "node", tools.npm]
     environment = tools.environment(cfg)
@@ -146,7 +146,7 @@ def _bundle_genuine(out: Path) -> None:
 @pytest.fixture(scope="session")
 def genuine_verifier() -> bytes:
     """The verifier of a test build: it takes the simulator's root for Intel's, so that green can be seen."""
-    name = "verifier-" + digest_of("web-verifier/src/*", "web-verifier/*.*", "simulator/pki/*")
+    name = "verifier-" + digest_of("web/src/verifier/*", "web/*.*", "simulator/pki/*")
     return (built_once(name, _bundle_genuine) / "verifier.js").read_bytes()
 
 

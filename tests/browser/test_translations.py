@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "patches" / "files" / "src" / "lib"
 BACKEND = ROOT / "patches" / "files" / "backend" / "open_webui" / "tee"
-VERIFIER = ROOT / "web-verifier" / "src"
+VERIFIER = ROOT / "web" / "src" / "verifier"
 LANGUAGES = ("en-US", "ja-JP", "zh-CN", "id-ID")
 TEXT = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 # Where our sources name a sentence: translated at once, or carried as a Sentence and translated later.

@@ -197,9 +197,9 @@ def test_plain_http_works_and_is_at_best_amber(expecting: Page, server: Server) 
 
 
 def test_no_release_carries_the_flag_that_makes_the_test_root_genuine(launcher: Path, genuine_verifier: bytes) -> None:
-    source = (Path(__file__).resolve().parents[2] / "web-verifier/src/roots.ts").read_text()
+    source = (Path(__file__).resolve().parents[2] / "web/src/verifier/roots.ts").read_text()
     marker = re.search(r"MARKER = '([^']+)'", source)
-    assert marker, "web-verifier/src/roots.ts names no marker"
+    assert marker, "web/src/verifier/roots.ts names no marker"
     text = marker.group(1).encode()
     assert text in genuine_verifier, "a test build shows the marker"
     scripts = list(launcher.parent.glob("backend/open_webui/frontend/**/*.js"))

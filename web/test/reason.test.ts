@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Check, Clause } from '../verifier.js';
 import { HERE } from '../bundling.mjs';
-import { parseReferences } from '../src/references.js';
+import { parseReferences } from '../src/verifier/references.js';
 import {
 	clause,
 	clauseOf,
@@ -17,9 +17,9 @@ import {
 	ReasonSentence,
 	reasonOf,
 	series
-} from '../src/reason.js';
-import { parseJson } from '../src/strict-json.js';
-import { messages, type MessageKey } from '../src/messages.js';
+} from '../src/verifier/reason.js';
+import { parseJson } from '../src/verifier/strict-json.js';
+import { messages, type MessageKey } from '../src/verifier/messages.js';
 import { judge, NOW, readCase, vectorNames } from './helpers.js';
 import { CACHE } from './paths.js';
 
@@ -81,7 +81,7 @@ test('what is passed on as it is comes from a library, and is known to', () => {
 
 test("dcap-qvl's words that are translated are dcap-qvl's", () => {
 	const library = readFileSync(join(CACHE, 'dcap.mjs'), 'utf8');
-	const source = readFileSync(join(HERE, 'src/reason.ts'), 'utf8');
+	const source = readFileSync(join(HERE, 'src/verifier/reason.ts'), 'utf8');
 	const [, block] = /const KNOWN = \[(.*?)\];/s.exec(source)!;
 	const known = [...block!.matchAll(/clause\('(.+)'\)/g)].map(([, text]) => text!);
 	expect(known.length).toBeGreaterThan(10);

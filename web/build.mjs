@@ -3,7 +3,7 @@
  *
  * Writes verifier.js (one ES module, the same bytes for the same inputs) and verifier.d.ts into --out.
  * --test-root-is-genuine makes the simulator's root count as Intel's, for tests of the green state. A release never
- * carries it; the marker text in src/roots.ts makes its presence visible in the file.
+ * carries it; the marker text in src/verifier/roots.ts makes its presence visible in the file.
  */
 
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { call } from '../src/worker.js';
+import { call } from '../src/verifier/worker.js';
 import { goodBundle, NOW } from './helpers.js';
 
 test('answers by id', async () => {

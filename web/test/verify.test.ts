@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { CHECK_IDS, overall, shield, type Check } from '../src/verdict.js';
-import { messages } from '../src/messages.js';
+import { CHECK_IDS, overall, shield, type Check } from '../src/verifier/verdict.js';
+import { messages } from '../src/verifier/messages.js';
 import { goodBundle, loadRelease, loadTestRoot, NOW, readCase, REFERENCES, resolve } from './helpers.js';
 
 const release = await loadRelease();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { attributes, debugBits } from '../src/attributes.js';
-import { fromHex } from '../src/bytes.js';
-import { MAX_QUOTE_SIZE, parseQuote, QuoteFormatError } from '../src/quote.js';
+import { attributes, debugBits } from '../src/verifier/attributes.js';
+import { fromHex } from '../src/verifier/bytes.js';
+import { MAX_QUOTE_SIZE, parseQuote, QuoteFormatError } from '../src/verifier/quote.js';
 import { goodBundle, readCase, resolve } from './helpers.js';
 
 const hex = goodBundle().evidence['quote'] as string;

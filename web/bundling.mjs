@@ -1,7 +1,7 @@
 /**
  * How dcap-qvl's JavaScript enters: as the module `#dcap`, made of its verifier, its copy of Intel's root and the
  * simulator's root. Its `elliptic` and its ASN.1 parser's
- * entry are replaced (src/elliptic.ts, src/asn1-cache.ts). Node's own `crypto` is left out on purpose: with it, dcap-qvl would run other code here than in a
+ * entry are replaced (src/verifier/elliptic.ts, src/verifier/asn1-cache.ts). Node's own `crypto` is left out on purpose: with it, dcap-qvl would run other code here than in a
  * browser, and the tests would test something that nobody ships.
  */
 
@@ -34,9 +34,9 @@ export function dcapPlugin(dcapQvl, simulatorRoot = SIMULATOR_ROOT) {
 		setup(build) {
 			build.onResolve({ filter: /^#dcap$/ }, () => ({ path: 'dcap', namespace: 'dcap' }));
 			build.onLoad({ filter: /.*/, namespace: 'dcap' }, () => ({ contents, resolveDir: HERE }));
-			build.onResolve({ filter: /^elliptic$/ }, () => ({ path: join(HERE, 'src/elliptic.ts') }));
+			build.onResolve({ filter: /^elliptic$/ }, () => ({ path: join(HERE, 'src/verifier/elliptic.ts') }));
 			build.onResolve({ filter: /^@peculiar\/asn1-schema$/ }, ({ importer }) =>
-				importer.startsWith(resolve(dcapQvl)) ? { path: join(HERE, 'src/asn1-cache.ts') } : undefined
+				importer.startsWith(resolve(dcapQvl)) ? { path: join(HERE, 'src/verifier/asn1-cache.ts') } : undefined
 			);
 			build.onResolve({ filter: /^(crypto|node-fetch|vm)$/ }, ({ path }) => ({ path, namespace: 'absent' }));
 			build.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
@@ -69,7 +69,7 @@ export function commonOptions(dcapQvl, simulatorRoot) {
 export async function bundle({ dcapQvl, out, simulatorRoot, testRootIsGenuine = false }) {
 	const result = await build({
 		...commonOptions(dcapQvl, simulatorRoot),
-		entryPoints: [join(HERE, 'src/index.ts')],
+		entryPoints: [join(HERE, 'src/verifier/index.ts')],
 		define: { TEST_ROOT_IS_GENUINE: String(testRootIsGenuine) },
 		minify: true,
 		write: false
