@@ -25,10 +25,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from scripts import locks, tools  # noqa: E402 - the line above makes it importable
-from scripts.archives import unpack  # noqa: E402
 from scripts.config import Config, from_environment  # noqa: E402
-from scripts.downloads import obtain  # noqa: E402
 from scripts.run import Runner  # noqa: E402
+from scripts.sources.archives import unpack  # noqa: E402
+from scripts.sources.downloads import obtain  # noqa: E402
 
 TARGETS = {"wall_s": 0.5, "peak_mb": 0.85, "size_mb": 0.25}
 

@@ -25,8 +25,8 @@ def main() -> int:
 
 def _command(arguments: list[str]) -> int:
     if arguments == ["status", "--quiet"]:  # `make build` asks this each time: it must not wait for the library
+        from scripts.building.status import report
         from scripts.config import from_environment, root
-        from scripts.status import report
 
         return report(from_environment(root()), quiet=True)
     from scripts.cli import app

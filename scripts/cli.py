@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from scripts.building.stage import STAGES, ensure
+from scripts.building.status import report
 from scripts.config import Config, from_environment, root
-from scripts.stage import STAGES, ensure
-from scripts.status import report
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -44,10 +44,10 @@ def status(quiet: Annotated[bool, typer.Option("--quiet", help="Only the exit st
 
 @app.command("list-upstream")
 def list_upstream() -> None:
-    """Make scripts/upstream-files.sha256 anew from the pinned source (only when the pin itself changes)."""
-    from scripts import upstream_files
+    """Make scripts/sources/upstream-files.sha256 anew from the pinned source (only when the pin itself changes)."""
+    from scripts.building.stage import write_durably
     from scripts.run import Runner
-    from scripts.stage import write_durably
+    from scripts.sources import upstream_files
     from scripts.stages.fetch import list_upstream as make
 
     cfg = config()
@@ -60,7 +60,7 @@ def list_upstream() -> None:
 def lock() -> None:
     """Lock the environments of the build tool and the tests anew."""
     from scripts.run import Runner
-    from scripts.toollocks import lock as make
+    from scripts.tools.toollocks import lock as make
 
     cfg = config()
     run = Runner("lock", cfg.logs / "lock.log")
@@ -80,7 +80,7 @@ def check_patches() -> None:
 @app.command()
 def clean() -> None:
     """Delete build/ and dist/; the cache and user data stay."""
-    from scripts.cleaning import clean as delete
+    from scripts.building.cleaning import clean as delete
 
     delete(config())
 
@@ -88,7 +88,7 @@ def clean() -> None:
 @app.command()
 def doctor() -> None:
     """Say what this machine has and lacks for each step; exit status 3 if the build cannot work."""
-    from scripts.doctor import examine, show
+    from scripts.machine.doctor import examine, show
 
     if not show(examine(config())):
         raise typer.Exit(3)
@@ -97,7 +97,7 @@ def doctor() -> None:
 @app.command("combined-patch")
 def combined_patch() -> None:
     """Write all patches, new files and the web verifier as one patch file into dist/."""
-    from scripts.combined import write
+    from scripts.patches.combined import write
 
     print(write(config()))
 
@@ -105,7 +105,7 @@ def combined_patch() -> None:
 @app.command()
 def edit(name: str) -> None:
     """Open a patch for editing: a tree in build/edit with the queue applied up to and including it."""
-    from scripts.editing import begin
+    from scripts.patches.editing import begin
 
     print(begin(config(), name))
 
@@ -113,7 +113,7 @@ def edit(name: str) -> None:
 @app.command()
 def refresh(name: str) -> None:
     """Write what was changed in build/edit back into patches/NAME, its header kept."""
-    from scripts.editing import finish
+    from scripts.patches.editing import finish
 
     print(finish(config(), name))
 
@@ -121,7 +121,7 @@ def refresh(name: str) -> None:
 @app.command()
 def port(source: Annotated[Path, typer.Option(help="A checkout or archive of another upstream version.")]) -> None:
     """Say which patches apply to another version of upstream, and which hunks do not; exit status 7 if any."""
-    from scripts.porting import report
+    from scripts.patches.porting import report
 
     if not report(config(), source):
         raise typer.Exit(7)
@@ -161,7 +161,7 @@ def compare(published: Path) -> None:
 @app.command()
 def run() -> None:
     """Start the built release; this process becomes its launcher."""
-    from scripts.starting import start
+    from scripts.release.starting import start
 
     start(config())
 
@@ -169,7 +169,7 @@ def run() -> None:
 @app.command()
 def test() -> None:
     """Run every test of every part, and say which parts failed."""
-    from scripts.testing import run_all
+    from scripts.checks.testing import run_all
 
     if not run_all(config()):
         raise typer.Exit(1)
@@ -178,7 +178,7 @@ def test() -> None:
 @app.command()
 def bench() -> None:
     """Run every benchmark of bench/."""
-    from scripts.testing import run_benchmarks
+    from scripts.checks.testing import run_benchmarks
 
     if not run_benchmarks(config()):
         raise typer.Exit(1)

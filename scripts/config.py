@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.errors import MissingError, UsageError
-from scripts.pins import Pins, load
+from scripts.sources.pins import Pins, load
 
 PROFILES = ("slim", "full")
 PYTHONS = ((3, 11), (3, 12))

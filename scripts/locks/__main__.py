@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from scripts.building.stage import write_durably
 from scripts.cli import config
 from scripts.config import Config
 from scripts.locks import FOLDER
-from scripts.registry import uv_environment
 from scripts.run import Runner
-from scripts.stage import write_durably
+from scripts.sources.registry import uv_environment
 
 FULL = """# Every Python package of upstream's backend, as its own requirement list resolves at the date of the release
 # (`exclude_newer` of upstream.toml), for Linux on x86-64; the same for Python 3.11 and 3.12.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from scripts.errors import CommandError
-from scripts.tools import SOURCE_DATE_EPOCH, Node
+from scripts.tools.pinned import SOURCE_DATE_EPOCH, Node
 
 _GZIP = (
     "const {createGzip} = require('node:zlib'), {pipeline} = require('node:stream');"

@@ -17,9 +17,9 @@ import rfc8785
 
 from launcher.hashing import Digest, digest_files
 from scripts import locks
+from scripts.building.fingerprint import digest
 from scripts.config import Config
 from scripts.errors import MismatchError
-from scripts.fingerprint import digest
 
 NAME = "release.json"
 TOOLS = ("Cython", "setuptools", "uv")

@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts.config import Config
 from scripts.run import Runner
-from scripts.tools import Node, copy_tree, reproducible
+from scripts.tools.pinned import Node, copy_tree, reproducible
 
 # Differ from run to run and say nothing about the content.
 _VOLATILE = ("serialNumber",)

@@ -11,7 +11,7 @@ from scripts.errors import MissingError
 from scripts.release import archive, materials, reference, signing
 from scripts.run import Runner
 from scripts.stages.plugin import wheel
-from scripts.tools import node
+from scripts.tools.pinned import node
 
 
 def publish(cfg: Config, run: Runner) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from scripts.building.stage import write_durably
 from scripts.config import Config
 from scripts.errors import CommandError, MissingError
-from scripts.stage import write_durably
 
 PLATFORM = ("mr_td", "rtmr_0", "rtmr_1", "rtmr_2", "xfam", "td_attributes", "mr_seam")
 _QUOTE = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.building.fingerprint import file_sha256
+from scripts.building.stage import write_durably
 from scripts.errors import MissingError
-from scripts.fingerprint import file_sha256
 from scripts.run import Runner
-from scripts.stage import write_durably
 
 SUMS = "SHA256SUMS"
 NAMESPACE = "open-webui-tdx-release"

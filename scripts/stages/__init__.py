@@ -1,1 +1,1 @@
-"""One module a stage; `scripts/stage.py` says what each offers, and the order."""
+"""One module a stage; `scripts/building/stage.py` says what each offers, and the order."""

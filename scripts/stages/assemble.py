@@ -8,16 +8,16 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.archives import unpack
+from scripts.building.stage import Input, Output
 from scripts.config import Config
-from scripts.downloads import obtain
 from scripts.errors import MismatchError
 from scripts.release import licences, manifest
 from scripts.run import Runner
-from scripts.stage import Input, Output
+from scripts.sources.archives import unpack
+from scripts.sources.downloads import obtain
 from scripts.stages import webverifier
 from scripts.stages.plugin import LIBRARY, wheel
-from scripts.tools import copy_tree
+from scripts.tools.pinned import copy_tree
 
 NAME = "assemble"
 DEPENDS = ("patch", "plugin", "webverifier", "nodemodules", "frontend", "backend")
@@ -40,7 +40,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
         yield Output(stage)
     for name in ("launcher", "simulator", "LICENSE", "patches", "upstream.toml", "scripts/release", "scripts/locks"):
         yield cfg.root / name
-    yield cfg.root / "scripts" / "tools.py"
+    yield cfg.root / "scripts" / "tools" / "pinned.py"
     yield cfg.root / "web" / "package-lock.json"
     yield cfg.profile
     for tool in manifest.TOOLS:

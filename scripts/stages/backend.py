@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts import locks
+from scripts.building.stage import Input
 from scripts.config import Config
-from scripts.registry import uv_environment
 from scripts.run import Runner
-from scripts.stage import Input
-from scripts.tools import reproducible
+from scripts.sources.registry import uv_environment
+from scripts.tools.pinned import reproducible
 
 NAME = "backend"
 DEPENDS: tuple[str, ...] = ()

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts import upstream_files
-from scripts.archives import unpack
+from scripts.building.stage import Input
 from scripts.config import Config
-from scripts.downloads import obtain, obtain_all
 from scripts.errors import PinError
 from scripts.run import Runner
-from scripts.stage import Input
+from scripts.sources import upstream_files
+from scripts.sources.archives import unpack
+from scripts.sources.downloads import obtain, obtain_all
 
 NAME = "fetch"
 DEPENDS: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ def _tree(cfg: Config, run: Runner, work: Path) -> tuple[Path, str]:
         archive = obtain(cfg, run, "source")
         return unpack(archive, work), archive.name
     if cfg.source == "git":
-        from scripts.gitsource import checkout
+        from scripts.sources.gitsource import checkout
 
         return checkout(cfg, run), f"{cfg.git_url} at {cfg.pins.release.upstream_tag}"
     source = Path(cfg.source)

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts import machine
+from scripts.building.stage import Input, Output, output_digest
 from scripts.config import Config
-from scripts.downloads import obtain
+from scripts.machine import capacity
 from scripts.run import Runner
-from scripts.stage import Input, Output, output_digest
+from scripts.sources.downloads import obtain
 from scripts.stages import webverifier
-from scripts.tools import copy_tree, node
+from scripts.tools.pinned import copy_tree, node
 
 NAME = "frontend"
 DEPENDS = ("patch", "nodemodules", "webverifier")
@@ -29,7 +29,7 @@ VERIFIER = Output("webverifier", only=webverifier.FILES)
 VERIFIER_PLACE = "src/lib/tee"  # where the pages import it from
 PYODIDE = "open_webui/frontend/pyodide/"
 HEAP_MB = 3072  # Node's own default is too small; measured: enough, with room to spare
-NEEDED = machine.Needed("the frontend build", memory_mb=4200, disk_mb=1500)
+NEEDED = capacity.Needed("the frontend build", memory_mb=4200, disk_mb=1500)
 KEPT = ("PATH", "TMPDIR")  # of the person's environment: vite bakes some variables into the pages
 
 
@@ -37,13 +37,13 @@ def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("patch", only=SOURCES)
     yield Output("nodemodules")
     yield VERIFIER
-    yield cfg.root / "scripts" / "tools.py"
+    yield cfg.root / "scripts" / "tools" / "pinned.py"
     yield cfg.pins["nodejs"].sha256
     yield cfg.pins["wheel"].sha256
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
-    machine.check(cfg, NEEDED)
+    capacity.check(cfg, NEEDED)
     pyodide = obtain(cfg, run, "wheel")
     tools = node(cfg, run)
     with _work(cfg) as work:

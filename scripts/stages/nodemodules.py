@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.building.stage import Input, Output
 from scripts.config import Config
 from scripts.run import Runner
-from scripts.stage import Input, Output
-from scripts.tools import copy_tree, node
+from scripts.tools.pinned import copy_tree, node
 
 NAME = "nodemodules"
 DEPENDS = ("patch",)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts import patching, patchqueue, upstream_files
+from scripts.building.stage import Input, Output
 from scripts.config import Config
+from scripts.patches import patching, patchqueue
 from scripts.run import Runner
-from scripts.stage import Input, Output
-from scripts.tools import copy_tree
+from scripts.sources import upstream_files
+from scripts.tools.pinned import copy_tree
 
 NAME = "patch"
 DEPENDS = ("fetch",)
@@ -18,7 +19,7 @@ DEPENDS = ("fetch",)
 def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("fetch")
     yield cfg.root / "patches"
-    yield cfg.root / "scripts" / "patching.py"
+    yield cfg.root / "scripts" / "patches" / "patching.py"
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:

@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.building.stage import Input
 from scripts.config import Config
 from scripts.errors import MissingError
 from scripts.run import Runner
-from scripts.stage import Input
-from scripts.tools import copy_tree, reproducible, zig, zig_environment
+from scripts.tools.pinned import copy_tree, reproducible, zig, zig_environment
 
 NAME = "plugin"
 DEPENDS: tuple[str, ...] = ()

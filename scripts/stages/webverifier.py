@@ -6,14 +6,14 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.archives import unpack
+from scripts.building.stage import Input
 from scripts.config import Config
-from scripts.downloads import obtain
 from scripts.errors import CommandError
 from scripts.release import licences
 from scripts.run import Runner
-from scripts.stage import Input
-from scripts.tools import copy_tree, node
+from scripts.sources.archives import unpack
+from scripts.sources.downloads import obtain
+from scripts.tools.pinned import copy_tree, node
 
 NAME = "webverifier"
 DEPENDS: tuple[str, ...] = ()

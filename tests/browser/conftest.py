@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from scripts import chromium
+from scripts.machine import chromium
 from tests.browser.pages import enter, new_page
 from tests.browser.proxy import Proxy
 from tests.browser.remembering import fetch_evidence, references_for, remember
@@ -123,11 +123,11 @@ def page(context: BrowserContext) -> Page:
 
 def _bundle_genuine(out: Path) -> None:
     """web/ bundled with the flag that no release carries."""
-    from scripts.archives import unpack
     from scripts.config import from_environment
-    from scripts.downloads import obtain
     from scripts.run import Runner
-    from scripts.tools import copy_tree, node
+    from scripts.sources.archives import unpack
+    from scripts.sources.downloads import obtain
+    from scripts.tools.pinned import copy_tree, node
 
     cfg = from_environment(ROOT)
     runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts import tools
 from scripts.config import Config
 from scripts.errors import MismatchError
-from scripts.registry import uv_environment
 from scripts.release.compare import compare
 from scripts.run import Runner
+from scripts.sources.registry import uv_environment
 from scripts.stages.plugin import wheel
+from scripts.tools import pinned
 
 pytestmark = [pytest.mark.release, pytest.mark.slow]
 
@@ -68,9 +68,9 @@ def rebuilt(cfg: Config, release: Path, tmp_path_factory: pytest.TempPathFactory
     run = Runner("reproducible", cfg.logs / "reproducible.log")
     run.start_log()
     clock = folder / "clock.so"
-    compiler = shlex.split(tools.zig(cfg, run))
+    compiler = shlex.split(pinned.zig(cfg, run))
     source = Path(__file__).with_name("shifted_clock.c")
-    run([*compiler, "-shared", "-fPIC", "-o", clock, source, "-ldl"], env=tools.zig_environment(cfg))
+    run([*compiler, "-shared", "-fPIC", "-o", clock, source, "-ldl"], env=pinned.zig_environment(cfg))
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(folder), "USER": "somebody", "LOGNAME": "somebody", "OFFLINE": "1",
         "CACHE_DIR": str(cfg.cache), "BUILD_DIR": str(other.build), "DIST_DIR": str(other.dist),

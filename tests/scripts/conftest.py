@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import registry, upstream_files
 from scripts.config import Config
-from scripts.pins import Pins, Release
+from scripts.sources import registry, upstream_files
+from scripts.sources.pins import Pins, Release
 from tests.scripts.tiny import GITIGNORE, UPSTREAM, Project, make_sdist, pin, write_tree
 
 
@@ -20,7 +20,7 @@ def project(tmp_path: Path) -> Project:
     served.mkdir()
     sdist = served / "fake-1.0.tar.gz"
     make_sdist(tree, sdist)
-    for folder in ("patches/files", "scripts"):
+    for folder in ("patches/files", "scripts/sources"):
         (root / folder).mkdir(parents=True)
     (root / "patches" / "series").write_text("# order\n")
     listed = upstream_files.write(upstream_files.scan(tree), "made by a test")

@@ -4,7 +4,8 @@ import errno
 
 import pytest
 
-from scripts import __main__, cli, errors, status
+from scripts import __main__, cli, errors
+from scripts.building import status
 
 
 def test_every_error_has_an_exit_code_of_its_own() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.config import Config
-from scripts.pins import Pin
 from scripts.run import Runner
+from scripts.sources.pins import Pin
 
 LINES = "".join(f"line {number}\n" for number in range(1, 31))
 UPSTREAM = {"README.md": "Upstream\n", "src/app.txt": LINES, "backend/main.py": "routers = []\n", "run.sh": "#!/bin/sh\n"}

@@ -53,10 +53,10 @@ def td(simulator_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def _fetch_javascript(out: Path) -> None:
     """dcap-qvl-js from the pinned source distribution, with the dependencies that its own lock names."""
-    from scripts.archives import unpack
-    from scripts.downloads import obtain
     from scripts.run import Runner
-    from scripts.tools import node
+    from scripts.sources.archives import unpack
+    from scripts.sources.downloads import obtain
+    from scripts.tools.pinned import node
 
     cfg = from_environment(ROOT)
     runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")

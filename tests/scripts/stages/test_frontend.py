@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from scripts.stages import frontend, webverifier
-from scripts.tools import copy_tree
+from scripts.tools.pinned import copy_tree
 from tests.scripts.tiny import Project
 
 

@@ -1,0 +1,1 @@
+"""When is a stage redone, and how is its result put in place?"""

@@ -1,0 +1,1 @@
+"""How is the repository checked: its tests and benchmarks."""

@@ -1,0 +1,1 @@
+"""What does this machine have, and is it enough?"""

@@ -1,0 +1,1 @@
+"""Which pinned tools does the build run, and in which locked environments?"""

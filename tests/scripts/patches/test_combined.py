@@ -1,0 +1,64 @@
+"""The combined patch, applied as the documented procedure does it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from scripts.building import stage
+from scripts.errors import MissingError, PatchError
+from scripts.patches import combined
+from scripts.sources import upstream_files
+from tests.scripts.tiny import Project, line_patch, sh
+
+
+@pytest.fixture
+def built(project: Project) -> Project:
+    sh("git", "init", "-q", ".", cwd=project.cfg.root)  # as in real life, the queue lies in a repository
+    (project.cfg.cache / "files").mkdir(parents=True)
+    shutil.copy(project.sdist, project.cfg.cache / "files")
+    project.patch("a.patch", line_patch(5, "five"))
+    project.patch("b.patch", line_patch(7, "seven").replace(" line 5", " five"))
+    project.new_file("backend/tee.py", "x = 'ü'\n")
+    project.new_file("tools/go.sh", "#!/bin/sh\n")
+    (project.cfg.root / "patches/files/tools/go.sh").chmod(0o755)
+    for name in ("fetch", "patch"):
+        stage.ensure(project.cfg, name)
+    verifier = project.cfg.stage("webverifier") / "verifier.js"
+    verifier.parent.mkdir()
+    verifier.write_text("/* \r bundle */" + "x" * 100_000)
+    return project
+
+
+def test_it_gives_a_checkout_exactly_what_the_build_has(built: Project, tmp_path: Path) -> None:
+    path = combined.write(built.cfg)
+    assert path == built.cfg.dist / "open-webui-tdx-1.0-t1.patch"
+    checkout = tmp_path / "by-hand" / "open-webui"
+    shutil.copytree(built.tree, checkout)
+    sh("git", "init", "-q", ".", cwd=checkout)
+    sh("git", "apply", "--ignore-whitespace", "--directory=open-webui/", path, cwd=checkout.parent)
+    expected = upstream_files.scan(built.cfg.stage("patch"))
+    found = upstream_files.scan(checkout)
+    git_files = {name for name in found if name.startswith(".git/")}
+    verifier = found.pop(combined.VERIFIER)
+    assert {name: entry for name, entry in found.items() if name not in git_files} == expected
+    assert verifier == upstream_files.scan(built.cfg.stage("webverifier"))["verifier.js"]
+
+
+def test_it_is_the_same_bytes_each_time(built: Project) -> None:
+    assert combined.write(built.cfg).read_bytes() == combined.write(built.cfg).read_bytes()
+
+
+def test_what_is_missing_is_named(built: Project) -> None:
+    shutil.rmtree(built.cfg.stage("webverifier"))
+    with pytest.raises(MissingError, match=r"verifier\.js is not there; run `make patch`"):
+        combined.write(built.cfg)
+
+
+def test_a_committed_verifier_is_refused(built: Project) -> None:
+    built.new_file(combined.VERIFIER, "stale")
+    stage.ensure(built.cfg, "patch")
+    with pytest.raises(PatchError, match="must not be in the queue"):
+        combined.write(built.cfg)
