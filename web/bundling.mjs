@@ -69,7 +69,7 @@ export function commonOptions(dcapQvl, simulatorRoot) {
 export async function bundle({ dcapQvl, out, simulatorRoot, testRootIsGenuine = false }) {
 	const result = await build({
 		...commonOptions(dcapQvl, simulatorRoot),
-		entryPoints: [join(HERE, 'src/verifier/index.ts')],
+		entryPoints: [join(HERE, 'src/verifier.ts')],
 		define: { TEST_ROOT_IS_GENUINE: String(testRootIsGenuine) },
 		minify: true,
 		write: false

@@ -146,7 +146,7 @@ def _bundle_genuine(out: Path) -> None:
 @pytest.fixture(scope="session")
 def genuine_verifier() -> bytes:
     """The verifier of a test build: it takes the simulator's root for Intel's, so that green can be seen."""
-    name = "verifier-" + digest_of("web/src/verifier/*", "web/*.*", "simulator/pki/*")
+    name = "verifier-" + digest_of("web/src/*.ts", "web/src/*/*", "web/*.*", "simulator/pki/*")
     return (built_once(name, _bundle_genuine) / "verifier.js").read_bytes()
 
 

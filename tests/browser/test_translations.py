@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "patches" / "files" / "src" / "lib"
 BACKEND = ROOT / "patches" / "files" / "backend" / "open_webui" / "tee"
-VERIFIER = ROOT / "web" / "src" / "verifier"
+WEB = ROOT / "web" / "src"
 LANGUAGES = ("en-US", "ja-JP", "zh-CN", "id-ID")
 TEXT = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 # Where our sources name a sentence: translated at once, or carried as a Sentence and translated later.
@@ -38,7 +38,7 @@ def used() -> set[str]:
     """Sentences in our sources, and the verifier's messages by key."""
     sources = [*SOURCES.glob("tee/*.ts"), *SOURCES.glob("components/tee/*.svelte")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    messages = (VERIFIER / "messages.ts").read_text(encoding="utf-8")
+    messages = (WEB / "verifier" / "messages.ts").read_text(encoding="utf-8")
     keys = re.findall(r"^\t'(tee\.check\.[\w.]+)':", messages, re.M)
     assert len(keys) > 50
     spoken = {unquoted(sentence) for pattern in USES for sentence in re.findall(pattern, text)}
@@ -61,14 +61,14 @@ def reason_classes(sources: dict[str, str]) -> set[str]:
 
 def reasons() -> list[str]:
     """Templates of the clauses inside the verifier's sentences; each must be written out where it is made."""
-    sources = {path.name: path.read_text(encoding="utf-8") for path in VERIFIER.glob("*.ts")}
+    sources = {path.name: path.read_text(encoding="utf-8") for path in WEB.glob("**/*.ts")}
     names = reason_classes(sources)
     assert {"QuoteFormatError", "JsonError", "EvidenceError", "TokenRefused"} <= names
     makes = rf"(?:\bclause|\bnew (?:{'|'.join(sorted(names))}))\("
     found = []
     for name, source in sources.items():
-        # a clause made before may be passed on; reason.ts declares `clause` and hands its parameters through
-        handed_on = r"(?:clauseOf\(|text(?:: string)?,)" if name == "reason.ts" else r"clauseOf\("
+        # a clause made before may be passed on; sentence.ts declares `clause` and hands its parameters through
+        handed_on = r"(?:clauseOf\(|text(?:: string)?,)" if name == "sentence.ts" else r"clauseOf\("
         for use in re.finditer(rf"{makes}\s*(?:{TEXT}|({handed_on})|)", source):
             template, passed = use.groups()
             line = source.count("\n", 0, use.start()) + 1
@@ -133,7 +133,7 @@ def test_no_translation_is_empty_or_loses_a_value(language: str) -> None:
 
 
 def test_the_english_of_the_verifier_is_the_verifiers() -> None:
-    messages = (VERIFIER / "messages.ts").read_text(encoding="utf-8")
+    messages = (WEB / "verifier" / "messages.ts").read_text(encoding="utf-8")
     said = dict(re.findall(rf"^\t'(tee\.check\.[\w.]+)': {TEXT}", messages, re.M))
     english = translations("en-US")
     for key, text in said.items():

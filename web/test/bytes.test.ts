@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fromBase64, fromBase64url, fromHex, isHex, toBase64, toBase64url, toHex } from '../src/verifier/bytes.js';
+import { fromBase64, fromBase64url, fromHex, isHex, toBase64, toBase64url, toHex } from '../src/shared/bytes.js';
 
 const bytes = fc.uint8Array({ maxLength: 100 });
 

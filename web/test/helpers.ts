@@ -4,8 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HERE } from '../bundling.mjs';
 import type { Report, VerifyInput } from '../verifier.js';
-import type { Evidence } from '../src/verifier/evidence.js';
-import type { JsonObject } from '../src/verifier/strict-json.js';
+import type { Evidence } from '../src/shared/evidence.js';
+import type { JsonObject } from '../src/shared/strict-json.js';
 import { CACHE } from './paths.js';
 
 export type Api = typeof import('../verifier.js');

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { attributes, debugBits } from '../src/verifier/attributes.js';
-import { fromHex } from '../src/verifier/bytes.js';
+import { fromHex } from '../src/shared/bytes.js';
 import { MAX_QUOTE_SIZE, parseQuote, QuoteFormatError } from '../src/verifier/quote.js';
 import { goodBundle, readCase, resolve } from './helpers.js';
 

@@ -6,19 +6,9 @@ import { expect, test } from 'vitest';
 import type { Check, Clause } from '../verifier.js';
 import { HERE } from '../bundling.mjs';
 import { parseReferences } from '../src/verifier/references.js';
-import {
-	clause,
-	clauseOf,
-	either,
-	english,
-	fill,
-	foreign,
-	Reason,
-	ReasonSentence,
-	reasonOf,
-	series
-} from '../src/verifier/reason.js';
-import { parseJson } from '../src/verifier/strict-json.js';
+import { clause, english, fill, Reason, ReasonSentence } from '../src/shared/sentence.js';
+import { clauseOf, either, foreign, reasonOf, series } from '../src/verifier/reason.js';
+import { parseJson } from '../src/shared/strict-json.js';
 import { messages, type MessageKey } from '../src/verifier/messages.js';
 import { judge, NOW, readCase, vectorNames } from './helpers.js';
 import { CACHE } from './paths.js';

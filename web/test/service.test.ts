@@ -1,10 +1,10 @@
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, type CryptoKey, type JWTHeaderParameters } from 'jose';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { parseQuote } from '../src/verifier/quote.js';
-import { english } from '../src/verifier/reason.js';
+import { english } from '../src/shared/sentence.js';
 import { checkServices } from '../src/verifier/service-token.js';
 import type { ServiceChoice } from '../src/verifier/service-choice.js';
-import type { JsonObject } from '../src/verifier/strict-json.js';
+import type { JsonObject } from '../src/shared/strict-json.js';
 import { goodBundle } from './helpers.js';
 
 const bundle = goodBundle();

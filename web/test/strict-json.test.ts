@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { JsonError, MAX_BYTES, MAX_DEPTH, parseJson, parseObject } from '../src/verifier/strict-json.js';
+import { JsonError, MAX_BYTES, MAX_DEPTH, parseJson, parseObject } from '../src/shared/strict-json.js';
 
 test('what is read equals what JSON.parse reads', () => {
 	fc.assert(

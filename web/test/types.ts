@@ -1,7 +1,7 @@
 /** Compiled by `npm run check` only: the hand-written declarations equal the sources' types. */
 
 import type * as Declared from '../verifier.js';
-import * as actual from '../src/verifier/index.js';
+import * as actual from '../src/verifier.js';
 
 type Api = { [name in keyof typeof Declared]: (typeof Declared)[name] };
 const forwards: Api = actual;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CHECK_IDS, overall, shield, type Check } from '../src/verifier/verdict.js';
+import { CHECK_IDS, overall, shield, type Check } from '../src/shared/verdict.js';
 import { messages } from '../src/verifier/messages.js';
 import { goodBundle, loadRelease, loadTestRoot, NOW, readCase, REFERENCES, resolve } from './helpers.js';
 

@@ -5,7 +5,7 @@
  */
 
 import { AsnParser as Parser, AsnSerializer as Serializer } from '@peculiar/asn1-schema';
-import { toHex } from './bytes.js';
+import { toHex } from '../shared/bytes.js';
 
 const KEPT = 64;
 const parsed = new Map<object, Map<string, unknown>>();

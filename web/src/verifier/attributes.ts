@@ -1,8 +1,8 @@
 /** What the bits of td_attributes and xfam mean (Intel TDX Module ABI specification, TD attributes; Intel SDM, XSAVE). */
 
-import { fromHex } from './bytes.js';
+import { fromHex } from '../shared/bytes.js';
 import type { ParsedQuote } from './quote.js';
-import type { Outcome } from './verdict.js';
+import type { Outcome } from './outcome.js';
 
 /** Names of the attribute bits, by bit number. */
 const TD_ATTRIBUTES: Record<number, string> = {

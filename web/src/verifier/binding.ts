@@ -3,31 +3,21 @@
  * the connection ends in the TD only where a TLS key is bound, and this client or whoever checks after it compares it.
  */
 
-import { concat, fromBase64url, isHex, sha384, toBase64url, toHex, utf8 } from './bytes.js';
+import { concat, isHex, toHex, utf8 } from '../shared/bytes.js';
+import type { Connected } from '../shared/evidence.js';
+import { isNonce } from '../shared/nonce.js';
+import { parseOrigin } from '../shared/origin.js';
+import { clause, type Clause } from '../shared/sentence.js';
+import { isObject, type JsonObject } from '../shared/strict-json.js';
+import { parseTime } from '../shared/time.js';
 import { canonicalize } from './event-log.js';
-import type { Connected } from './evidence.js';
+import { sha384 } from './hash.js';
+import type { Outcome } from './outcome.js';
 import type { ParsedQuote } from './quote.js';
-import { clause, type Clause } from './reason.js';
-import { isObject, type JsonObject } from './strict-json.js';
-import { parseTime } from './time.js';
-import type { Outcome } from './verdict.js';
 
 /** Clocks of honest machines differ by this much at most. */
 export const MAX_CLOCK_SKEW_S = 60;
 const MEMBERS = ['v', 'nonce', 'release', 'origin', 'tls_spki_sha256'];
-
-/** 32 random bytes, base64url. getRandomValues exists on plain http too. */
-export function newNonce(): string {
-	return toBase64url(globalThis.crypto.getRandomValues(new Uint8Array(32)));
-}
-
-function isNonce(value: string): boolean {
-	try {
-		return value.length === 43 && fromBase64url(value).length === 32;
-	} catch {
-		return false;
-	}
-}
 
 /** 64 bytes of report data for `runtimeData`, hex: SHA-384 of its canonical JSON (RFC 8785), then 16 zero bytes. */
 export function reportData(runtimeData: JsonObject): string {
@@ -88,17 +78,6 @@ export function checkNonce(
 			params: { actual: quote.report_data, expected }
 		};
 	return checkAge(bundle.time, now, maxAge);
-}
-
-/** The URL of `text` where that is an origin in its one serialised form, else null. */
-export function parseOrigin(text: unknown): URL | null {
-	if (typeof text !== 'string') return null;
-	try {
-		const url = new URL(text);
-		return ['http:', 'https:'].includes(url.protocol) && text === url.origin ? url : null;
-	} catch {
-		return null;
-	}
 }
 
 /** localhost, *.localhost, 127.0.0.0/8 and ::1. */

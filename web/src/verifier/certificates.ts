@@ -13,8 +13,10 @@ import {
 	type Name
 } from '@peculiar/asn1-x509';
 import { AsnParser } from './asn1-cache.js';
-import { equalBytes, fromBase64, sha256, toBase64, toHex } from './bytes.js';
-import { clause, Reason, reasonOf, type Clause } from './reason.js';
+import { equalBytes, fromBase64, toBase64, toHex } from '../shared/bytes.js';
+import { sha256 } from './hash.js';
+import { clause, Reason, type Clause } from '../shared/sentence.js';
+import { reasonOf } from './reason.js';
 
 export class CertificateError extends Reason {}
 

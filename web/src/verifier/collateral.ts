@@ -3,12 +3,13 @@
  * older than what was seen before. Its signatures are checked in `signature.ts`.
  */
 
-import { fromHex, isHex } from './bytes.js';
+import { fromHex, isHex } from '../shared/bytes.js';
 import { crlNumber, parseChain, requireChain, requireDates, type ParsedCertificate } from './certificates.js';
-import { clause, clauseOf, Reason, type Clause } from './reason.js';
+import { clause, Reason, type Clause } from '../shared/sentence.js';
+import { clauseOf } from './reason.js';
 import type { Root } from './roots.js';
-import { isObject, parseObject, type JsonObject } from './strict-json.js';
-import { parseTime } from './time.js';
+import { isObject, parseObject, type JsonObject } from '../shared/strict-json.js';
+import { parseTime } from '../shared/time.js';
 
 export class CollateralError extends Reason {}
 

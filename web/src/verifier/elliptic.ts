@@ -4,7 +4,7 @@
  */
 
 import { p256 } from '@noble/curves/nist.js';
-import { toHex } from './bytes.js';
+import { toHex } from '../shared/bytes.js';
 
 const KEPT = 256;
 const kept = new Map<string, boolean>();

@@ -4,10 +4,11 @@
  */
 
 import canonicalizeModule from 'canonicalize';
-import { concat, sha384, toHex, utf8 } from './bytes.js';
-import { clause, Reason } from './reason.js';
-import { isObject, JsonError, parseJson, type JsonObject } from './strict-json.js';
-import type { Outcome } from './verdict.js';
+import { concat, toHex, utf8 } from '../shared/bytes.js';
+import { sha384 } from './hash.js';
+import { clause, Reason } from '../shared/sentence.js';
+import { isObject, JsonError, parseJson, type JsonObject } from '../shared/strict-json.js';
+import type { Outcome } from './outcome.js';
 
 // canonicalize is CommonJS; its types describe the default export of its ES wrapper
 export const canonicalize = canonicalizeModule as unknown as (value: unknown) => string | undefined;

@@ -1,8 +1,8 @@
 /** The SGX extension of a PCK certificate ("Intel SGX PCK Certificate and CRL Profile", 1.3.5). */
 
 import { Buffer, findExtension, getIntelExtension } from '#dcap';
-import { toHex } from './bytes.js';
-import { Reason } from './reason.js';
+import { toHex } from '../shared/bytes.js';
+import { Reason } from '../shared/sentence.js';
 
 const SGX = '1.2.840.113741.1.13.1';
 const CONFIGURATION = `${SGX}.7`;

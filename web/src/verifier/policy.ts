@@ -3,9 +3,9 @@
  * only TCB status UpToDate, evidence at most ten minutes old. Unknown members and empty expected values are errors.
  */
 
-import { isHex } from './bytes.js';
+import { isHex } from '../shared/bytes.js';
 import { PLATFORM_FIELDS, type PlatformField } from './references.js';
-import { isObject, type Json, type JsonObject } from './strict-json.js';
+import { isObject, type Json, type JsonObject } from '../shared/strict-json.js';
 
 export class PolicyError extends Error {}
 

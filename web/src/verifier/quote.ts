@@ -3,9 +3,10 @@
  * little-endian. Every measurement is given as lower-case hex of its raw bytes.
  */
 
-import { fromHex, isHex, toHex } from './bytes.js';
+import { fromHex, isHex, toHex } from '../shared/bytes.js';
 import { decodePem } from './certificates.js';
-import { clause, clauseOf, Reason, type Clause } from './reason.js';
+import { clause, Reason, type Clause } from '../shared/sentence.js';
+import { clauseOf } from './reason.js';
 
 export class QuoteFormatError extends Reason {}
 

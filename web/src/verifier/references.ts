@@ -1,11 +1,12 @@
 /** Reference values: what a relying party expects, from a build and a platform that it trusts, never from the server. */
 
-import { isHex } from './bytes.js';
+import { isHex } from '../shared/bytes.js';
 import { DOUBTFUL, REQUIRED, type LogEvent } from './event-log.js';
 import type { ParsedQuote } from './quote.js';
-import { clause, clauseOf, either, Reason, series } from './reason.js';
-import { isObject, parseJson, type Json, type JsonObject } from './strict-json.js';
-import type { Outcome } from './verdict.js';
+import { clause, Reason } from '../shared/sentence.js';
+import { clauseOf, either, series } from './reason.js';
+import { isObject, parseJson, type Json, type JsonObject } from '../shared/strict-json.js';
+import type { Outcome } from './outcome.js';
 
 export class ReferencesError extends Reason {}
 

@@ -1,8 +1,9 @@
 /** The two roots that a quote may chain to. What is not one of them, byte for byte, proves nothing. */
 
 import { intelRoot, simulatorRoot } from '#dcap';
-import { sha256, toHex } from './bytes.js';
-import { clause, type Clause } from './reason.js';
+import { sha256 } from './hash.js';
+import { toHex } from '../shared/bytes.js';
+import { clause, type Clause } from '../shared/sentence.js';
 
 /** SHA-256 of Intel's "Intel SGX Root CA" certificate in DER. The bundled copy comes from elsewhere: compare it. */
 export const INTEL_ROOT_SHA256 = '44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3';

@@ -1,8 +1,9 @@
 /** A chosen attestation service, and how its token is refused. */
 
-import { clause, foreign, Reason, type Clause } from './reason.js';
-import type { JsonObject } from './strict-json.js';
-import type { Outcome } from './verdict.js';
+import { clause, Reason, type Clause } from '../shared/sentence.js';
+import { foreign } from './reason.js';
+import type { JsonObject } from '../shared/strict-json.js';
+import type { Outcome } from './outcome.js';
 
 export interface ServiceChoice {
 	kind: 'alibaba' | 'trustee';

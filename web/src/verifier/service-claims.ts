@@ -1,9 +1,9 @@
 /** What a service's valid token says, compared with the quote: Alibaba Cloud's flat claims and Trustee's EAR. */
 
 import type { ParsedQuote, TdReport } from './quote.js';
-import { clause } from './reason.js';
+import { clause } from '../shared/sentence.js';
 import { ClaimRefused, NotAffirmed, TokenRefused, type ServiceChoice } from './service-choice.js';
-import { isObject, parseObject, type JsonObject } from './strict-json.js';
+import { isObject, parseObject, type JsonObject } from '../shared/strict-json.js';
 
 export type Appraisal = 'affirming' | 'warning';
 

@@ -5,14 +5,15 @@
 
 import { compactVerify, importJWK, importSPKI, type CryptoKey, type JWK } from 'jose';
 import { MAX_CLOCK_SKEW_S } from './binding.js';
-import { fromBase64url } from './bytes.js';
-import type { Evidence } from './evidence.js';
+import { fromBase64url } from '../shared/bytes.js';
+import type { Evidence } from '../shared/evidence.js';
 import type { ParsedQuote } from './quote.js';
-import { clause, clauseOf, foreign, type Clause } from './reason.js';
-import { isObject, parseObject, type JsonObject } from './strict-json.js';
+import { clause, type Clause } from '../shared/sentence.js';
+import { clauseOf, foreign } from './reason.js';
+import { isObject, parseObject, type JsonObject } from '../shared/strict-json.js';
 import { checkClaims, type Appraisal } from './service-claims.js';
 import { TokenRefused, type ServiceChoice } from './service-choice.js';
-import type { Outcome } from './verdict.js';
+import type { Outcome } from './outcome.js';
 
 export interface ServiceResult {
 	outcome: Outcome;

@@ -24,13 +24,14 @@ import {
 	type Collateral,
 	type SeenByRoot
 } from './collateral.js';
-import { equalBytes, fromHex, toHex } from './bytes.js';
+import { equalBytes, fromHex, toHex } from '../shared/bytes.js';
 import { debugBits } from './attributes.js';
 import { parsePck, type PckExtension } from './pck.js';
 import type { ParsedQuote, TdReport } from './quote.js';
-import { clause, clauseOf, type Clause } from './reason.js';
+import { clause, type Clause } from '../shared/sentence.js';
+import { clauseOf } from './reason.js';
 import { INTEL, ROOTS, SIMULATOR, type Root } from './roots.js';
-import type { Outcome } from './verdict.js';
+import type { Outcome } from './outcome.js';
 
 /** What a valid signature establishes. */
 export interface Genuine {

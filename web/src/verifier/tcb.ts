@@ -1,13 +1,14 @@
 /** Is the platform's security version good enough for the policy? */
 
-import { fromHex } from './bytes.js';
+import { fromHex } from '../shared/bytes.js';
 import type { PckExtension } from './pck.js';
 import type { TcbPolicy } from './policy.js';
 import type { ParsedQuote } from './quote.js';
-import { clause, either, foreign, type Clause } from './reason.js';
-import { isObject, type Json, type JsonObject } from './strict-json.js';
+import { clause, type Clause } from '../shared/sentence.js';
+import { either, foreign } from './reason.js';
+import { isObject, type Json, type JsonObject } from '../shared/strict-json.js';
 import type { Genuine } from './signature.js';
-import type { Outcome } from './verdict.js';
+import type { Outcome } from './outcome.js';
 
 export interface TcbFacts {
 	/** TCB status of platform and TDX module, as Intel names it. */

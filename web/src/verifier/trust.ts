@@ -4,13 +4,13 @@
  */
 
 import { replay, type LogEvent } from './event-log.js';
-import type { Evidence } from './evidence.js';
+import type { Evidence } from '../shared/evidence.js';
 import { parseQuote, type ParsedQuote } from './quote.js';
 import { judgeLaunch, platformFields, platformOf, PLATFORM_FIELDS, type Platform } from './references.js';
-import { isHex } from './bytes.js';
-import { isObject, parseJson } from './strict-json.js';
-import { parseTime } from './time.js';
-import type { Outcome, Verdict } from './verdict.js';
+import { isHex } from '../shared/bytes.js';
+import { isObject, parseJson } from '../shared/strict-json.js';
+import { parseTime } from '../shared/time.js';
+import type { Outcome } from './outcome.js';
 
 export interface Snapshot {
 	v: 1;
@@ -29,12 +29,6 @@ export interface Difference {
 	trusted: string | null;
 	/** What there is now; null where it is gone. */
 	now: string | null;
-}
-
-/** Whether all quote and binding checks passed: only then do the measurements describe what one is connected to. */
-export function canTrust(verdict: Pick<Verdict, 'checks'>): boolean {
-	const needed = verdict.checks.filter((check) => /^(quote|binding)\./.test(check.id));
-	return needed.length === 6 && needed.every((check) => check.status === 'pass');
 }
 
 function eventsOf(evidence: Evidence): LogEvent[] {

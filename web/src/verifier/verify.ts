@@ -5,10 +5,11 @@ import { checkChannel, checkNonce } from './binding.js';
 import { parseChain, summary, type CertificateSummary } from './certificates.js';
 import { asSeen, type Seen, type SeenByRoot } from './collateral.js';
 import { checkEventLog, type LogEvent } from './event-log.js';
-import { asEvidence, readBundle, type Evidence } from './evidence.js';
+import { asEvidence, readBundle, type Evidence } from '../shared/evidence.js';
 import { fullPolicy, type FullPolicy, type Policy } from './policy.js';
 import { parseQuote, QuoteFormatError, type ParsedQuote } from './quote.js';
-import { clause, reasonOf, type Clause } from './reason.js';
+import { clause, type Clause } from '../shared/sentence.js';
+import { reasonOf } from './reason.js';
 import {
 	matchPlatform,
 	matchRelease,
@@ -20,11 +21,12 @@ import {
 import type { ServiceChoice } from './service-choice.js';
 import { checkServices } from './service-token.js';
 import { checkSignature, type Genuine } from './signature.js';
-import type { JsonObject } from './strict-json.js';
+import type { JsonObject } from '../shared/strict-json.js';
 import { checkTcb, tcbFacts, type TcbFacts } from './tcb.js';
-import { parseTime } from './time.js';
+import { parseTime } from '../shared/time.js';
 import { matchTrustedPlatform, matchTrustedRelease, parseSnapshot, type Snapshot } from './trust.js';
-import { BARE_CHECK_IDS, CHECK_IDS, makeCheck, overall, type CheckId, type Outcome, type Verdict } from './verdict.js';
+import { BARE_CHECK_IDS, CHECK_IDS, overall, type CheckId, type Verdict } from '../shared/verdict.js';
+import { makeCheck, type Outcome } from './outcome.js';
 
 export interface VerifyInput {
 	/** The evidence bundle, as an object or as its JSON text. */

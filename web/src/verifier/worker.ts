@@ -3,17 +3,20 @@
 import { Certificate } from '@peculiar/asn1-x509';
 import { AsnParser } from './asn1-cache.js';
 import { attributes } from './attributes.js';
-import { newNonce, reportData } from './binding.js';
-import { sha256 } from './bytes.js';
+import { newNonce } from '../shared/nonce.js';
+import { reportData } from './binding.js';
+import { sha256 } from './hash.js';
 import { ec } from './elliptic.js';
 import { replay } from './event-log.js';
-import { readBundle, writeBundle } from './evidence.js';
+import { readBundle, writeBundle } from '../shared/evidence.js';
 import { parseQuote } from './quote.js';
-import { reasonOf, type Clause } from './reason.js';
+import { reasonOf } from './reason.js';
+import type { Clause } from '../shared/sentence.js';
 import { parseReferences } from './references.js';
 import { ROOTS } from './roots.js';
-import { canTrust, compareTrusted, trustSnapshot } from './trust.js';
-import { shield } from './verdict.js';
+import { canTrust } from '../shared/verdict.js';
+import { compareTrusted, trustSnapshot } from './trust.js';
+import { shield } from '../shared/verdict.js';
 import { certificateChain, verify, verifyQuote } from './verify.js';
 
 /** What a worker answers to; `params` is the list of the function's arguments. */

@@ -3,7 +3,7 @@
  * two different documents; this reader refuses that, and bounds size and depth so that no input can exhaust a page.
  */
 
-import { clause, ReasonSentence, type Clause } from './reason.js';
+import { clause, ReasonSentence, type Clause } from './sentence.js';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };

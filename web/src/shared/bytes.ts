@@ -1,7 +1,6 @@
 /** Bytes to text and back, strictly: what is not exactly the named encoding is refused, never guessed. */
 
-import { sha256 as nobleSha256, sha384 as nobleSha384 } from '@noble/hashes/sha2.js';
-import { Reason } from './reason.js';
+import { Reason } from './sentence.js';
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -76,10 +75,6 @@ export function fromBase64(text: string): Uint8Array {
 export function utf8(text: string): Uint8Array {
 	return new TextEncoder().encode(text);
 }
-
-/** SHA-256 and SHA-384 in JavaScript: WebCrypto is missing from pages on plain http. */
-export const sha256 = (bytes: Uint8Array): Uint8Array => nobleSha256(bytes);
-export const sha384 = (bytes: Uint8Array): Uint8Array => nobleSha384(bytes);
 
 export function concat(...parts: Uint8Array[]): Uint8Array {
 	const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));

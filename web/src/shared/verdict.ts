@@ -1,7 +1,6 @@
 /** The verdict: what was asked, what came of it, and the one word that the whole amounts to. */
 
-import { messages, type MessageKey } from './messages.js';
-import { english, fill, type Clause, type Values } from './reason.js';
+import type { Clause } from './sentence.js';
 
 export const CHECK_IDS = [
 	'quote.format',
@@ -42,14 +41,6 @@ export interface Verdict {
 	checks: Check[];
 }
 
-/** What a check function answers; the rest of a Check follows from it. */
-export interface Outcome {
-	status: Status;
-	key: MessageKey;
-	/** A reason is always a clause, so that none is left without its translation. */
-	params?: Values & { reason?: Clause };
-}
-
 /** Overall status that a failure of each check means. */
 const FAILURE: Record<CheckId, Overall> = {
 	'quote.format': 'not-genuine',
@@ -65,22 +56,6 @@ const FAILURE: Record<CheckId, Overall> = {
 	'service.token': 'not-acceptable'
 };
 const PRECEDENCE: Overall[] = ['not-genuine', 'not-acceptable', 'simulated'];
-
-/** The message of `key` with its {{placeholders}} filled. */
-export function message(key: MessageKey, values: Values = {}): string {
-	return fill(messages[key], values);
-}
-
-export function makeCheck(id: CheckId, { status, key, params: values = {} }: Outcome): Check {
-	const params: Params = {};
-	const texts: Record<string, Clause> = {};
-	for (const [name, value] of Object.entries(values)) {
-		params[name] = typeof value === 'number' ? value : english(value);
-		if (typeof value === 'object') texts[name] = value;
-	}
-	const check = { id, status, title: message(`tee.check.${id}.title`), detail: message(key, values), key, params };
-	return Object.keys(texts).length > 0 ? { ...check, texts } : check;
-}
 
 const isWhole = (checks: Check[], ids: readonly CheckId[]): boolean =>
 	checks.length === ids.length && checks.every((check, i) => check.id === ids[i]);
@@ -108,4 +83,10 @@ export function shield(verdict: Pick<Verdict, 'checks'>): 'red' | 'amber' | 'gre
 	const result = overall(verdict.checks);
 	if (result === 'verified') return 'green';
 	return result === 'incomplete' || result === 'simulated' ? 'amber' : 'red';
+}
+
+/** Whether all quote and binding checks passed: only then do the measurements describe what one is connected to. */
+export function canTrust(verdict: Pick<Verdict, 'checks'>): boolean {
+	const needed = verdict.checks.filter((check) => /^(quote|binding)\./.test(check.id));
+	return needed.length === 6 && needed.every((check) => check.status === 'pass');
 }

@@ -1,8 +1,8 @@
 /** The evidence bundle: everything that a verdict is made of, as one JSON file that both verifiers read and write. */
 
-import { parseOrigin } from './binding.js';
+import { parseOrigin } from './origin.js';
 import { isHex } from './bytes.js';
-import { clause, ReasonSentence } from './reason.js';
+import { clause, ReasonSentence } from './sentence.js';
 import { isObject, parseObject, type Json, type JsonObject } from './strict-json.js';
 import { parseTime } from './time.js';
 
