@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace, release: Path) -> int:
 
 
 def _check(options: argparse.Namespace, release: Path) -> int:
-    from . import manifest
+    from .measure import manifest
 
     listed = manifest.load(options.release)
     manifest.refuse(manifest.differences(options.release, listed))
@@ -79,24 +79,25 @@ def _check(options: argparse.Namespace, release: Path) -> int:
 
 
 def _events(options: argparse.Namespace, release: Path) -> int:
-    from . import measure, reference
+    from .measure import reference
+    from .plan import events
 
     found = reference.events(options.release.absolute(), os.environ, not options.no_check)
     for event in found:
         print(json.dumps({"event": event.line}))
-    print(json.dumps({"rtmr_3": measure.rtmr3(found)}))
+    print(json.dumps({"rtmr_3": events.rtmr3(found)}))
     return 0
 
 
 def _measure_model(options: argparse.Namespace, release: Path) -> int:
-    from .late_model import measure_model
+    from .serve.late_model import measure_model
 
     return measure_model(release, os.environ, options.name)
 
 
 def _reboot_simulator(options: argparse.Namespace, release: Path) -> int:
-    from . import settings
     from .datadir import DataDir, boot_id
+    from .plan import settings
 
     data = DataDir(settings.load(os.environ).data_dir, boot_id())
     data.reboot_simulator()

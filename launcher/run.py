@@ -12,32 +12,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import (
-    accounts,
-    effective,
-    interpreter,
-    manifest,
-    measure,
-    measured_models,
-    model_server,
-    models,
-    plugins,
-    registers,
-    services,
-    settings,
-    tdx,
-    webserver,
-)
 from .datadir import DataDir, boot_id
 from .errors import Stopped
-from .manifest import Difference, Manifest
-from .measurer import Measurer
-from .models import Prepared
-from .processes import Child, Supervisor, User
-from .registers import Outcome
-from .services import Launch
+from .measure import interpreter, manifest, model_server, models, plugins, registers, tdx
+from .measure.manifest import Difference, Manifest
+from .measure.models import Prepared
+from .measure.registers import Outcome
+from .plan import effective, settings, webserver
+from .plan.events import Event, account_event, release_events, settings_events
+from .plan.webserver import ModelServer
+from .serve import accounts, measured_models, services
+from .serve.measurer import Measurer
+from .serve.processes import Child, Supervisor, User
+from .serve.services import Launch
 from .summary import Summary, notice, say
-from .webserver import ModelServer
 
 
 @dataclass(frozen=True)
@@ -162,17 +150,17 @@ def _prepare_model(launch: Launch, checked: Checked, allow_modified: bool, super
 
 def all_events(
     launch: Launch, checked: Checked, prepared: Prepared, user: User | None, environ: Mapping[str, str]
-) -> list[measure.Event]:
+) -> list[Event]:
     """What this launch puts into RTMR 3, in order (docs/design.md, "Event log")."""
     configuration = webserver.configure(launch.release, launch.settings, launch.data, prepared.server, environ)
     env = effective.pin(configuration.env)
-    found = measure.release_events(checked.manifest.digest, checked.differences)
-    found.append(measure.Event("python", interpreter.measure()))
-    found += measure.settings_events(env, configuration.theirs, prepared.server, launch.settings)
+    found = release_events(checked.manifest.digest, checked.differences)
+    found.append(Event("python", interpreter.measure()))
+    found += settings_events(env, configuration.theirs, prepared.server, launch.settings)
     found += prepared.events
     found += plugins.events(database(launch.data, env))
     if launch.kind == "tdx" and user is None:
-        found.append(measure.account_event("root" if os.geteuid() == 0 else "the launcher's"))
+        found.append(account_event("root" if os.geteuid() == 0 else "the launcher's"))
     return found
 
 
@@ -231,7 +219,7 @@ def _late_environment(session: Session, state: str, server: ModelServer, pccs_ur
     return json.dumps(env).encode() + b"\n"
 
 
-def _start_attester(session: Session, outcome: Outcome, events: list[measure.Event]) -> Child:
+def _start_attester(session: Session, outcome: Outcome, events: list[Event]) -> Child:
     """Start the attester, and the socket for late measurements."""
     launch, user = session.launch, session.user
     known = {event.line for event in events}
@@ -244,7 +232,7 @@ def _measurer_socket(launch: Launch) -> Path:
     return launch.sockets / "measurer.sock"
 
 
-def _measure_late(launch: Launch, outcome: Outcome, event: measure.Event) -> None:
+def _measure_late(launch: Launch, outcome: Outcome, event: Event) -> None:
     if outcome.measured:
         registers.extend(launch, [event])
     notice(f"{event.operation} {event.content['id']} runs administrators' Python: clients see it in the event log.")

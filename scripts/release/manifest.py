@@ -15,7 +15,7 @@ from typing import Any
 
 import rfc8785
 
-from launcher.hashing import Digest, digest_files
+from launcher.measure.hashing import Digest, digest_files
 from scripts import locks
 from scripts.building.fingerprint import digest
 from scripts.config import Config

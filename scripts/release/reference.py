@@ -49,9 +49,9 @@ def events(cfg: Config, settings: Mapping[str, str]) -> list[dict[str, str]]:
 
 def platform(cfg: Config, settings: Mapping[str, str]) -> dict[str, str]:
     """The launch measurements that this platform's quote holds, lower-case hex."""
-    from launcher import tdx
     from launcher.datadir import DataDir, boot_id
     from launcher.errors import LauncherError
+    from launcher.measure import tdx
 
     environment = {name: value for name, value in settings.items() if name in ("LD_LIBRARY_PATH", "PATH")}
     try:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher import accounts
 from launcher.errors import SettingError, UnavailableError
+from launcher.serve import accounts
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change accounts")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from launcher import cli, errors, settings
+from launcher import cli, errors
+from launcher.plan import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "deployment.md").read_text()
@@ -37,7 +38,7 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def test_every_event_is_documented() -> None:
-    source = (ROOT / "launcher" / "measure.py").read_text() + (ROOT / "launcher" / "run.py").read_text()
+    source = "".join(path.read_text() for path in (ROOT / "launcher").rglob("*.py"))
     operations = set(re.findall(r'Event\("([a-z]+)"', source)) | {"tool", "function"}
     table = PAGE.split("## What is measured")[1].split("`open-webui-tdx events`")[0]
     for operation in operations:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import effective, settings, webserver
 from launcher.datadir import DataDir
-from launcher.webserver import ModelServer
+from launcher.plan import effective, settings, webserver
+from launcher.plan.webserver import ModelServer
 
 UPSTREAM = """
 os.environ.get("WEBUI_NAME"); os.getenv("OPENAI_API_BASE_URLS"); os.environ.get("OPENAI_API_KEYS")

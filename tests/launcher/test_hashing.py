@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher import hashing
 from launcher.errors import Stopped
+from launcher.measure import hashing
 
 
 @pytest.mark.parametrize("size", [0, 1, hashing.CHUNK - 1, hashing.CHUNK, 3 * hashing.CHUNK + 7])

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from launcher import manifest
 from launcher.errors import ModifiedError
+from launcher.measure import manifest
 
 from .conftest import write_manifest
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import hashlib
 
-from launcher import interpreter, measure
-from launcher.manifest import Difference
-from launcher.measure import Event
+from launcher.measure import interpreter
+from launcher.measure.manifest import Difference
+from launcher.plan import events as measured
+from launcher.plan.events import Event
 
 
 def test_the_register_follows_the_specification() -> None:
@@ -18,20 +19,20 @@ def test_the_register_follows_the_specification() -> None:
     for line in lines:
         register = hashlib.sha384(register + hashlib.sha384(line.encode()).digest()).digest()
     assert [event.line for event in events] == lines[1:]
-    assert measure.rtmr3(events) == register.hex()
+    assert measured.rtmr3(events) == register.hex()
 
 
 def test_a_modified_release_names_its_files_and_covers_all() -> None:
     many = [Difference(f"f{number:03}", "changed", "ab" * 48) for number in range(100)]
-    release, modified = measure.release_events("00", many)
-    assert modified.content["count"] == 100 and len(modified.content["files"]) == measure.MAX_NAMED
+    release, modified = measured.release_events("00", many)
+    assert modified.content["count"] == 100 and len(modified.content["files"]) == measured.MAX_NAMED
     other = [*many[:99], Difference("f099", "changed", "cd" * 48)]
-    assert measure.release_events("00", other)[1].line != modified.line
-    assert measure.release_events("00", []) == [release]
+    assert measured.release_events("00", other)[1].line != modified.line
+    assert measured.release_events("00", []) == [release]
 
 
 def test_file_names_that_are_not_unicode_can_be_logged() -> None:
-    _, modified = measure.release_events("00", [Difference("a\udcff\n", "added", None)])
+    _, modified = measured.release_events("00", [Difference("a\udcff\n", "added", None)])
     assert "\n" not in modified.line
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher import plugins
 from launcher.errors import DataError, TdxError
-from launcher.measure import Event, code_event
-from launcher.measurer import Measurer, parse
+from launcher.measure import plugins
+from launcher.plan.events import Event, code_event
+from launcher.serve.measurer import Measurer, parse
 
 GOOD = {"kind": "tool", "id": "weather", "sha384": "ab" * 48}
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import measure, model_store
 from launcher.errors import ModifiedError, SettingError, UnavailableError
+from launcher.measure import model_store
+from launcher.plan import events
 
 from .ollama_standin import add_model
 
@@ -70,7 +71,7 @@ def test_a_changed_byte_is_found_and_named(tmp_path: Path) -> None:
     blob.write_bytes(b"weightz")
     (problem,) = model_store.verify(tmp_path, [model])
     assert "tiny:latest" in problem.sentence and blob.name in problem.sentence
-    assert measure.model_event(model, [problem]).line != measure.model_event(model).line
+    assert events.model_event(model, [problem]).line != events.model_event(model).line
     blob.unlink()
     (problem,) = model_store.verify(tmp_path, [model])
     assert "lacks its blob" in problem.sentence

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from launcher import effective, model_server, models, ollama, ollama_binary, settings
 from launcher.errors import ModifiedError, UnavailableError
-from launcher.settings import Settings
+from launcher.measure import model_server, models, ollama, ollama_binary
+from launcher.plan import effective, settings
+from launcher.plan.settings import Settings
 
 from .ollama_standin import FakeOllama, add_model, running
 

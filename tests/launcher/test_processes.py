@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ChildError, DataError, Stopped, UnavailableError
-from launcher.processes import Spec, Supervisor
+from launcher.serve.processes import Spec, Supervisor
 
 
 def spec(tmp_path: Path, code: str, name: str = "child", stop_s: float = 5) -> Spec:

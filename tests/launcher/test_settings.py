@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher import settings
 from launcher.errors import SettingError
+from launcher.plan import settings
 
 
 def test_defaults() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import tdx
 from launcher.errors import TdxError, UnavailableError
-from launcher.tdx import Machine
+from launcher.measure import tdx
+from launcher.measure.tdx import Machine
 
 LAPTOP = Machine(None, False, "missing")
 REAL = Machine("/dev/tdx_guest", False, "real")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher import verity
+from launcher.measure import verity
 
 
 def test_the_argument_has_the_kernels_size() -> None:

@@ -23,7 +23,7 @@ def packages(tmp_path: Path) -> Path:
 
 def web(packages: Path, told: bytes) -> subprocess.CompletedProcess[bytes]:
     environment = {**os.environ, "PYTHONPATH": f"{packages}:{ROOT}", "EARLY": "1", "LATE": "not known yet"}
-    command = [sys.executable, "-m", "launcher.web", "app", "--port", "1"]
+    command = [sys.executable, "-m", "launcher.serve.web", "app", "--port", "1"]
     return subprocess.run(command, input=told, env=environment, cwd=packages, capture_output=True, check=False)
 
 

@@ -13,9 +13,9 @@ import open_webui.main  # noqa: E402
 from fastapi.routing import APIRoute  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 
-import launcher.web  # noqa: E402
+import launcher.serve.web  # noqa: E402
 
-early = [name for name in launcher.web.SLOW if name not in sys.modules]
+early = [name for name in launcher.serve.web.SLOW if name not in sys.modules]
 app = open_webui.main.app
 routes = [route for route in app.routes if isinstance(route, APIRoute)]
 statuses: dict[str, int] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher import manifest as launched
+from launcher.measure import manifest as launched
 from scripts.errors import MismatchError
 from scripts.release import manifest
 

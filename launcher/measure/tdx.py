@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import TdxError, UnavailableError
+from ..errors import TdxError, UnavailableError
 
 DEVICES = ("/dev/tdx_guest", "/dev/tdx-guest", "/dev/tdx-attest")
 CONFIGFS = "/sys/kernel/config/tsm/report"

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..errors import UnavailableError, reason
 from . import hashing
-from .errors import UnavailableError, reason
 
 LISTEN = "0A"
 

@@ -1,7 +1,7 @@
 """Put events into RTMR 3 and its log, in a process of its own: the launcher itself never opens the device.
 
-The child (``_module launcher.registers FOLDER``) reads ``[[operation, content], ...]`` as JSON from its standard input
-and answers one JSON object on its standard output.
+The child (``_module launcher.measure.registers FOLDER``) reads ``[[operation, content], ...]`` as JSON from its
+standard input and answers one JSON object on its standard output.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import LauncherError, TdxError
-from .measure import Event
-from .services import Launch
+from ..errors import LauncherError, TdxError
+from ..plan.events import Event
+from ..serve.services import Launch
 
 TIMEOUT_S = 120
 
@@ -34,7 +34,7 @@ class Outcome:
 def extend(launch: Launch, events: Sequence[Event]) -> Outcome:
     """Make sure that every event is in RTMR 3 and in the log, each once a boot. Raises TdxError."""
     request = json.dumps([[event.operation, dict(event.content)] for event in events])
-    command = launch.python("attester", "launcher.registers", str(launch.data.event_log))
+    command = launch.python("attester", "launcher.measure.registers", str(launch.data.event_log))
     launch.data.run.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(  # noqa: S603 - our own commands

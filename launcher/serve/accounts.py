@@ -7,7 +7,7 @@ import pwd
 import subprocess
 from pathlib import Path
 
-from .errors import SettingError, UnavailableError, writing
+from ..errors import SettingError, UnavailableError, writing
 from .processes import User
 
 ACCOUNT = "open-webui-tdx"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .errors import SettingError
+from ..errors import SettingError
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 DEFAULT_STORE = "/usr/share/ollama/.ollama/models"

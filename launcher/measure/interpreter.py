@@ -9,8 +9,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from ..errors import ModifiedError, reason
 from . import hashing
-from .errors import ModifiedError, reason
 
 # What Python reads as code. Bytecode is left out because it is never used (see DataDir.bytecode), and packages that
 # nothing imports because they would double the time.

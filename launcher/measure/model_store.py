@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import ModifiedError, SettingError, UnavailableError, reason
 from . import hashing
-from .errors import ModifiedError, SettingError, UnavailableError, reason
 
 HOST, NAMESPACE, TAG = "registry.ollama.ai", "library", "latest"
 MAX_MANIFEST = 4 * 1024 * 1024

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import measure, measured_models, model_store, models, ollama, registers, settings, tdx
-from .datadir import DataDir, boot_id
-from .errors import ModifiedError, UnavailableError
+from ..datadir import DataDir, boot_id
+from ..errors import ModifiedError, UnavailableError
+from ..measure import model_store, models, ollama, registers, tdx
+from ..plan import events, settings
+from ..summary import say
+from . import measured_models
 from .services import Launch
-from .summary import say
 
 
 def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
@@ -26,7 +28,7 @@ def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
     if problems:
         raise ModifiedError(problems[0].sentence)
     kind = tdx.choose(chosen.tdx, tdx.look(), release / "simulator")
-    outcome = registers.extend(Launch(release, chosen, data, kind), [measure.model_event(model)])
+    outcome = registers.extend(Launch(release, chosen, data, kind), [events.model_event(model)])
     measured_models.write(data, measured_models.read(data) | {model.name: model.digest})
     where = f"measured (RTMR 3 is {outcome.rtmr3[:16]}...)" if outcome.measured else "allowed, but not measured"
     say(f"{model.name} is {where} and can be chatted with.")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..errors import ModifiedError
 from . import hashing
-from .errors import ModifiedError
 
 NAME = "release.json"
 MAX_BYTES = 64 * 1024 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from .errors import DataError
-from .measure import Event, code_event
+from ..errors import DataError
+from ..plan.events import Event, code_event
 
 # Functions run for chats only while they are active; every tool can be chosen for a chat.
 _QUERIES = (

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import effective, llm, measure, model_store, ollama, ollama_binary, services, verity
-from .errors import ModifiedError, UnavailableError
+from ..errors import ModifiedError, UnavailableError
+from ..plan import effective
+from ..plan.events import Event, embedded_events, model_event, ollama_event
+from ..plan.settings import Settings
+from ..plan.webserver import ModelServer
+from ..serve import llm, services
+from ..summary import notice, say
+from . import model_store, ollama, ollama_binary, verity
 from .manifest import Manifest
-from .measure import Event
-from .settings import Settings
-from .summary import notice, say
-from .webserver import ModelServer
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ def embedded(release: Path, manifest: Manifest) -> Prepared:
     name = llm.model_name(services.weights_file(release))
     # Placeholders: effective.event replaces the addresses, which differ from launch to launch, by a word.
     server = ModelServer("embedded", "http://127.0.0.1/chat", "http://127.0.0.1/embeddings", "key", name, (name,))
-    return Prepared(server, tuple(measure.embedded_events(release, manifest)))
+    return Prepared(server, tuple(embedded_events(release, manifest)))
 
 
 def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], None], seal: bool = False) -> Prepared:
@@ -57,8 +59,8 @@ def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], No
         raise ModifiedError(problems[0].sentence)
     for problem in problems:
         notice(problem.sentence)
-    events = [measure.ollama_event(version, program, libraries)]
-    events += [measure.model_event(model, problems) for model in found]
+    events = [ollama_event(version, program, libraries)]
+    events += [model_event(model, problems) for model in found]
     return Prepared(
         ModelServer("ollama", models=tuple(names)), tuple(events), {model.name: model.digest for model in found}
     )

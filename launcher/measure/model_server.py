@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..errors import UnavailableError
+from ..plan.settings import Settings
 from . import ollama
-from .errors import UnavailableError
-from .settings import Settings
 
 
 def choose(settings: Settings, kind: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .datadir import DataDir
+from ..datadir import DataDir
 from .settings import NAMES as SETTING_NAMES
 from .settings import Settings
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .errors import LauncherError
-from .measure import Event
+from ..errors import LauncherError
+from ..plan.events import Event
 
 MAX_REQUEST = 4096
 MAX_EVENTS = 4096

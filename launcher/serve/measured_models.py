@@ -12,8 +12,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .datadir import DataDir, sync_folder
-from .errors import writing
+from ..datadir import DataDir, sync_folder
+from ..errors import writing
 
 
 def path(data: DataDir) -> Path:

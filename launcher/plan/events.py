@@ -14,10 +14,11 @@ from typing import Any
 
 from quote_generator import aael
 
-from . import effective, llm
-from .errors import ModifiedError
-from .manifest import Difference, Manifest
-from .model_store import Model, Problem
+from ..errors import ModifiedError
+from ..measure.manifest import Difference, Manifest
+from ..measure.model_store import Model, Problem
+from ..serve import llm
+from . import effective
 from .settings import Settings
 from .webserver import ModelServer
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from .errors import ChildError, Stopped, UnavailableError, writing
+from ..errors import ChildError, Stopped, UnavailableError, writing
 
 TAIL_LINES = 15
 TAIL_BYTES = 16_384

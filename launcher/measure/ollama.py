@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from .errors import UnavailableError
+from ..errors import UnavailableError
 
 TIMEOUT_S = 3.0
 MAX_ANSWER = 16 * 1024 * 1024

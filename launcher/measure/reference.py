@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from . import manifest, model_server, models, settings
-from .datadir import DataDir
-from .measure import Event
+from ..datadir import DataDir
+from ..plan import settings
+from ..plan.events import Event
+from ..plan.webserver import ModelServer
+from ..run import Checked, all_events
+from ..serve.services import Launch
+from . import manifest, model_server, models
 from .models import Prepared
-from .run import Checked, all_events
-from .services import Launch
-from .webserver import ModelServer
 
 
 def events(release: Path, environ: Mapping[str, str], check: bool) -> list[Event]:

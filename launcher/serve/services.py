@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import llm, webserver
+from ..datadir import DataDir
+from ..errors import UnavailableError, writing
+from ..plan import webserver
+from ..plan.settings import Settings
+from . import llm
 from .accounts import give
-from .datadir import DataDir
-from .errors import UnavailableError, writing
 from .processes import Spec, User
-from .settings import Settings
 
 SOCKET_PATH_LIMIT = 100  # the kernel's is 107 bytes
 
@@ -126,7 +127,7 @@ def embedded_model(launch: Launch, user: User | None) -> tuple[Spec, Callable[[]
     """The embedded model's server, and how to learn its addresses once it is ready."""
     weights = weights_file(launch.release)
     key, ready = "sk-" + secrets.token_urlsafe(24), launch.data.ready / "llm.json"
-    command = launch.python("llm", "launcher.llm", str(weights), str(ready))
+    command = launch.python("llm", "launcher.serve.llm", str(weights), str(ready))
 
     def found() -> webserver.ModelServer:
         urls = read_ready(ready)
@@ -147,7 +148,7 @@ def weights_file(release: Path) -> Path:
 
 def web_server(launch: Launch, env: dict[str, str], user: User | None) -> Spec:
     """Open WebUI itself, as an account without access to the device; it serves once it is told the rest of ``env``."""
-    command = launch.python("web", "launcher.web", *webserver.arguments(launch.settings))
+    command = launch.python("web", "launcher.serve.web", *webserver.arguments(launch.settings))
     url = launch.settings.local_url
     return Spec("web server", command, env, launch.data.webui, lambda: healthy(url), user, stop_s=8.0, told=True)
 

@@ -1,0 +1,1 @@
+"""What runs: accounts, folders and processes, started, watched and stopped."""
