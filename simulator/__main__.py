@@ -53,12 +53,12 @@ def _collateral(arguments: argparse.Namespace) -> None:
 
 
 def _faults(arguments: argparse.Namespace) -> None:
-    from .collateral_faults import FAULTS as collateral_faults
-    from .quote_faults import FAULTS as quote_faults
+    from .faults import collateral as of_collateral
+    from .faults import quote as of_quotes
 
-    for title, faults in (("quote", quote_faults), ("collateral", collateral_faults)):
-        for fault in faults.values():
-            print(f"{title:10}  {fault.name:38}  {fault.verdict:34}  {fault.summary}")
+    for kind in (of_quotes.FAULTS, of_collateral.FAULTS):
+        for fault in kind.values():
+            print(f"{kind.kind:10}  {fault.name:38}  {fault.verdict:34}  {fault.summary}")
 
 
 def _pccs(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,5 @@
 """Compile `libtdx_attest.so.1`: the same bytes for the same sources and compiler, whatever the folder, user or time."""
 
-import os
 import shlex
 import subprocess
 import tempfile
@@ -8,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import VERSION
+from .faults import library
+from .files import replace
 
 SOURCES = Path(__file__).resolve().parent / "src"
 EMBEDDED = Path(__file__).resolve().parent / "pki" / "embedded"
@@ -70,6 +71,7 @@ def compile_library(
         for source in sorted(SOURCES.iterdir()):
             (Path(scratch) / source.name).write_bytes(source.read_bytes())
         (Path(scratch) / "embedded.h").write_text(embedded_header())
+        (Path(scratch) / "faults.h").write_text(library.header())
         sources = sorted(path.name for path in SOURCES.glob("*.c"))
         command = [*cc, *FLAGS, f"-Wl,-soname,{LIBRARY}", *extra, "-o", LIBRARY, *sources, *LIBRARIES]
         try:
@@ -80,8 +82,5 @@ def compile_library(
             ) from None
         if done.returncode:
             raise BuildError(f"{shlex.join(command)} failed:\n{done.stderr.strip() or done.stdout.strip()}")
-        beside = target.with_name(f".{LIBRARY}.{os.getpid()}")
-        beside.write_bytes((Path(scratch) / LIBRARY).read_bytes())
-        beside.chmod(0o755)
-        beside.replace(target)
+        replace(target, (Path(scratch) / LIBRARY).read_bytes(), 0o755)
     return target

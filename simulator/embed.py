@@ -8,10 +8,12 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from . import pki, profile, quote_faults, quotes
+from . import pki, profile
+from .faults.library import CERTIFICATION
+from .faults.quote import apply
+from .plans.quote import Plan, certification
 
 FOLDER = pki.FOLDER / "embedded"
-CERTIFICATION_FAULTS = ("wrong-qe-identity", "other-fmspc", "expired-pck", "foreign-root")
 
 
 def contents() -> dict[str, bytes]:
@@ -28,11 +30,11 @@ def contents() -> dict[str, bytes]:
         "rtmrs.bin": b"".join(profile.TD.rtmrs),
         "td_body.bin": profile.TD.td15(),
     }
-    for fault in (None, *CERTIFICATION_FAULTS):
-        plan = quotes.Plan()
+    for fault in (None, *CERTIFICATION):
+        plan = Plan()
         if fault:
-            quote_faults.apply(fault, plan)
-        files[f"certification/{fault or 'default'}.bin"] = quotes.certification(plan)
+            apply(fault, plan)
+        files[f"certification/{fault or 'default'}.bin"] = certification(plan)
     return files
 
 

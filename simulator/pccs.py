@@ -22,8 +22,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from . import profile
 from .collateral import collateral
-from .collateral_faults import FAULTS
-from .faults import find
+from .faults.collateral import FAULTS
+from .files import replace
 from .serving import HttpServing
 
 RENEW_AFTER = dt.timedelta(hours=1)  # signs again after that, so that a long-lived server's answers never expire
@@ -51,7 +51,7 @@ class Pccs(HttpServing):
 
     def __init__(self, port: int = 0, *, fault: str | None = None, now: dt.datetime | None = None) -> None:
         if fault is not None:
-            find("collateral", FAULTS, fault)
+            FAULTS.find(fault)
         self.fault = fault
         self.requests: list[str] = []
         self._now = now
@@ -150,8 +150,6 @@ def serve(port: int, *, fault: str | None = None, ready_file: Path | None = None
     with pccs:
         print(pccs.url, flush=True)
         if ready_file:
-            beside = ready_file.with_name(f".{ready_file.name}.new")
-            beside.write_text(pccs.url + "\n")
-            beside.replace(ready_file)
+            replace(ready_file, f"{pccs.url}\n".encode())
         stopped.wait()
     sys.stdout.flush()

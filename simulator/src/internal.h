@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "faults.h" /* generated: fault_kind and FAULTS */
 #include "tdx_attest.h"
 
 #define TDX_MR_SIZE 48
@@ -13,20 +14,6 @@
 #define BOOT_ID_SIZE 36
 
 /* --- settings.c: the environment, read at every call ----------------------------------------------------------------- */
-
-typedef enum {
-    FAULT_NONE,
-    FAULT_TD15,
-    FAULT_DEBUG,
-    FAULT_OUT_OF_DATE,
-    FAULT_TRUNCATED,
-    FAULT_TRAILING_BYTES,
-    FAULT_CORRUPT_HEADER,
-    FAULT_CORRUPT_BODY,
-    FAULT_CORRUPT_SIGNATURE,
-    FAULT_CORRUPT_QE_REPORT,
-    FAULT_CERTIFICATION, /* and those that only choose another certification section */
-} fault_kind;
 
 typedef struct {
     fault_kind fault;

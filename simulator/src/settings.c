@@ -13,19 +13,9 @@ static const struct {
     fault_kind fault;
     const char *certification;
 } faults[] = {
-    {"td15", FAULT_TD15, "default"},
-    {"debug", FAULT_DEBUG, "default"},
-    {"out-of-date", FAULT_OUT_OF_DATE, "default"},
-    {"truncated", FAULT_TRUNCATED, "default"},
-    {"trailing-bytes", FAULT_TRAILING_BYTES, "default"},
-    {"corrupt-header", FAULT_CORRUPT_HEADER, "default"},
-    {"corrupt-body", FAULT_CORRUPT_BODY, "default"},
-    {"corrupt-signature", FAULT_CORRUPT_SIGNATURE, "default"},
-    {"corrupt-qe-report", FAULT_CORRUPT_QE_REPORT, "default"},
-    {"wrong-qe-identity", FAULT_CERTIFICATION, "wrong-qe-identity"},
-    {"other-fmspc", FAULT_CERTIFICATION, "other-fmspc"},
-    {"expired-pck", FAULT_CERTIFICATION, "expired-pck"},
-    {"foreign-root", FAULT_CERTIFICATION, "foreign-root"},
+#define ROW(name, fault, certification) {name, fault, certification},
+    FAULTS(ROW)
+#undef ROW
 };
 
 void complain(const char *format, ...) {

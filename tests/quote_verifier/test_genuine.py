@@ -10,8 +10,10 @@ from quote_verifier.quote import parse_quote
 from quote_verifier.verdict import Check, Verdict
 
 from quote_verifier import Options, Seen, verify_bare
-from simulator import collateral_faults, pki, quote_faults
+from simulator import pki
 from simulator.collateral import collateral
+from simulator.faults import collateral as collateral_faults
+from simulator.faults import quote as quote_faults
 from simulator.quotes import make_quote
 
 from .world import NOW

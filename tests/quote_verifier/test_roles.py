@@ -12,9 +12,9 @@ from cryptography import x509
 
 from quote_verifier import Options, verify_bare
 from simulator import pki
-from simulator.collateral import Plan, plan
-from simulator.quotes import Plan as QuotePlan
-from simulator.quotes import assemble
+from simulator.plans.collateral import Plan, plan
+from simulator.plans.quote import Plan as QuotePlan
+from simulator.plans.quote import assemble
 from simulator.sgx_extension import sgx_extension
 
 from .world import NOW

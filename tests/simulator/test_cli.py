@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from simulator.collateral import collateral
+from simulator.faults import library
 from simulator.quotes import make_quote
 
 from .conftest import NOW
@@ -75,8 +76,7 @@ def test_documented_faults_and_settings_exist() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "simulator" / "src").glob("*.c"))
     table = page.split("### Faults of the library")[1].split("##")[0]
     first_cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)[1:]
-    entries = sources.split("faults[] = {")[1].split("};")[0]
     named = {name for cell in first_cells for name in re.findall(r"`([^`]+)`", cell)}
-    assert named == set(re.findall(r'{"([^"]+)"', entries))
+    assert named == set(library.NAMES)
     documented = set(re.findall(r"^\| `(TDX_SIM_\w+)` \| (?!the quote)", page, re.MULTILINE))
     assert documented == set(re.findall(r'"(TDX_SIM_\w+)"', sources))

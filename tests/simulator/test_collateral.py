@@ -9,7 +9,7 @@ import re
 import pytest
 
 from simulator.collateral import collateral
-from simulator.collateral_faults import FAULTS
+from simulator.faults.collateral import FAULTS
 from simulator.quotes import make_quote
 
 from .conftest import NOW, judge

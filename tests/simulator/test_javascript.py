@@ -7,8 +7,8 @@ import os
 import pytest
 
 from simulator.collateral import collateral
-from simulator.collateral_faults import FAULTS as COLLATERAL_FAULTS
-from simulator.quote_faults import FAULTS as QUOTE_FAULTS
+from simulator.faults.collateral import FAULTS as COLLATERAL_FAULTS
+from simulator.faults.quote import FAULTS as QUOTE_FAULTS
 from simulator.quotes import make_quote
 
 from .conftest import NOW, JavaScript

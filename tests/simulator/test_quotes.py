@@ -9,7 +9,7 @@ import pytest
 
 from simulator import pki, profile
 from simulator.collateral import collateral
-from simulator.quote_faults import FAULTS
+from simulator.faults.quote import FAULTS
 from simulator.quotes import make_quote
 
 from .conftest import NOW, judge

@@ -2,7 +2,7 @@
 
 from simulator import pki
 from simulator.collateral import collateral
-from simulator.quotes import Plan, assemble
+from simulator.plans.quote import Plan, assemble
 from simulator.sgx_extension import sgx_extension
 from tests.vectors.ground import EVENTS, GOOD, NOW, W, bare, bundle, case, log_of, quote_for, runtime_data, stopped
 

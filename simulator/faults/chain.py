@@ -1,4 +1,4 @@
-"""Quotes whose certificate chain is wrong in exactly one way. See `quote_faults`."""
+"""Quotes whose certificate chain is wrong in exactly one way. See `quote`."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -6,13 +6,12 @@ from functools import cache
 
 from cryptography import x509
 
-from . import pki, profile
-from .faults import Fault, registrar
-from .quotes import Plan, default_chain
-from .sgx_extension import sgx_extension
+from .. import pki, profile
+from ..plans.quote import Plan, default_chain
+from ..sgx_extension import sgx_extension
+from . import Faults, name_of
 
-FAULTS: dict[str, Fault[Plan]] = {}
-fault = registrar(FAULTS)
+FAULTS: Faults[Plan] = Faults("quote")
 
 
 def _leaf(**changes: object) -> x509.Certificate:
@@ -25,12 +24,13 @@ def _leaf(**changes: object) -> x509.Certificate:
     return pki.issue(pki.PCK_NAME, **options)  # type: ignore[arg-type]
 
 
-def chain_fault(name: str, summary: str, verdict: str = "refuse") -> Callable[[Callable[[], str]], None]:
+def chain_fault(summary: str, verdict: str = "refuse") -> Callable[[Callable[[], str]], Callable[[], str]]:
     """A fault that replaces the certificate chain."""
 
-    def register(function: Callable[[], str]) -> None:
+    def register(function: Callable[[], str]) -> Callable[[], str]:
         cached = cache(function)
-        fault(name, summary, verdict)(lambda plan: setattr(plan, "chain", cached))
+        FAULTS.add(name_of(function), summary, lambda plan: setattr(plan, "chain", cached), verdict)
+        return function
 
     return register
 
@@ -39,30 +39,30 @@ def _main(*names: str) -> list[x509.Certificate]:
     return [pki.certificate(name) for name in names]
 
 
-@chain_fault("other-fmspc", "the PCK is of another platform model")
-def _() -> str:
+@chain_fault("the PCK is of another platform model")
+def other_fmspc() -> str:
     return pki.pem_chain(_leaf(sgx=sgx_extension(fmspc=profile.OTHER_FMSPC)), *_main("platform-ca", "root"))
 
 
-@chain_fault("pck-out-of-date", "the PCK's PCESVN matches only an out-of-date level", "OutOfDate")
-def _() -> str:
+@chain_fault("the PCK's PCESVN matches only an out-of-date level", "OutOfDate")
+def pck_out_of_date() -> str:
     return pki.pem_chain(_leaf(sgx=sgx_extension(pce_svn=7)), *_main("platform-ca", "root"))
 
 
-@chain_fault("expired-pck", "the PCK certificate has expired")
-def _() -> str:
+@chain_fault("the PCK certificate has expired")
+def expired_pck() -> str:
     end = dt.datetime(2021, 1, 1, tzinfo=dt.UTC)
     return pki.pem_chain(_leaf(not_after=end), *_main("platform-ca", "root"))
 
 
-@chain_fault("future-pck", "the PCK certificate is not valid yet")
-def _() -> str:
+@chain_fault("the PCK certificate is not valid yet")
+def future_pck() -> str:
     start = dt.datetime(2049, 1, 1, tzinfo=dt.UTC)
     return pki.pem_chain(_leaf(not_before=start), *_main("platform-ca", "root"))
 
 
-@chain_fault("expired-ca", "the platform CA's certificate has expired")
-def _() -> str:
+@chain_fault("the platform CA's certificate has expired")
+def expired_ca() -> str:
     ca = pki.issue(
         pki.PLATFORM_CA_NAME,
         subject_key="platform-ca",
@@ -74,8 +74,8 @@ def _() -> str:
     return pki.pem_chain(*_main("pck"), ca, *_main("root"))
 
 
-@fault("pck-issued-by-pck", "the leaf was issued by a PCK leaf, which is no CA")
-def _(plan: Plan) -> None:
+@FAULTS.fault("the leaf was issued by a PCK leaf, which is no CA")
+def pck_issued_by_pck(plan: Plan) -> None:
     plan.qe_report_signer = "pck below a pck"
     plan.chain = _pck_below_pck
 
@@ -86,13 +86,13 @@ def _pck_below_pck() -> str:
     return pki.pem_chain(leaf, *_main("pck", "platform-ca", "root"))
 
 
-@chain_fault("issuer-name", "the leaf names an issuer other than the CA that signed it")
-def _() -> str:
+@chain_fault("the leaf names an issuer other than the CA that signed it")
+def issuer_name() -> str:
     return pki.pem_chain(_leaf(issuer="Intel SGX PCK Processor CA"), *_main("platform-ca", "root"))
 
 
-@fault("foreign-root", "the whole chain lies under another root of the same name")
-def _(plan: Plan) -> None:
+@FAULTS.fault("the whole chain lies under another root of the same name")
+def foreign_root(plan: Plan) -> None:
     plan.chain = _foreign
 
 
@@ -111,31 +111,31 @@ def _foreign() -> str:
     return pki.pem_chain(_leaf(issuer_key="foreign platform-ca"), ca, root)
 
 
-@chain_fault("no-sgx-extension", "the leaf has no SGX extension")
-def _() -> str:
+@chain_fault("the leaf has no SGX extension")
+def no_sgx_extension() -> str:
     return pki.pem_chain(_leaf(sgx=None), *_main("platform-ca", "root"))
 
 
-@chain_fault("no-intermediate", "the chain lacks the platform CA")
-def _() -> str:
+@chain_fault("the chain lacks the platform CA")
+def no_intermediate() -> str:
     return pki.pem_chain(*_main("pck", "root"))
 
 
-@chain_fault("leaf-only", "the chain is the leaf alone")
-def _() -> str:
+@chain_fault("the chain is the leaf alone")
+def leaf_only() -> str:
     return pki.pem_chain(*_main("pck"))
 
 
-@chain_fault("no-root", "the chain ends with the platform CA; the root is the verifier's own anyway", "harmless")
-def _() -> str:
+@chain_fault("the chain ends with the platform CA; the root is the verifier's own anyway", "harmless")
+def no_root() -> str:
     return pki.pem_chain(*_main("pck", "platform-ca"))
 
 
-@chain_fault("crlf", "the PEM has CR LF line ends", "harmless")
-def _() -> str:
+@chain_fault("the PEM has CR LF line ends", "harmless")
+def crlf() -> str:
     return default_chain().replace("\n", "\r\n")
 
 
-@chain_fault("garbage-chain", "the certificate data is no PEM")
-def _() -> str:
+@chain_fault("the certificate data is no PEM")
+def garbage_chain() -> str:
     return "no certificate"

@@ -4,17 +4,18 @@ import dataclasses
 import struct
 from collections.abc import Callable, Mapping
 
-from . import chain_faults, pki, profile
-from .faults import Fault, find, registrar
-from .quotes import BODY_TD10, HEADER_SIZE, QE_REPORT_SIZE, Plan
+from .. import pki, profile
+from ..plans.quote import BODY_TD10, HEADER_SIZE, QE_REPORT_SIZE, Plan
+from . import BOTH, Faults, chain, name_of
 
-FAULTS: dict[str, Fault[Plan]] = dict(chain_faults.FAULTS)
-fault = registrar(FAULTS)
+FAULTS: Faults[Plan] = Faults("quote")
+FAULTS.update(chain.FAULTS)
+Edit = Callable[[bytearray, int], None]
 
 
 def apply(name: str, plan: Plan) -> None:
     """Change the plan; ValueError if there is no such fault or not for this quote version."""
-    found = find("quote", FAULTS, name)
+    found = FAULTS.find(name)
     if plan.version not in found.versions:
         raise ValueError(f"the fault {name!r} needs a quote of version {found.versions[0]}")
     found.apply(plan)
@@ -24,7 +25,7 @@ def simple(
     name: str,
     summary: str,
     verdict: str = "refuse",
-    versions: tuple[int, ...] = (4, 5),
+    versions: tuple[int, ...] = BOTH,
     *,
     td: Mapping[str, bytes] | None = None,
     **values: object,
@@ -36,17 +37,18 @@ def simple(
         for key, value in values.items():
             setattr(plan, key, value)
 
-    fault(name, summary, verdict, versions)(change)
+    FAULTS.add(name, summary, change, verdict, versions)
 
 
-def edit(name: str, summary: str, verdict: str = "refuse") -> Callable[[Callable[[bytearray, int], None]], None]:
+def edit(summary: str, verdict: str = "refuse") -> Callable[[Edit], Edit]:
     """A fault that changes bytes after signing; the function gets the quote and where its signed part ends."""
 
-    def register(function: Callable[[bytearray, int], None]) -> None:
+    def register(function: Edit) -> Edit:
         def change(plan: Plan) -> None:
             plan.edits.append(lambda quote: function(quote, plan.signed_size))
 
-        fault(name, summary, verdict)(change)
+        FAULTS.add(name_of(function), summary, change, verdict)
+        return function
 
     return register
 
@@ -68,59 +70,59 @@ simple(
 simple("inner-certification-type", "the inner certification data says type 4, encrypted PPID", inner_type=4)
 
 
-@edit("truncated", "the last quarter is missing")
-def _(quote: bytearray, signed: int) -> None:
+@edit("the last quarter is missing")
+def truncated(quote: bytearray, signed: int) -> None:
     del quote[len(quote) * 3 // 4 :]
 
 
-@edit("truncated-header", "only 40 bytes are left")
-def _(quote: bytearray, signed: int) -> None:
+@edit("only 40 bytes are left")
+def truncated_header(quote: bytearray, signed: int) -> None:
     del quote[40:]
 
 
-@edit("trailing-bytes", "16 bytes follow the quote", "harmless")
-def _(quote: bytearray, signed: int) -> None:
+@edit("16 bytes follow the quote", "harmless")
+def trailing_bytes(quote: bytearray, signed: int) -> None:
     quote += b"\xa5" * 16
 
 
-@edit("signature-size", "the signature section's size says one byte more than there is")
-def _(quote: bytearray, signed: int) -> None:
+@edit("the signature section's size says one byte more than there is")
+def signature_size(quote: bytearray, signed: int) -> None:
     struct.pack_into("<I", quote, signed, len(quote) - signed - 4 + 1)
 
 
 # --- signatures --------------------------------------------------------------------------------------------------
-@edit("corrupt-header", "one bit of the header's user data is flipped")
-def _(quote: bytearray, signed: int) -> None:
+@edit("one bit of the header's user data is flipped")
+def corrupt_header(quote: bytearray, signed: int) -> None:
     quote[HEADER_SIZE - 1] ^= 1
 
 
-@edit("corrupt-body", "one bit of the body's last field is flipped")
-def _(quote: bytearray, signed: int) -> None:
+@edit("one bit of the body's last field is flipped")
+def corrupt_body(quote: bytearray, signed: int) -> None:
     quote[signed - 1] ^= 1
 
 
-@edit("corrupt-signature", "one bit of the quote's signature is flipped")
-def _(quote: bytearray, signed: int) -> None:
+@edit("one bit of the quote's signature is flipped")
+def corrupt_signature(quote: bytearray, signed: int) -> None:
     quote[signed + 4] ^= 1
 
 
-@edit("corrupt-attestation-key", "one bit of the attestation key is flipped")
-def _(quote: bytearray, signed: int) -> None:
+@edit("one bit of the attestation key is flipped")
+def corrupt_attestation_key(quote: bytearray, signed: int) -> None:
     quote[signed + 4 + 64] ^= 1
 
 
-@edit("corrupt-qe-report", "one bit of the QE report's MRENCLAVE is flipped")
-def _(quote: bytearray, signed: int) -> None:
+@edit("one bit of the QE report's MRENCLAVE is flipped")
+def corrupt_qe_report(quote: bytearray, signed: int) -> None:
     quote[signed + 4 + 128 + 6 + 64] ^= 1
 
 
-@edit("corrupt-qe-signature", "one bit of the QE report's signature is flipped")
-def _(quote: bytearray, signed: int) -> None:
+@edit("one bit of the QE report's signature is flipped")
+def corrupt_qe_signature(quote: bytearray, signed: int) -> None:
     quote[signed + 4 + 128 + 6 + QE_REPORT_SIZE] ^= 1
 
 
-@edit("high-s", "s is replaced by n - s, which every ECDSA verifier accepts", "harmless")
-def _(quote: bytearray, signed: int) -> None:
+@edit("s is replaced by n - s, which every ECDSA verifier accepts", "harmless")
+def high_s(quote: bytearray, signed: int) -> None:
     start = signed + 4 + 32
     s = int.from_bytes(quote[start : start + 32])
     quote[start : start + 32] = (pki.ORDER - s).to_bytes(32)
