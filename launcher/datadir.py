@@ -70,6 +70,11 @@ class DataDir:
         """Where processes without rights say that they are ready."""
         return self.run / "ready"
 
+    @property
+    def measured_models(self) -> Path:
+        """Which of Ollama's models may be chatted with; it is there while a service with Ollama runs."""
+        return self.run / "measured-models.json"
+
     def bytecode(self, role: str) -> Path:
         """Python's bytecode cache of one role: a process must not be able to plant code for a more trusted one,
         and code compiled before this boot is not trusted at all."""

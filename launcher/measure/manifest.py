@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import ModifiedError
+from ..plan.events import Difference
 from . import hashing
 
 NAME = "release.json"
@@ -43,12 +44,11 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """What a release folder has instead of what was built: relative path to a few words, and the new digest or None."""
+class Checked:
+    """A release whose files were compared with its manifest."""
 
-    path: str
-    what: str
-    sha384: str | None
+    manifest: Manifest
+    differences: list[Difference]
 
 
 def load(release: Path) -> Manifest:

@@ -1,40 +1,50 @@
-"""Prepare what answers chats, and say what of it is to be measured."""
+"""Decide what answers chats, and measure it: Ollama and its models, the embedded model, or nothing of ours."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModifiedError, UnavailableError
 from ..plan import effective
-from ..plan.events import Event, embedded_events, model_event, ollama_event
+from ..plan.events import embedded_events, model_event, ollama_event
+from ..plan.launch import Launch
+from ..plan.model import ModelServer, Prepared, model_name
 from ..plan.settings import Settings
-from ..plan.webserver import ModelServer
-from ..serve import llm, services
 from ..summary import notice, say
-from . import model_store, ollama, ollama_binary, verity
+from . import model_server, model_store, ollama, ollama_binary, verity
 from .manifest import Manifest
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """The model server as far as it is known before it is started, its events, and which models may be chatted with.
-
-    ``allowed`` is None where the launch cannot know (an Ollama elsewhere, a service of the operator's).
-    """
-
-    server: ModelServer
-    events: tuple[Event, ...] = ()
-    allowed: dict[str, str] | None = None
+def prepare(
+    launch: Launch,
+    listed: Manifest,
+    allow_modified: bool = False,
+    check: Callable[[], None] = lambda: None,
+    seal: bool = False,
+) -> Prepared:
+    """Choose what answers chats and measure it; nothing is started. ``check`` may end it. Raises LauncherError."""
+    kind = model_server.choose(launch.settings, launch.kind)
+    if kind == "ollama":
+        return with_ollama(launch.settings, allow_modified, check, seal)
+    if kind == "embedded":
+        return embedded(launch.release, listed)
+    return Prepared(ModelServer("none"))
 
 
 def embedded(release: Path, manifest: Manifest) -> Prepared:
-    """The embedded model; its addresses are not known yet, and they are not measured."""
-    name = llm.model_name(services.weights_file(release))
-    # Placeholders: effective.event replaces the addresses, which differ from launch to launch, by a word.
-    server = ModelServer("embedded", "http://127.0.0.1/chat", "http://127.0.0.1/embeddings", "key", name, (name,))
-    return Prepared(server, tuple(embedded_events(release, manifest)))
+    """The embedded model: its engine and its weights, from the files that were just checked."""
+    engine = next((path for path in manifest.files if path.startswith("site-packages/xllamacpp/xllamacpp.")), None)
+    weights = next(
+        (path for path in sorted(manifest.files) if path.startswith("llm/") and path.endswith(".gguf")), None
+    )
+    if engine is None or weights is None:
+        raise ModifiedError(f"The manifest of {release} lists no embedded model or no engine for it; use LLM=ollama.")
+    if not (release / weights).is_file():
+        raise UnavailableError(f"This release has no embedded model: there is no {release / weights}.")
+    name = model_name(Path(weights))
+    events = embedded_events(manifest.files[engine].sha384, name, manifest.files[weights].sha384)
+    return Prepared(ModelServer("embedded", weights=release / weights, models=(name,)), tuple(events))
 
 
 def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], None], seal: bool = False) -> Prepared:
@@ -60,7 +70,9 @@ def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], No
     for problem in problems:
         notice(problem.sentence)
     events = [ollama_event(version, program, libraries)]
-    events += [model_event(model, problems) for model in found]
+    for model in found:
+        broken = [problem.sha256 for problem in problems if problem.model == model.name]
+        events.append(model_event(model.name, model.digest, broken))
     return Prepared(
         ModelServer("ollama", models=tuple(names)), tuple(events), {model.name: model.digest for model in found}
     )

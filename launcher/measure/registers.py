@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import LauncherError, TdxError
 from ..plan.events import Event
-from ..serve.services import Launch
+from ..plan.processes import Process
 
 TIMEOUT_S = 120
 
@@ -31,17 +31,16 @@ class Outcome:
     problem: str = ""
 
 
-def extend(launch: Launch, events: Sequence[Event]) -> Outcome:
+def extend(registrar: Process, events: Sequence[Event]) -> Outcome:
     """Make sure that every event is in RTMR 3 and in the log, each once a boot. Raises TdxError."""
     request = json.dumps([[event.operation, dict(event.content)] for event in events])
-    command = launch.python("attester", "launcher.measure.registers", str(launch.data.event_log))
-    launch.data.run.mkdir(parents=True, exist_ok=True)
+    registrar.cwd.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(  # noqa: S603 - our own commands
-            command,
+            registrar.command,
             input=request,
-            env=launch.device_env(),
-            cwd=launch.data.run,
+            env=dict(registrar.env),
+            cwd=registrar.cwd,
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,

@@ -5,10 +5,10 @@ The launcher itself never opens the device: it looks whether it is there, and a 
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +42,10 @@ class Machine:
         return (self.device is not None and self.library == "real") or (self.configfs and self.library != "simulated")
 
 
-def look(root: Path = Path("/")) -> Machine:
+def look(environ: Mapping[str, str], root: Path = Path("/")) -> Machine:
     """Find the device, the kernel's interface and the system's library. ``root`` is for tests."""
     device = next((name for name in DEVICES if _is_device(root / name[1:])), None)
-    return Machine(device, (root / CONFIGFS[1:]).is_dir(), _library())
+    return Machine(device, (root / CONFIGFS[1:]).is_dir(), _library(environ))
 
 
 def _is_device(path: Path) -> bool:
@@ -55,9 +55,9 @@ def _is_device(path: Path) -> bool:
         return False
 
 
-def _library() -> str:
+def _library(environ: Mapping[str, str]) -> str:
     """What the system's loader finds under the library's name; in a process of its own, for loading runs its code."""
-    env = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
+    env = {name: value for name, value in environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
     done = subprocess.run(  # noqa: S603 - our own commands
         [sys.executable, "-I", "-S", "-c", _LOOK, LIBRARY, MARKER],
         env=env,

@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from .model import EMBEDDED, ModelServer
 from .settings import Settings
-from .webserver import ModelServer
 
 # Upstream's name and the value a launch gives it unless the operator or the model server decides otherwise.
 PINNED: dict[str, str] = {
@@ -88,7 +88,7 @@ _OMIT_EMPTY = frozenset(
 _SECRET = re.compile(
     r"KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL|JUPYTER_AUTH|API_AUTH|DATABASE_URL|REDIS_URL|DB_URL|_CONFIGS$"
 )
-EMBEDDED, OWN = "<embedded>", "<own>"
+OWN = "<own>"
 
 # A URL setting and what switches it on: (setting, its value or None for "true"). What is off leads nowhere.
 _ENDPOINTS: tuple[tuple[str, str, str], ...] = (
@@ -137,7 +137,7 @@ def event(env: Mapping[str, str], theirs: Mapping[str, str], server: ModelServer
     ``env`` is what the web server gets, ``theirs`` what of it the operator set.
     """
     values = {name: env.get(name, "") for name in sorted(PINNED.keys() | theirs.keys())}
-    shown = {name: _shown(name, value, server, settings) for name, value in values.items()}
+    shown = {name: _shown(name, value, settings) for name, value in values.items()}
     shown |= {
         "LLM": server.kind,
         "FORWARDED_ALLOW_IPS": ",".join(settings.forwarded_allow_ips),
@@ -149,13 +149,9 @@ def event(env: Mapping[str, str], theirs: Mapping[str, str], server: ModelServer
     return shown
 
 
-def _shown(name: str, value: str, server: ModelServer, settings: Settings) -> str:
+def _shown(name: str, value: str, settings: Settings) -> str:
     if _SECRET.search(name):
         return "set" if value else ""
-    # Ports and addresses of this machine alone differ from launch to launch and mean nothing to a client.
-    for url in (server.chat_url, server.embeddings_url):
-        if server.kind == "embedded" and url:
-            value = value.replace(url, EMBEDDED)
     if name in ("CORS_ALLOW_ORIGIN", "WEBUI_URL") and value == (settings.origin or settings.local_url):
         return OWN
     return _without_login(value)
@@ -183,7 +179,7 @@ def endpoints(env: Mapping[str, str]) -> list[dict[str, str]]:
 def is_local(url: str) -> bool:
     """Whether a URL or host stays on this machine: only what is loopback by its very name does."""
     text = url.strip()
-    if text.startswith("sqlite:"):
+    if text == EMBEDDED or text.startswith("sqlite:"):
         return True
     try:
         host = urlsplit(text if "://" in text else f"//{text}").hostname or ""

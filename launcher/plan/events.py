@@ -1,7 +1,6 @@
-"""What a launch measures: the list of events, computed from the release, its settings and its models.
+"""The lines of the event log to be: what each operation says (docs/design.md, "Event log").
 
-The same functions serve the launch and the build (``python -m launcher events``), so that reference values cannot
-drift from what a launch does. Nothing here touches a register; ``registers.py`` does.
+Nothing here touches a register; ``launcher.measure.registers`` does.
 """
 
 from __future__ import annotations
@@ -9,21 +8,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from quote_generator import aael
 
-from ..errors import ModifiedError
-from ..measure.manifest import Difference, Manifest
-from ..measure.model_store import Model, Problem
-from ..serve import llm
-from . import effective
-from .settings import Settings
-from .webserver import ModelServer
-
 # A log is read by people: a release that differs in more files than this is named by one digest over all of them.
 MAX_NAMED = 32
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a release folder has instead of what was built: relative path to a few words, and the new digest or None."""
+
+    path: str
+    what: str
+    sha384: str | None
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Event:
         return aael.format_line(self.operation, self.content)
 
 
-def release_events(digest: str, differences: list[Difference]) -> list[Event]:
+def release_events(digest: str, differences: Sequence[Difference]) -> list[Event]:
     """``release`` (the manifest's SHA-384), and ``modified`` if the folder is not what the manifest says."""
     found = [Event("release", {"sha384": digest})]
     if differences:
@@ -64,25 +63,21 @@ def release_events(digest: str, differences: list[Difference]) -> list[Event]:
     return found
 
 
-def settings_events(
-    env: Mapping[str, str], theirs: Mapping[str, str], server: ModelServer, settings: Settings
-) -> list[Event]:
+def python_event(found: Mapping[str, str]) -> Event:
+    """``python``: version, SHA-384 of the interpreter, one digest over its standard library."""
+    return Event("python", found)
+
+
+def settings_events(content: Mapping[str, str], endpoints: Sequence[Mapping[str, str]]) -> list[Event]:
     """``settings``, and one ``endpoint`` for everything that leaves this machine."""
-    found = [Event("settings", effective.event(env, theirs, server, settings))]
-    return found + [Event("endpoint", content) for content in effective.endpoints(env)]
+    return [Event("settings", content), *(Event("endpoint", each) for each in endpoints)]
 
 
-def embedded_events(release: Path, manifest: Manifest) -> list[Event]:
-    """``llm`` (the engine's library) and ``model`` (its weights), from the files that were just checked."""
-    engine = next((path for path in manifest.files if path.startswith("site-packages/xllamacpp/xllamacpp.")), None)
-    weights = next(
-        (path for path in sorted(manifest.files) if path.startswith("llm/") and path.endswith(".gguf")), None
-    )
-    if engine is None or weights is None:
-        raise ModifiedError(f"The manifest of {release} lists no embedded model or no engine for it; use LLM=ollama.")
+def embedded_events(engine: str, model: str, weights: str) -> list[Event]:
+    """``llm`` (the engine's library) and ``model`` (its name and weights), by their SHA-384 (hex)."""
     return [
-        Event("llm", {"engine": "xllamacpp", "sha384": manifest.files[engine].sha384}),
-        Event("model", {"name": llm.model_name(Path(weights)), "digest": f"sha384:{manifest.files[weights].sha384}"}),
+        Event("llm", {"engine": "xllamacpp", "sha384": engine}),
+        Event("model", {"name": model, "digest": f"sha384:{weights}"}),
     ]
 
 
@@ -91,14 +86,13 @@ def ollama_event(version: str, sha384: str, libraries: str) -> Event:
     return Event("ollama", {"version": version, "sha384": sha384, "libraries": libraries})
 
 
-def model_event(model: Model, problems: Sequence[Problem] = ()) -> Event:
-    """``model``: the name as Ollama shows it and its manifest's digest, which names every blob in turn.
+def model_event(name: str, digest: str, broken: Sequence[str] = ()) -> Event:
+    """``model``: the name as Ollama shows it and its manifest's SHA-256 (hex), which names every blob in turn.
 
     ``broken`` is there only where a launch with --allow-modified serves blobs that are not what their names say.
     """
-    broken = [problem.sha256 for problem in problems if problem.model == model.name]
-    content = {"name": model.name, "digest": f"sha256:{model.digest}"}
-    return Event("model", content | ({"broken": broken} if broken else {}))
+    content = {"name": name, "digest": f"sha256:{digest}"}
+    return Event("model", content | ({"broken": list(broken)} if broken else {}))
 
 
 def code_event(kind: str, identifier: str, content: str) -> Event:
@@ -111,6 +105,6 @@ def account_event(name: str) -> Event:
     return Event("account", {"web_server": name})
 
 
-def rtmr3(events: list[Event]) -> str:
+def rtmr3(events: Sequence[Event]) -> str:
     """RTMR 3 (hex) after a launch that measures exactly these events, the INIT line before them."""
     return aael.replay_lines([aael.INIT_LINE, *(event.line for event in events)]).hex()

@@ -143,9 +143,9 @@ def _path(name: str, value: str) -> Path:
     return Path(_text(name, value)).expanduser().absolute()
 
 
-def _default_store() -> Path:
+def _default_store(environ: Mapping[str, str]) -> Path:
     """Where Ollama keeps its models: as a system's service, or else as a program that this account started."""
-    service, own = Path(DEFAULT_STORE), Path.home() / ".ollama" / "models"
+    service, own = Path(DEFAULT_STORE), Path(environ.get("HOME") or "/nonexistent") / ".ollama" / "models"
     return own if own.is_dir() and not service.is_dir() else service
 
 
@@ -185,7 +185,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         raise SettingError(f"{unknown[0]} is not a setting; known are: {known}.")
     values = {field: parse(name, environ.get(name) or default) for name, field, default, parse in _TABLE}
     if not environ.get("OLLAMA_MODELS"):
-        values["ollama_models"] = _default_store()
+        values["ollama_models"] = _default_store(environ)
     settings = Settings(**values)  # type: ignore[arg-type]
     if settings.service == "trustee" and not settings.service_url:
         raise SettingError("TEE_SERVICE=trustee needs TEE_SERVICE_URL, the address of your Trustee.")

@@ -7,32 +7,15 @@ stray variable cannot change what was measured.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..datadir import DataDir
+from .launch import Launch
+from .model import EMBEDDED, ModelServer
 from .settings import NAMES as SETTING_NAMES
 from .settings import Settings
-
-# What any process needs from the machine.
-MACHINE = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
 
 # Never taken from the operator: each loads code, sends data somewhere, or is decided by the launch. Upstream's names
 # for what LLM and OLLAMA_BASE_URL decide are among them, so that there is one place to look.
@@ -58,29 +41,6 @@ REFUSED = frozenset(
 _COMMON = frozenset({"LD_LIBRARY_PATH", "DOCKER", "ENV", "HOME"})
 
 OPENAI = "https://api.openai.com/v1"
-
-_READS = re.compile(r"""os\.(?:environ\.get|getenv)\(\s*["']([A-Z][A-Z0-9_]*)["']""")
-
-
-@dataclass(frozen=True)
-class ModelServer:
-    """What answers chats. ``kind`` is ``ollama``, ``embedded`` or ``none``; ``key`` is the embedded server's."""
-
-    kind: str
-    chat_url: str = ""
-    embeddings_url: str = ""
-    key: str = field(default="", repr=False)
-    default_model: str = ""
-    models: tuple[str, ...] = ()
-
-
-def known_names(release: Path) -> frozenset[str]:
-    """Every environment variable that the release's own Open WebUI reads for its settings."""
-    package = release / "backend" / "open_webui"
-    found: set[str] = set()
-    for name in ("env.py", "config.py"):
-        found.update(_READS.findall((package / name).read_text(encoding="utf-8")))
-    return frozenset(found)
 
 
 def fixed(release: Path, data: DataDir) -> dict[str, str]:
@@ -132,11 +92,11 @@ def model_settings(server: ModelServer, settings: Settings) -> dict[str, str]:
         )
         return {
             "ENABLE_OPENAI_API": "true",
-            "OPENAI_API_BASE_URLS": server.chat_url,
+            "OPENAI_API_BASE_URLS": EMBEDDED,
             "OPENAI_API_KEYS": server.key,
             "DEFAULT_MODELS": server.default_model,
             "RAG_EMBEDDING_MODEL": server.default_model,
-            "RAG_OPENAI_API_BASE_URL": server.embeddings_url,
+            "RAG_OPENAI_API_BASE_URL": EMBEDDED,
             "RAG_OPENAI_API_KEY": server.key,
             **{f"ENABLE_{task}": "false" for task in tasks},
         }
@@ -167,23 +127,6 @@ def tee(settings: Settings) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def arguments(settings: Settings) -> list[str]:
-    """uvicorn's arguments: no reload, and no forwarded header believed unless its sender was named."""
-    trusted = settings.forwarded_allow_ips
-    proxy = ["--proxy-headers", "--forwarded-allow-ips", ",".join(trusted)] if trusted else ["--no-proxy-headers"]
-    return [
-        "open_webui.main:app",
-        "--host",
-        settings.host,
-        "--port",
-        str(settings.port),
-        "--timeout-graceful-shutdown",
-        "3",
-        "--no-server-header",
-        *proxy,
-    ]
-
-
 @dataclass(frozen=True)
 class Configuration:
     """What decides how Open WebUI behaves: its variables, and which of them the operator set."""
@@ -192,13 +135,15 @@ class Configuration:
     theirs: dict[str, str] = field(repr=False)
 
 
-def configure(
-    release: Path, settings: Settings, data: DataDir, server: ModelServer, environ: Mapping[str, str]
-) -> Configuration:
-    """Everything for Open WebUI except the machine's own variables, the pinned defaults and the secret."""
-    where = fixed(release, data)
+def configure(launch: Launch, server: ModelServer, known: frozenset[str]) -> Configuration:
+    """Everything for Open WebUI except the machine's own variables, the pinned defaults and the secret.
+
+    ``known`` are the variables that the release's own Open WebUI reads.
+    """
+    settings = launch.settings
+    where = fixed(launch.release, launch.data)
     own = frozenset(where) | frozenset(SETTING_NAMES) | {"WEBUI_SECRET_KEY"}
-    theirs = operators(environ, known_names(release), own)
+    theirs = operators(launch.environ, known, own)
     values = own_address(settings) | model_settings(server, settings)
     changed = dict(theirs)
     if theirs.get("OPENAI_API_BASE_URLS") or theirs.get("OPENAI_API_BASE_URL"):
@@ -208,6 +153,6 @@ def configure(
         urls = theirs.get("OPENAI_API_BASE_URLS") or theirs.get("OPENAI_API_BASE_URL") or OPENAI
         keys = theirs.get("OPENAI_API_KEYS") or theirs.get("OPENAI_API_KEY") or ""
         if server.kind == "embedded":  # beside the embedded model, not instead of it
-            urls, keys = f"{server.chat_url};{urls}", f"{server.key};{keys}"
+            urls, keys = f"{EMBEDDED};{urls}", f"{server.key};{keys}"
         changed |= {"OPENAI_API_BASE_URLS": urls, "OPENAI_API_KEYS": keys}
     return Configuration(values | changed | where | tee(settings), theirs)

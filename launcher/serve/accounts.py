@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from ..errors import SettingError, UnavailableError, writing
-from .processes import User
+from ..plan.processes import User
 
 ACCOUNT = "open-webui-tdx"
 FALLBACK = "nobody"

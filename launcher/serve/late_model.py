@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from ..datadir import DataDir, boot_id
 from ..errors import ModifiedError, UnavailableError
 from ..measure import model_store, models, ollama, registers, tdx
-from ..plan import events, settings
+from ..plan import processes, settings
+from ..plan.events import model_event
+from ..plan.launch import Launch
 from ..summary import say
 from . import measured_models
-from .services import Launch
 
 
 def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
@@ -19,7 +22,7 @@ def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
     chosen = settings.load(environ)
     data = DataDir(chosen.data_dir, boot_id())
     name = model_store.canonical(name)
-    if not measured_models.path(data).exists():
+    if not data.measured_models.exists():
         raise UnavailableError(
             f"No service with Ollama on this machine is running on {data.root}: name its folder with DATA_DIR."
         )
@@ -27,8 +30,9 @@ def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
     problems = model_store.verify(chosen.ollama_models, [model])
     if problems:
         raise ModifiedError(problems[0].sentence)
-    kind = tdx.choose(chosen.tdx, tdx.look(), release / "simulator")
-    outcome = registers.extend(Launch(release, chosen, data, kind), [events.model_event(model)])
+    kind = tdx.choose(chosen.tdx, tdx.look(environ), release / "simulator")
+    launch = Launch(release, chosen, data, kind, environ, sys.executable, os.getpid())
+    outcome = registers.extend(processes.registrar(launch), [model_event(model.name, model.digest)])
     measured_models.write(data, measured_models.read(data) | {model.name: model.digest})
     where = f"measured (RTMR 3 is {outcome.rtmr3[:16]}...)" if outcome.measured else "allowed, but not measured"
     say(f"{model.name} is {where} and can be chatted with.")

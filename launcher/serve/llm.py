@@ -1,7 +1,7 @@
 """The embedded model server: llama.cpp's own OpenAI-compatible server, for machines without Ollama.
 
-Runs as a process of its own (``_module launcher.serve.llm WEIGHTS READY_FILE``), listens on loopback only, on ports that
-the kernel chooses, and answers only to the key in ``LLM_API_KEY``, so that other users of the machine cannot use it.
+Runs as a process of its own (``_module launcher.serve.llm WEIGHTS READY_FILE``), listens on loopback only, on ports
+that the kernel chooses, and answers only to the key in ``LLM_API_KEY``, so that nobody else on the machine can use it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..plan.model import model_name
+
 CONTEXT_TOKENS = 4096
 SLOTS = 2
-
-
-def model_name(weights: Path) -> str:
-    """``SmolLM2-135M-Instruct.Q4_1.gguf`` is served as ``SmolLM2-135M-Instruct``."""
-    return weights.name.removesuffix(".gguf").split(".")[0]
 
 
 def serve(weights: Path, ready_file: Path, key: str) -> None:

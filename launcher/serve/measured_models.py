@@ -10,20 +10,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from ..datadir import DataDir, sync_folder
 from ..errors import writing
 
 
-def path(data: DataDir) -> Path:
-    return data.run / "measured-models.json"
-
-
 def read(data: DataDir) -> dict[str, str]:
     """What the file holds; nothing where there is none."""
     try:
-        document = json.loads(path(data).read_text())
+        document = json.loads(data.measured_models.read_text())
     except (FileNotFoundError, ValueError):
         return {}
     return {str(name): str(digest) for name, digest in document.get("models", {}).items()}
@@ -31,7 +26,7 @@ def read(data: DataDir) -> dict[str, str]:
 
 def write(data: DataDir, models: Mapping[str, str]) -> None:
     """Replace the file in one step. Raises DataError."""
-    target = path(data)
+    target = data.measured_models
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     with writing("the list of measured models", target):
         beside.write_text(json.dumps({"v": 1, "models": dict(sorted(models.items()))}))

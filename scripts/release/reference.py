@@ -55,7 +55,7 @@ def platform(cfg: Config, settings: Mapping[str, str]) -> dict[str, str]:
 
     environment = {name: value for name, value in settings.items() if name in ("LD_LIBRARY_PATH", "PATH")}
     try:
-        kind = tdx.choose(settings.get("TDX") or "auto", tdx.look(), cfg.release / "simulator")
+        kind = tdx.choose(settings.get("TDX") or "auto", tdx.look(settings), cfg.release / "simulator")
     except LauncherError as error:
         raise MissingError(str(error)) from None
     if kind == "tdx-simulated":

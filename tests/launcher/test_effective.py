@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from launcher.datadir import DataDir
+from launcher.measure.found import upstream_names
 from launcher.plan import effective, settings, webserver
-from launcher.plan.webserver import ModelServer
+from launcher.plan.launch import Launch
+from launcher.plan.model import EMBEDDED, ModelServer
 
 UPSTREAM = """
 os.environ.get("WEBUI_NAME"); os.getenv("OPENAI_API_BASE_URLS"); os.environ.get("OPENAI_API_KEYS")
@@ -14,7 +17,7 @@ os.environ.get("DATABASE_URL"); os.environ.get("ENABLE_OPENAI_API"); os.environ.
 os.getenv("AUDIO_STT_ENGINE")
 os.environ.get("OLLAMA_BASE_URLS"); os.environ.get("CUSTOM_NAME"); os.environ.get("PORT"); os.environ.get("DATA_DIR")
 """
-SERVER = ModelServer("embedded", "http://127.0.0.1:3001/v1", "http://127.0.0.1:3002/v1", "sk-1", "tiny", ("tiny",))
+SERVER = ModelServer("embedded", key="sk-1", models=("tiny",))
 
 
 @pytest.fixture
@@ -26,20 +29,25 @@ def release(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def lines(release: Path, server: ModelServer = SERVER, **environ: str) -> tuple[dict[str, str], list[dict[str, str]]]:
+def configured(release: Path, server: ModelServer = SERVER, **environ: str) -> webserver.Configuration:
     chosen = settings.load(environ)
-    made = webserver.configure(release, chosen, DataDir(release / "var", "boot"), server, environ)
+    launch = Launch(release, chosen, DataDir(chosen.data_dir, "boot"), "tdx", environ)
+    return webserver.configure(launch, server, upstream_names(release))
+
+
+def lines(release: Path, server: ModelServer = SERVER, **environ: str) -> tuple[dict[str, str], list[dict[str, str]]]:
+    made = configured(release, server, **environ)
     env = effective.pin(made.env)
-    return effective.event(env, made.theirs, server, chosen), effective.endpoints(env)
+    return effective.event(env, made.theirs, server, settings.load(environ)), effective.endpoints(env)
 
 
 def test_ports_keys_and_addresses_of_this_launch_are_not_measured(release: Path) -> None:
-    other = ModelServer("embedded", "http://127.0.0.1:4001/v1", "http://127.0.0.1:4002/v1", "sk-2", "tiny", ("tiny",))
+    other = replace(SERVER, key="sk-2")
     assert lines(release, PORT="8080", HOST="0.0.0.0", DATA_DIR="/a") == lines(
         release, other, PORT="9090", DATA_DIR="/b"
     )
     event, leaving = lines(release)
-    assert event["OPENAI_API_BASE_URLS"] == effective.EMBEDDED and event["LLM"] == "embedded" and leaving == []
+    assert event["OPENAI_API_BASE_URLS"] == EMBEDDED and event["LLM"] == "embedded" and leaving == []
 
 
 def test_every_pinned_setting_is_listed(release: Path) -> None:
@@ -76,10 +84,8 @@ def test_secrets_are_never_shown(release: Path) -> None:
 
 
 def test_the_operators_service_stands_beside_the_embedded_model(release: Path) -> None:
-    made = webserver.configure(
-        release, settings.load({}), DataDir(release, "b"), SERVER, {"OPENAI_API_BASE_URLS": "https://x.example/v1"}
-    )
-    assert made.env["OPENAI_API_BASE_URLS"] == "http://127.0.0.1:3001/v1;https://x.example/v1"
+    made = configured(release, OPENAI_API_BASE_URLS="https://x.example/v1")
+    assert made.env["OPENAI_API_BASE_URLS"] == f"{EMBEDDED};https://x.example/v1"
     assert made.env["OPENAI_API_KEYS"] == "sk-1;"
 
 
@@ -90,7 +96,7 @@ def test_switching_openai_on_without_an_address_names_upstreams_own(release: Pat
 
 def test_what_the_launch_decides_cannot_be_set(release: Path) -> None:
     environ = {"OLLAMA_BASE_URLS": "http://x.example", "CUSTOM_NAME": "x", "DATA_DIR": "/x", "PORT": "1"}
-    made = webserver.configure(release, settings.load({}), DataDir(release, "b"), SERVER, environ)
+    made = configured(release, SERVER, **environ)
     assert made.theirs == {} and webserver.ignored(environ) == ["CUSTOM_NAME", "OLLAMA_BASE_URLS"]
 
 

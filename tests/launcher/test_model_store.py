@@ -8,7 +8,7 @@ import pytest
 
 from launcher.errors import ModifiedError, SettingError, UnavailableError
 from launcher.measure import model_store
-from launcher.plan import events
+from launcher.plan.events import model_event
 
 from .ollama_standin import add_model
 
@@ -71,7 +71,8 @@ def test_a_changed_byte_is_found_and_named(tmp_path: Path) -> None:
     blob.write_bytes(b"weightz")
     (problem,) = model_store.verify(tmp_path, [model])
     assert "tiny:latest" in problem.sentence and blob.name in problem.sentence
-    assert events.model_event(model, [problem]).line != events.model_event(model).line
+    assert problem.sha256 == hashlib.sha256(b"weightz").hexdigest()
+    assert model_event(model.name, model.digest, [problem.sha256]) != model_event(model.name, model.digest)
     blob.unlink()
     (problem,) = model_store.verify(tmp_path, [model])
     assert "lacks its blob" in problem.sentence

@@ -23,14 +23,14 @@ def test_defaults() -> None:
 
 
 def test_a_store_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+    home = {"HOME": str(tmp_path)}
     monkeypatch.setattr(settings, "DEFAULT_STORE", str(tmp_path / "service"))
-    assert settings.load({}).ollama_models == tmp_path / "service"
+    assert settings.load(home).ollama_models == tmp_path / "service"
     (tmp_path / ".ollama/models").mkdir(parents=True)
-    assert settings.load({}).ollama_models == tmp_path / ".ollama/models"
-    assert settings.load({"OLLAMA_MODELS": "/elsewhere"}).ollama_models == Path("/elsewhere")
+    assert settings.load(home).ollama_models == tmp_path / ".ollama/models"
+    assert settings.load({**home, "OLLAMA_MODELS": "/elsewhere"}).ollama_models == Path("/elsewhere")
     (tmp_path / "service").mkdir()
-    assert settings.load({}).ollama_models == tmp_path / "service"
+    assert settings.load(home).ollama_models == tmp_path / "service"
 
 
 def test_an_empty_value_is_the_default() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,10 @@ def test_the_simulator_in_the_loaders_path_is_recognised(
     simulator_library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LD_LIBRARY_PATH", str(simulator_library.parent))
-    assert tdx.look().library == "simulated"
+    assert tdx.look(os.environ).library == "simulated"
 
 
 def test_a_regular_file_is_no_device(tmp_path: Path) -> None:
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/tdx_guest").write_bytes(b"")
-    assert tdx.look(tmp_path).device is None
+    assert tdx.look(os.environ, tmp_path).device is None

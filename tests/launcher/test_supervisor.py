@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from launcher.errors import ChildError, DataError, Stopped, UnavailableError
-from launcher.serve.processes import Spec, Supervisor
+from launcher.plan.processes import Process, Ready
+from launcher.serve.supervisor import Supervisor
 
 
-def spec(tmp_path: Path, code: str, name: str = "child", stop_s: float = 5) -> Spec:
-    return Spec(name, (sys.executable, "-c", code), dict(os.environ), tmp_path, (tmp_path / name).exists, stop_s=stop_s)
+def spec(tmp_path: Path, code: str, name: str = "child", stop_s: float = 5) -> Process:
+    ready = Ready(file=tmp_path / name)
+    return Process(name, (sys.executable, "-c", code), dict(os.environ), tmp_path, ready, stop_s=stop_s)
 
 
 SLEEPS = "import pathlib, time; pathlib.Path('child').touch(); time.sleep(60)"
@@ -78,7 +80,7 @@ def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="/nonexistent"):
-        Supervisor(tmp_path).start(Spec("x", ("/nonexistent",), {}, tmp_path, lambda: True))
+        Supervisor(tmp_path).start(Process("x", ("/nonexistent",), {}, tmp_path, Ready()))
 
 
 def test_the_tail_of_a_huge_log_is_short(tmp_path: Path) -> None:

@@ -11,47 +11,26 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from ..errors import ChildError, Stopped, UnavailableError, writing
+from ..plan.processes import Process
+from .ready import is_ready
 
 TAIL_LINES = 15
 TAIL_BYTES = 16_384
 POLL_S = 0.05
 
 
-@dataclass(frozen=True)
-class User:
-    """The account a child runs as; None in ``Spec.user`` keeps the launcher's own."""
-
-    name: str
-    uid: int
-    gid: int
-
-
-@dataclass(frozen=True)
-class Spec:
-    """One process to start: what it is called, how, and how it is seen to be ready."""
-
-    name: str
-    command: tuple[str, ...]
-    env: Mapping[str, str]
-    cwd: Path
-    ready: Callable[[], bool]
-    user: User | None = None
-    stop_s: float = 5.0
-    told: bool = False  # waits for ``Child.tell`` on its standard input
-
-
 @dataclass
 class Child:
     """A running process of the launcher's."""
 
-    spec: Spec
+    spec: Process
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -98,7 +77,7 @@ class Supervisor:
                     f"Its log is {child.log}; the last lines:\n{child.tail()}"
                 )
 
-    def start(self, spec: Spec) -> Child:
+    def start(self, spec: Process) -> Child:
         """Start one process; ``wait`` for it before relying on it. Raises ChildError, UnavailableError, Stopped."""
         self.check()
         log = self.logs / f"{spec.name.replace(' ', '-')}.log"
@@ -115,7 +94,7 @@ class Supervisor:
         """Wait until all of ``children`` are ready. Raises ChildError, UnavailableError, Stopped."""
         deadline = time.monotonic() + timeout_s
         for child in children:
-            while not child.spec.ready():
+            while not is_ready(child.spec.ready):
                 self.check()
                 if time.monotonic() > deadline:
                     raise UnavailableError(
@@ -124,7 +103,7 @@ class Supervisor:
                     )
                 time.sleep(POLL_S)
 
-    def _popen(self, spec: Spec, output: int) -> subprocess.Popen[bytes]:
+    def _popen(self, spec: Process, output: int) -> subprocess.Popen[bytes]:
         user, group = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
         groups: list[int] | None = [] if spec.user else None
         try:

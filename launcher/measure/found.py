@@ -1,0 +1,48 @@
+"""Look at the machine for a launch: what a plan is made of besides the settings."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ..datadir import DataDir
+from ..plan.launch import Launch
+from ..plan.model import Prepared
+from ..plan.plan import Found
+from ..plan.processes import User
+from . import interpreter, plugins
+from .manifest import Checked
+
+_READS = re.compile(r"""os\.(?:environ\.get|getenv)\(\s*["']([A-Z][A-Z0-9_]*)["']""")
+
+
+def find(launch: Launch, checked: Checked, model: Prepared, user: User | None, session_key: str) -> Found:
+    """Everything that is measured besides the files of the release and the model. Raises LauncherError."""
+    return Found(
+        release_digest=checked.manifest.digest,
+        differences=tuple(checked.differences),
+        python=interpreter.measure(),
+        upstream_names=upstream_names(launch.release),
+        model=model,
+        code=tuple(plugins.events(database(launch.data, launch.environ.get("DATABASE_URL", "")))),
+        user=user,
+        own_uid=os.geteuid(),
+        session_key=session_key,
+    )
+
+
+def upstream_names(release: Path) -> frozenset[str]:
+    """Every environment variable that the release's own Open WebUI reads for its settings."""
+    package = release / "backend" / "open_webui"
+    found: set[str] = set()
+    for name in ("env.py", "config.py"):
+        found.update(_READS.findall((package / name).read_text(encoding="utf-8")))
+    return frozenset(found)
+
+
+def database(data: DataDir, url: str) -> Path:
+    """Open WebUI's SQLite file; one that does not exist where it uses another database."""
+    if url.startswith("sqlite:///"):
+        return Path(url.removeprefix("sqlite:///"))
+    return data.webui / ("webui.db" if not url else ".no-sqlite-database")

@@ -1,0 +1,86 @@
+"""What every process of one launch shares: the release, the settings, the folders, the environment of the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..datadir import DataDir
+from .settings import Settings
+
+# What any process needs from the machine.
+MACHINE = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One launch. ``kind`` is ``tdx`` or ``tdx-simulated``; ``python`` runs everything, in processes that end with the
+    launcher, process ``pid``. ``environ`` is the operator's environment."""
+
+    release: Path
+    settings: Settings
+    data: DataDir
+    kind: str
+    environ: Mapping[str, str] = field(repr=False)
+    python: str = ""
+    pid: int = 0
+    sockets: Path = field(default_factory=Path)
+
+    @property
+    def simulator(self) -> Path:
+        return self.release / "simulator"
+
+    @property
+    def attester_socket(self) -> Path:
+        return self.sockets / "attester.sock"
+
+    @property
+    def measurer_socket(self) -> Path:
+        return self.sockets / "measurer.sock"
+
+    def module(self, role: str, name: str, *arguments: str) -> tuple[str, ...]:
+        """Run a module with the release's packages, isolated from the account's and the machine's own ones."""
+        return (
+            self.python,
+            "-I",
+            "-S",
+            "-X",
+            f"pycache_prefix={self.data.bytecode(role)}",
+            str(self.release / "launcher" / "__main__.py"),
+            "_module",
+            str(self.pid),
+            name,
+            *arguments,
+        )
+
+    def machine_env(self) -> dict[str, str]:
+        """What every process gets."""
+        env = {name: self.environ[name] for name in MACHINE if name in self.environ}
+        return {"LANG": "C.UTF-8", **env, "PYTHONUNBUFFERED": "1"}
+
+    def device_env(self) -> dict[str, str]:
+        """The environment of the two processes that may touch the device: the attester and the one that measures."""
+        env = self.machine_env()
+        for name in ("LD_LIBRARY_PATH", "DCAP_TDX_QUOTE_CONFIGFS_PATH"):
+            if name in self.environ:
+                env[name] = self.environ[name]
+        if self.kind == "tdx-simulated":
+            faults = {name: value for name, value in self.environ.items() if name.startswith("TDX_SIM_")}
+            env |= faults | {"LD_LIBRARY_PATH": str(self.simulator), "TDX_SIM_STATE": str(self.data.simulator_state)}
+        return env

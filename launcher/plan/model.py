@@ -1,0 +1,42 @@
+"""What answers chats, as far as a plan knows it: where the embedded model listens is known only once it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .events import Event
+
+# Stands in the plan, and in the ``settings`` event, for addresses that the kernel chooses when the server starts.
+EMBEDDED = "<embedded>"
+
+
+@dataclass(frozen=True)
+class ModelServer:
+    """What answers chats. ``kind`` is ``ollama``, ``embedded`` or ``none``; ``key`` is the embedded server's."""
+
+    kind: str
+    key: str = field(default="", repr=False)
+    weights: Path | None = None
+    models: tuple[str, ...] = ()
+
+    @property
+    def default_model(self) -> str:
+        return self.models[0] if self.models else ""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The model server, its events, and which models may be chatted with.
+
+    ``allowed`` is None where the launch cannot know (an Ollama elsewhere, a service of the operator's).
+    """
+
+    server: ModelServer
+    events: tuple[Event, ...] = ()
+    allowed: dict[str, str] | None = None
+
+
+def model_name(weights: Path) -> str:
+    """``SmolLM2-135M-Instruct.Q4_1.gguf`` is served as ``SmolLM2-135M-Instruct``."""
+    return weights.name.removesuffix(".gguf").split(".")[0]

@@ -1,0 +1,104 @@
+"""A launch as one value: the events that are measured, and the processes that are started, from the same settings.
+
+``make`` is pure. ``run`` measures ``events`` and starts the processes of that same object; ``reference`` and the
+command ``events`` print its events and start nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from . import effective, processes, webserver
+from .events import Difference, Event, account_event, python_event, release_events, settings_events
+from .launch import Launch
+from .model import EMBEDDED, Prepared
+from .processes import Process, User
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found on the machine for a launch, and decided before it."""
+
+    release_digest: str
+    differences: tuple[Difference, ...]
+    python: Mapping[str, str]
+    upstream_names: frozenset[str]  # the variables that the release's Open WebUI reads
+    model: Prepared
+    code: tuple[Event, ...]  # administrators' Python in the database
+    user: User | None
+    own_uid: int
+    session_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a launch measures, in order, and what it starts."""
+
+    launch: Launch
+    model: Prepared
+    user: User | None
+    events: tuple[Event, ...]
+    registrar: Process
+    attester: Process
+    web: Process
+    model_server: Process | None
+    pccs: Process | None
+    asking_uid: int  # the web server's account, which may ask the attester and the measurer
+
+    def told(self, state: str, pccs_url: str, addresses: Mapping[str, str]) -> dict[str, str]:
+        """What the web server is told when everything else runs: how the launch ended, and the addresses that stand
+        as ``<embedded>`` in the plan (``addresses`` has them as ``chat`` and ``embeddings``)."""
+        values = {"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url}
+        for name, role in (("OPENAI_API_BASE_URLS", "chat"), ("RAG_OPENAI_API_BASE_URL", "embeddings")):
+            if role in addresses and EMBEDDED in self.web.env.get(name, ""):
+                values[name] = self.web.env[name].replace(EMBEDDED, addresses[role])
+        return values
+
+
+def make(launch: Launch, found: Found) -> Plan:
+    """The plan of a launch. The same settings and the same machine give the same plan."""
+    server = found.model.server
+    configuration = webserver.configure(launch, server, found.upstream_names)
+    env = effective.pin(configuration.env)
+    uid = found.user.uid if found.user else found.own_uid
+    return Plan(
+        launch=launch,
+        model=found.model,
+        user=found.user,
+        events=_events(launch, found, env, configuration.theirs),
+        registrar=processes.registrar(launch),
+        attester=processes.attester(launch, found.release_digest, uid),
+        web=processes.web_server(launch, _web_env(launch, found, env, configuration.theirs), found.user),
+        model_server=processes.model(launch, server, found.user),
+        pccs=processes.pccs(launch, found.user),
+        asking_uid=uid,
+    )
+
+
+def _events(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[Event, ...]:
+    """What goes into RTMR 3, in order (docs/design.md, "Event log")."""
+    events = release_events(found.release_digest, found.differences)
+    events.append(python_event(found.python))
+    events += settings_events(
+        effective.event(env, theirs, found.model.server, launch.settings), effective.endpoints(env)
+    )
+    events += found.model.events
+    events += found.code
+    if launch.kind == "tdx" and found.user is None:
+        events.append(account_event("root" if found.own_uid == 0 else "the launcher's"))
+    return tuple(events)
+
+
+def _web_env(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of the web server: ``Plan.told`` only fills in what is not known yet."""
+    own = {
+        "TEE_LOCKED_SETTINGS": ",".join(effective.locked(theirs)),
+        "TEE_ATTESTER_SOCKET": str(launch.attester_socket),
+        "TEE_MEASURER_SOCKET": str(launch.measurer_socket),
+        "TEE_KIND": launch.kind,
+        "WEBUI_SECRET_KEY": found.session_key,
+    }
+    if found.model.allowed is not None:
+        own["TEE_MEASURED_MODELS"] = str(launch.data.measured_models)
+    return {**launch.machine_env(), **env, **own}

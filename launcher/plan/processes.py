@@ -1,0 +1,106 @@
+"""The processes of a launch: how each is started, with what environment, and by what it is seen to be ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .launch import Launch
+from .model import ModelServer
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class User:
+    """The account a process runs as; None in ``Process.user`` keeps the launcher's own."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A process is ready once ``file`` exists, ``socket`` (a Unix one) accepts, or ``url`` answers with 200."""
+
+    file: Path | None = None
+    socket: Path | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process to start: what it is called, how, and how it is seen to be ready."""
+
+    name: str
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)
+    cwd: Path
+    ready: Ready
+    user: User | None = None
+    stop_s: float = 5.0
+    told: bool = False  # waits on its standard input for what only the running launch knows
+
+
+def attester(launch: Launch, release_digest: str, asking_uid: int) -> Process:
+    """The one process that holds the device; ``asking_uid`` is the web server's account."""
+    path, settings = launch.attester_socket, launch.settings
+    arguments = ["--socket", str(path), "--event-log", str(launch.data.event_log), "--allow-uid", str(asking_uid)]
+    if release_digest:
+        arguments += ["--release-digest", release_digest]
+    if settings.origin:
+        arguments += ["--origin", settings.origin]
+    if settings.tls_spki_sha256:
+        arguments += ["--tls-spki-sha256", settings.tls_spki_sha256]
+    command = launch.module("attester", "quote_generator.attester", *arguments)
+    return Process("attester", command, launch.device_env(), launch.data.run, Ready(socket=path))
+
+
+def registrar(launch: Launch) -> Process:
+    """The process that extends RTMR 3 and ends: it gets events on its standard input."""
+    command = launch.module("attester", "launcher.measure.registers", str(launch.data.event_log))
+    return Process("registrar", command, launch.device_env(), launch.data.run, Ready(), told=True)
+
+
+def pccs(launch: Launch, user: User | None) -> Process | None:
+    """The stand-in for Intel's collateral service, for simulated quotes; its ready file gets its URL."""
+    if launch.kind != "tdx-simulated" or launch.settings.pccs_url:
+        return None
+    ready = launch.data.ready / "pccs.url"
+    command = launch.module("pccs", "simulator", "pccs", "--port", "0", "--ready-file", str(ready))
+    return Process("simulated PCCS", command, launch.machine_env(), launch.data.run, Ready(file=ready), user)
+
+
+def model(launch: Launch, server: ModelServer, user: User | None) -> Process | None:
+    """The embedded model's server; its ready file gets its addresses."""
+    if server.kind != "embedded":
+        return None
+    ready = launch.data.ready / "llm.json"
+    command = launch.module("llm", "launcher.serve.llm", str(server.weights), str(ready))
+    env = launch.machine_env() | {"LLM_API_KEY": server.key}
+    return Process("model server", command, env, launch.data.run, Ready(file=ready), user)
+
+
+def web_server(launch: Launch, env: Mapping[str, str], user: User | None) -> Process:
+    """Open WebUI itself, as an account without access to the device; it serves once it is told the rest of ``env``."""
+    command = launch.module("web", "launcher.serve.web", *uvicorn(launch.settings))
+    ready = Ready(url=f"{launch.settings.local_url}/health")
+    return Process("web server", command, env, launch.data.webui, ready, user, stop_s=8.0, told=True)
+
+
+def uvicorn(settings: Settings) -> list[str]:
+    """uvicorn's arguments: no reload, and no forwarded header believed unless its sender was named."""
+    trusted = settings.forwarded_allow_ips
+    proxy = ["--proxy-headers", "--forwarded-allow-ips", ",".join(trusted)] if trusted else ["--no-proxy-headers"]
+    return [
+        "open_webui.main:app",
+        "--host",
+        settings.host,
+        "--port",
+        str(settings.port),
+        "--timeout-graceful-shutdown",
+        "3",
+        "--no-server-header",
+        *proxy,
+    ]

@@ -1,0 +1,49 @@
+"""The folders of one run: made anew, and given to the accounts that use them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from ..datadir import DataDir
+from ..errors import writing
+from ..plan.processes import User
+from .accounts import give
+
+SOCKET_PATH_LIMIT = 100  # the kernel's is 107 bytes
+
+
+def socket_folder(data: DataDir) -> Path:
+    """A private folder for sockets: below the data folder, or elsewhere where that path is too long for one."""
+    folder = data.run / "sockets"
+    if len(bytes(folder / "attester.sock")) > SOCKET_PATH_LIMIT:
+        folder = Path(tempfile.mkdtemp(prefix="open-webui-tdx-"))
+        folder.chmod(0o711)  # the web server's account passes through; the socket itself checks who asks
+        return folder
+    with writing("sockets", folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o755)
+    return folder
+
+
+def give_folders(data: DataDir, user: User | None) -> None:
+    """Make the folders of the processes without rights, theirs alone: Open WebUI's data, ready files, bytecode."""
+    with writing("the data folder", data.root):
+        shutil.rmtree(data.ready, ignore_errors=True)
+        theirs = [data.webui, data.ready, *(data.bytecode(role) for role in ("web", "llm", "pccs"))]
+        for folder in theirs:
+            folder.mkdir(parents=True, exist_ok=True)
+    for folder in theirs:
+        give(user, folder)
+
+
+def give_static_files(release: Path, data: DataDir, user: User | None) -> None:
+    """What the web server needs on disk before it is told to serve: its own copy of the static files, and a home."""
+    with writing("the web server's static files", data.static):
+        # Upstream copies into this folder at every start and serves what it finds: begin with the release's own files.
+        shutil.rmtree(data.static, ignore_errors=True)
+        shutil.copytree(release / "backend/open_webui/static", data.static)
+        (data.webui / "home").mkdir(exist_ok=True)
+    for folder in (data.static, data.webui):
+        give(user, folder)

@@ -1,0 +1,124 @@
+"""A launch as a value: what is measured is what is handed over, and planning starts nothing."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher.datadir import DataDir
+from launcher.plan import plan, settings
+from launcher.plan.events import Event
+from launcher.plan.launch import Launch
+from launcher.plan.model import EMBEDDED, ModelServer, Prepared
+from launcher.plan.plan import Found, Plan
+from launcher.plan.processes import Process, User
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = frozenset({"WEBUI_NAME", "OPENAI_API_BASE_URLS", "OPENAI_API_KEYS", "DATABASE_URL"})
+LLM = ModelServer("embedded", key="sk-1", weights=Path("/release/llm/tiny.gguf"), models=("tiny",))
+FOUND = Found("ab" * 48, (), {"version": "3"}, NAMES, Prepared(LLM), (), None, 1000, "k" * 40)
+
+
+def planned(found: Found = FOUND, kind: str = "tdx-simulated", **environ: str) -> Plan:
+    data = DataDir(Path("/data"), "boot")
+    launch = Launch(Path("/release"), settings.load(environ), data, kind, environ, "/bin/python", 7, Path("/sockets"))
+    return plan.make(launch, found)
+
+
+def content(made: Plan, operation: str) -> dict[str, Any]:
+    (event,) = [event for event in made.events if event.operation == operation]
+    return dict(event.content)
+
+
+def test_the_same_launch_is_the_same_plan() -> None:
+    assert planned() == planned()
+    assert planned(WEBUI_NAME="x") != planned()
+
+
+def test_what_is_measured_is_what_the_web_server_gets() -> None:
+    made = planned(WEBUI_NAME="Mine", OPENAI_API_BASE_URLS="https://x.example/v1")
+    told = {**made.web.env, **made.told("measured", "", {"chat": "http://c/v1", "embeddings": "http://e/v1"})}
+    measured = content(made, "settings")
+    for name in ("WEBUI_NAME", "ENABLE_OPENAI_API", "RAG_EMBEDDING_ENGINE", "OFFLINE_MODE"):
+        assert told[name] == measured[name]
+    assert measured["OPENAI_API_BASE_URLS"] == f"{EMBEDDED};https://x.example/v1"
+    assert told["OPENAI_API_BASE_URLS"] == "http://c/v1;https://x.example/v1"
+    assert measured["RAG_OPENAI_API_BASE_URL"] == EMBEDDED and told["RAG_OPENAI_API_BASE_URL"] == "http://e/v1"
+    assert EMBEDDED not in "".join(told.values())
+
+
+def test_the_web_server_is_told_addresses_and_how_the_launch_ended_and_nothing_else() -> None:
+    told = planned().told("measured", "http://p", {"chat": "c", "embeddings": "e"})
+    assert told.keys() == {"TEE_LAUNCH", "TEE_PCCS_URL", "OPENAI_API_BASE_URLS", "RAG_OPENAI_API_BASE_URL"}
+    nothing = replace(FOUND, model=Prepared(ModelServer("none")))
+    assert planned(nothing).told("unmeasured", "", {}).keys() == {"TEE_LAUNCH", "TEE_PCCS_URL"}
+
+
+def test_events_stand_in_order() -> None:
+    code, model = Event("tool", {"id": "t", "sha384": ""}), Event("model", {"name": "m", "digest": ""})
+    found = replace(FOUND, model=Prepared(LLM, (model,)), code=(code,))
+    made = planned(found, "tdx", OPENAI_API_BASE_URLS="https://x.example/v1")
+    assert [event.operation for event in made.events] == [
+        "release",
+        "python",
+        "settings",
+        "endpoint",
+        "model",
+        "tool",
+        "account",
+    ]
+    given = replace(found, user=User("web", 999, 999))
+    assert [event.operation for event in planned(given, "tdx").events][-1] == "tool"
+
+
+def test_only_two_processes_can_find_the_device() -> None:
+    made = planned()
+    found = [made.attester, made.registrar, made.web, made.model_server, made.pccs]
+    holders = {each.name for each in found if each and "TDX_SIM_STATE" in each.env}
+    assert holders == {"attester", "registrar"} and len([each for each in found if each]) == 5
+
+
+def test_the_models_key_is_in_two_environments_only() -> None:
+    made = planned()
+    found = [made.attester, made.registrar, made.web, made.model_server, made.pccs]
+    assert {each.name for each in found if each and "sk-1" in str(dict(each.env))} == {"web server", "model server"}
+
+
+@pytest.mark.parametrize("process", ["attester", "registrar", "web", "model_server", "pccs"])
+def test_every_process_is_one_of_ours_and_its_module_exists(process: str) -> None:
+    found: Process = getattr(planned(), process)
+    module = found.command[found.command.index("_module") + 2]
+    assert found.command[:3] == ("/bin/python", "-I", "-S")
+    assert importlib.util.find_spec(module) is not None
+
+
+def test_planning_imports_nothing_that_starts_reads_or_asks() -> None:
+    allowed = {"__future__", "collections.abc", "dataclasses", "pathlib", "typing", "re", "ipaddress", "hashlib"}
+    for path in sorted((ROOT / "launcher/plan").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                assert {name.name for name in node.names} <= allowed, path
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert node.module in {*allowed, "urllib.parse", "quote_generator"}, path
+            if isinstance(node, ast.ImportFrom) and node.level == 2:
+                assert node.module in ("datadir", "errors"), path
+
+
+def test_reference_values_are_made_without_what_starts_processes() -> None:
+    code = (
+        "import sys, json\nimport launcher.measure.reference\n"
+        "print(json.dumps([name for name in sys.modules if name.startswith('launcher.')]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout)
+    assert "launcher.plan.plan" in loaded
+    assert not [name for name in loaded if name.startswith("launcher.serve") or name == "launcher.run"]
