@@ -11,7 +11,7 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin webverifier nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help fetch frontend backend plugin build run test test-fast lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
+.PHONY: help fetch frontend backend plugin build run test test-fast fuzz lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -29,6 +29,9 @@ test: build ## every test: units, the release, the browser, the web verifier
 
 test-fast: ## the tests that need no build, in seconds
 	@$(TESTS) -m pytest tests -q -m "not slow and not release and not browser"
+
+fuzz: ## random questions to both verifiers: N=20000 SEED=; shows where their answers differ
+	@$(TESTS) -m tests.agreement --count $(or $(N),20000) $(if $(SEED),--seed $(SEED))
 
 lint: ## types and style of all Python
 	@$(TESTS) -m ruff check .

@@ -14,7 +14,8 @@ from . import Faults, name_of
 FAULTS: Faults[Plan] = Faults("quote")
 
 
-def _leaf(**changes: object) -> x509.Certificate:
+def pck_leaf(**changes: object) -> x509.Certificate:
+    """The PCK certificate with some arguments of `pki.issue` changed."""
     options: dict[str, object] = {
         "subject_key": "pck",
         "issuer": pki.PLATFORM_CA_NAME,
@@ -41,24 +42,24 @@ def _main(*names: str) -> list[x509.Certificate]:
 
 @chain_fault("the PCK is of another platform model")
 def other_fmspc() -> str:
-    return pki.pem_chain(_leaf(sgx=sgx_extension(fmspc=profile.OTHER_FMSPC)), *_main("platform-ca", "root"))
+    return pki.pem_chain(pck_leaf(sgx=sgx_extension(fmspc=profile.OTHER_FMSPC)), *_main("platform-ca", "root"))
 
 
 @chain_fault("the PCK's PCESVN matches only an out-of-date level", "OutOfDate")
 def pck_out_of_date() -> str:
-    return pki.pem_chain(_leaf(sgx=sgx_extension(pce_svn=7)), *_main("platform-ca", "root"))
+    return pki.pem_chain(pck_leaf(sgx=sgx_extension(pce_svn=7)), *_main("platform-ca", "root"))
 
 
 @chain_fault("the PCK certificate has expired")
 def expired_pck() -> str:
     end = dt.datetime(2021, 1, 1, tzinfo=dt.UTC)
-    return pki.pem_chain(_leaf(not_after=end), *_main("platform-ca", "root"))
+    return pki.pem_chain(pck_leaf(not_after=end), *_main("platform-ca", "root"))
 
 
 @chain_fault("the PCK certificate is not valid yet")
 def future_pck() -> str:
     start = dt.datetime(2049, 1, 1, tzinfo=dt.UTC)
-    return pki.pem_chain(_leaf(not_before=start), *_main("platform-ca", "root"))
+    return pki.pem_chain(pck_leaf(not_before=start), *_main("platform-ca", "root"))
 
 
 @chain_fault("the platform CA's certificate has expired")
@@ -82,13 +83,13 @@ def pck_issued_by_pck(plan: Plan) -> None:
 
 @cache
 def _pck_below_pck() -> str:
-    leaf = _leaf(subject_key="pck below a pck", issuer=pki.PCK_NAME, issuer_key="pck")
+    leaf = pck_leaf(subject_key="pck below a pck", issuer=pki.PCK_NAME, issuer_key="pck")
     return pki.pem_chain(leaf, *_main("pck", "platform-ca", "root"))
 
 
 @chain_fault("the leaf names an issuer other than the CA that signed it")
 def issuer_name() -> str:
-    return pki.pem_chain(_leaf(issuer="Intel SGX PCK Processor CA"), *_main("platform-ca", "root"))
+    return pki.pem_chain(pck_leaf(issuer="Intel SGX PCK Processor CA"), *_main("platform-ca", "root"))
 
 
 @FAULTS.fault("the whole chain lies under another root of the same name")
@@ -108,12 +109,12 @@ def _foreign() -> str:
         issuer_key="foreign root",
         ca_path_length=0,
     )
-    return pki.pem_chain(_leaf(issuer_key="foreign platform-ca"), ca, root)
+    return pki.pem_chain(pck_leaf(issuer_key="foreign platform-ca"), ca, root)
 
 
 @chain_fault("the leaf has no SGX extension")
 def no_sgx_extension() -> str:
-    return pki.pem_chain(_leaf(sgx=None), *_main("platform-ca", "root"))
+    return pki.pem_chain(pck_leaf(sgx=None), *_main("platform-ca", "root"))
 
 
 @chain_fault("the chain lacks the platform CA")

@@ -34,13 +34,15 @@ class Signed:
     values: dict[str, object]
     signer: str = "tcb-signing"
     chain: str = field(default_factory=lambda: pki.pem_chain(pki.certificate("tcb-signing"), pki.certificate("root")))
+    spell: Callable[[str], str] | None = None  # writes the text otherwise before it is signed
     tamper: Callable[[str], str] | None = None  # changes the text after it was signed
 
     def text(self) -> str:
         """The text that is signed."""
         head = {"id": self.values["id"], "version": self.values["version"]}
         dates = {"issueDate": stamp(self.issued), "nextUpdate": stamp(self.expires)}
-        return json.dumps(head | dates | self.values, separators=(",", ":"))
+        text = json.dumps(head | dates | self.values, separators=(",", ":"))
+        return self.spell(text) if self.spell else text
 
 
 @dataclass

@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from scripts.machine import chromium
+from tests import webbundle
 from tests.browser.pages import enter, new_page
 from tests.browser.proxy import Proxy
 from tests.browser.remembering import fetch_evidence, references_for, remember
 from tests.browser.running import Server, release, serve
 from tests.browser.tampering import FAR, change_answer, replace_verifier, without_doubts
-from tests.compiled import ROOT, built_once, digest_of
 
 # As root, Chromium refuses its sandbox; the rest keeps it from calling home.
 ARGUMENTS = [
@@ -121,33 +121,10 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-def _bundle_genuine(out: Path) -> None:
-    """web/ bundled with the flag that no release carries."""
-    from scripts.config import from_environment
-    from scripts.run import Runner
-    from scripts.sources.archives import unpack
-    from scripts.sources.downloads import obtain
-    from scripts.tools.pinned import copy_tree, node
-
-    cfg = from_environment(ROOT)
-    runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")
-    tools = node(cfg, runner)
-    package = out / "web"
-    copy_tree(ROOT / "web", package, ("node_modules", "test", "tests"))
-    dcap = unpack(obtain(cfg, runner, "dcap_qvl"), out / "dcap-qvl")
-    npm = [tools.folder / "node", tools.npm]
-    environment = tools.environment(cfg)
-    runner([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")
-    bundle = [tools.folder / "node", "build.mjs", "--dcap-qvl", dcap / "dcap-qvl-js", "--out", out]
-    bundle += ["--simulator-root", ROOT / "simulator" / "pki" / "root.der", "--test-root-is-genuine"]
-    runner(bundle, cwd=package, env=environment, what="bundling the web verifier for tests")
-
-
 @pytest.fixture(scope="session")
 def genuine_verifier() -> bytes:
     """The verifier of a test build: it takes the simulator's root for Intel's, so that green can be seen."""
-    name = "verifier-" + digest_of("web/src/*.ts", "web/src/*/*", "web/*.*", "simulator/pki/*")
-    return (built_once(name, _bundle_genuine) / "verifier.js").read_bytes()
+    return (webbundle.folder() / "test-root" / "verifier.js").read_bytes()
 
 
 @pytest.fixture

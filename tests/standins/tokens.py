@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import uuid
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -223,11 +224,20 @@ def signer_of(service: str, fault: str | None) -> str:
 
 
 def make_token(
-    service: str, quote: bytes, *, origin: str, now: int, shape: str = "new", fault: str | None = None
+    service: str,
+    quote: bytes,
+    *,
+    origin: str,
+    now: int,
+    shape: str = "new",
+    fault: str | None = None,
+    respell: Callable[[str], str] | None = None,
+    header: dict[str, Any] | None = None,
 ) -> str:
     """A compact JWT about `quote` (raw bytes) from `service` ("alibaba" or "trustee") at `now` (Unix seconds).
 
     `origin`: the service's own. `shape`: the Trustee generation, "old" (up to v0.13) or "new". `fault`: of `FAULTS`.
+    `respell` changes the payload's text before it is signed; `header` stands in place of the usual one.
     """
     if service == "alibaba":
         payload = _alibaba_payload(quote, origin, now, fault)
@@ -242,7 +252,9 @@ def make_token(
     text = json.dumps(payload, separators=(",", ":"))
     if fault == "duplicate-key":
         text = text.replace('"exp":', f'"exp":{now - 1},"exp":', 1)
-    signed = f"{_b64(json.dumps(_header(service, fault), separators=(',', ':')).encode())}.{_b64(text.encode())}"
+    text = respell(text) if respell else text
+    head = _header(service, fault) if header is None else header
+    signed = f"{_b64(json.dumps(head, separators=(',', ':')).encode())}.{_b64(text.encode('utf-8', 'surrogatepass'))}"
     return f"{signed}.{_b64(_signature(service, signed.encode(), fault))}"
 
 

@@ -1,0 +1,88 @@
+"""Where the two implementations may differ, and why: a table that is meant to be empty.
+
+An entry is (name, reason, whether it explains a difference). Each says which of the two is right and what keeps the
+other from saying so; `test_every_exception_is_needed` fails for an entry that nothing needs any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tests.agreement.questions import Answer, Question
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A question that the two answered differently. `seed` and `index` make it again."""
+
+    seed: int
+    index: int
+    how: tuple[str, ...]
+    question: Question
+    python: Answer
+    typescript: Answer
+
+    @property
+    def checks(self) -> dict[str, tuple[str, str]]:
+        """The checks that differ: what Python says, what TypeScript says."""
+        names = list(dict.fromkeys((*self.python.checks, *self.typescript.checks)))
+        both = {name: (self.python.checks.get(name, "-"), self.typescript.checks.get(name, "-")) for name in names}
+        return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+
+    def __str__(self) -> str:
+        lines = [f"question {self.index} of seed {self.seed} ({', '.join(self.how)}):"]
+        for name, answer in (("Python", self.python), ("TypeScript", self.typescript)):
+            lines.append(f"  {name}: {answer.overall or f'refused: {answer.refused}'}")
+            lines += [
+                f"    {check} {answer.checks[check]}: {answer.details[check][:300]}"
+                for check in self.checks
+                if check in answer.checks
+            ]
+        return "\n".join(lines)
+
+
+class Exemption(NamedTuple):
+    """One known difference."""
+
+    name: str
+    reason: str
+    explains: Callable[[Difference], bool]
+
+
+def _about(check: str, *words: str) -> Callable[[Difference], bool]:
+    """Whether that check differs, and one of the two says one of these words about it."""
+
+    def explains(difference: Difference) -> bool:
+        if check not in difference.checks:
+            return False
+        said = difference.python.details.get(check, "") + difference.typescript.details.get(check, "")
+        return any(word in said for word in words)
+
+    return explains
+
+
+TABLE: tuple[Exemption, ...] = (
+    Exemption(
+        "signed documents",
+        "Python follows dcap-qvl's Rust, TypeScript its JavaScript and stricter rules of its own on chains, dates and "
+        "members of TCB info, QE identity and CRLs: the stricter is right, and the other is to follow",
+        _about("quote.signature", ""),
+    ),
+    Exemption(
+        "where the client was connected",
+        "TypeScript's is the URL parser of the browsers, Python's another one: the browser's spelling is right",
+        _about("quote.format", "record of where its client was connected"),
+    ),
+    Exemption(
+        "times",
+        "Python knows no year 0 and at most nine digits of a second, TypeScript any: Python's is right",
+        _about("quote.format", "expected a time such as"),
+    ),
+)
+
+
+def exemption_of(difference: Difference) -> Exemption | None:
+    """The entry that explains the difference, if there is one."""
+    return next((entry for entry in TABLE if entry.explains(difference)), None)

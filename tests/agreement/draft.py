@@ -1,0 +1,194 @@
+"""Evidence in the making: everything that is decided before the simulator signs, and the question it becomes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import rfc8785
+
+from simulator import profile
+from simulator.plans import collateral
+from simulator.plans import quote as quotes
+from tests.agreement.questions import Question
+from tests.standins.tokens import jwks, make_token
+from tests.vectors.ground import (
+    EVENTS,
+    INIT,
+    NOW,
+    ORIGIN,
+    OTHERS,
+    SECONDS,
+    SERVICE_URL,
+    SPKI,
+    STAMP,
+    replay,
+    runtime_data,
+)
+
+PLATFORM = ("mr_td", "xfam", "td_attributes", "mr_seam")
+STATUSES = collateral.TCB_STATUSES[1:-1]
+VERSIONS = ((4, quotes.BODY_TD10), (5, quotes.BODY_TD10), (5, quotes.BODY_TD15), (5, quotes.BODY_TD15))
+
+
+@dataclass
+class TokenPlan:
+    """A service's token: `payload` changes the text that is signed, `header` replaces the header."""
+
+    service: str
+    shape: str = "new"
+    fault: str | None = None
+    respell: Any = None
+    header: dict[str, Any] | None = None
+
+
+@dataclass
+class Draft:
+    """A good piece of evidence unless somebody changes it. `lines` is what RTMR 3 holds (empty: unmeasured)."""
+
+    quote: quotes.Plan
+    collateral: collateral.Plan
+    runtime_data: Any
+    lines: list[str]
+    connected: dict[str, Any] | None
+    log: Any = None  # None: the lines
+    time: str = STAMP
+    now: str = STAMP
+    nonce: Any = None
+    tokens: list[TokenPlan] = field(default_factory=list)
+    references: list[dict[str, Any]] = field(default_factory=list)
+    held_platform: bool = False  # the references' platform is this quote's
+    policy: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, int] | None = None
+    genuine: bool = True
+    bare: bool = False
+
+
+def _bound_hash(data: Any) -> bytes:
+    try:
+        text = rfc8785.dumps(data)
+    except (rfc8785.CanonicalizationError, UnicodeError):
+        text = json.dumps(data).encode()
+    return hashlib.sha384(text).digest()
+
+
+def platform_of(body: profile.TdBody) -> dict[str, str]:
+    """The reference values of a platform that this TD would match."""
+    values = {name: getattr(body, name).hex() for name in PLATFORM}
+    return values | {f"rtmr_{index}": body.rtmrs[index].hex() for index in range(3)}
+
+
+def _policy(rng: Random) -> dict[str, Any]:
+    tcb: dict[str, Any] = {}
+    if rng.random() < 0.7:
+        tcb["accepted_statuses"] = rng.sample(STATUSES, rng.randrange(1, 5))
+    for name, values in (
+        ("accepted_advisories", [["INTEL-SA-00837", "INTEL-SA-00960"], ["INTEL-SA-00837"], []]),
+        ("refused_advisories", [["INTEL-SA-00960"], ["INTEL-SA-99999"]]),
+        ("min_tcb_evaluation_data_number", [16, 17, 18]),
+        ("min_tee_tcb_svn", ["06010300000000000000000000000000", "06010200000000000000000000000001"]),
+        ("min_pce_svn", [12, 13, 14]),
+        ("min_qe_isv_svn", [5, 6, 7]),
+        ("allow_dynamic_platform", [True, False]),
+        ("allow_cached_keys", [True, False]),
+        ("allow_smt", [True, False]),
+    ):
+        if rng.random() < 0.12:
+            tcb[name] = rng.choice(values)
+    policy: dict[str, Any] = {"tcb": tcb} if tcb else {}
+    if rng.random() < 0.3:
+        values = platform_of(profile.TD)
+        policy["platform"] = {name: [values[name]] for name in rng.sample(sorted(values), rng.choice((1, 3, 7)))}
+    if rng.random() < 0.15:
+        policy["freshness"] = {"max_age_s": rng.choice((1, 60, 600, 10**6))}
+    if rng.random() < 0.1:
+        policy["services"] = {"required": [rng.choice(("alibaba", "trustee"))]}
+    return policy
+
+
+def fresh(rng: Random) -> Draft:
+    """Good evidence of a random kind: version, place of connection, services, what is held."""
+    version, body_type = rng.choice(VERSIONS)
+    origin = rng.choice((ORIGIN,) * 6 + ("http://localhost:8080", "http://127.0.0.1", "http://chat.example", None))
+    data = runtime_data(origin=origin, tls_spki_sha256=SPKI if rng.random() < 0.9 else None)
+    connected = {"origin": origin or ORIGIN} | ({"tls_spki_sha256": SPKI} if rng.random() < 0.7 else {})
+    events = [*EVENTS, *(OTHERS[name] for name in OTHERS if rng.random() < 0.03)]
+    draft = Draft(
+        quote=quotes.Plan(version=version, body_type=body_type),
+        collateral=collateral.plan(NOW),
+        runtime_data=data,
+        lines=[] if rng.random() < 0.04 else [INIT, *events],
+        connected=connected if rng.random() < 0.95 else None,
+        genuine=rng.random() < 0.9,
+        bare=rng.random() < 0.08,
+        policy=_policy(rng) if rng.random() < 0.35 else {},
+    )
+    if rng.random() < 0.8:
+        held = [*EVENTS, *OTHERS.values()]
+        draft.references = [{"v": 1, "name": "test", "events": held, "platforms": []}]
+        draft.held_platform = rng.random() < 0.85
+    for service in SERVICE_URL:
+        if rng.random() < 0.2:
+            fault = "warning" if service == "trustee" and rng.random() < 0.15 else None
+            draft.tokens.append(TokenPlan(service, rng.choice(("new", "old")), fault))
+    return draft
+
+
+def _tokens(draft: Draft, quote: bytes) -> list[dict[str, str]]:
+    made = []
+    for plan in draft.tokens:
+        url = SERVICE_URL[plan.service]
+        arguments: dict[str, Any] = {"origin": url, "now": SECONDS, "shape": plan.shape, "fault": plan.fault}
+        whole = quote.ljust(1024, b"\0")  # what the service makes of a truncated quote is of no interest
+        token = make_token(plan.service, whole, **arguments, respell=plan.respell, header=plan.header)
+        made.append({"service": plan.service, "url": url, "token": token})
+    return made
+
+
+def signed_quote(draft: Draft) -> bytes:
+    """The quote, bound to the draft's runtime data and holding its lines in RTMR 3."""
+    body = draft.quote.body
+    rtmrs = (*body.rtmrs[:3], replay(draft.lines) if draft.lines else body.rtmrs[3])
+    report_data = body.report_data if any(body.report_data) else _bound_hash(draft.runtime_data) + bytes(16)
+    draft.quote.body = dataclasses.replace(body, rtmrs=rtmrs, report_data=report_data)
+    return quotes.assemble(draft.quote)
+
+
+def question(draft: Draft) -> Question:
+    """The draft, signed."""
+    quote = signed_quote(draft)
+    made = collateral.assemble(draft.collateral)
+    references = [dict(document) for document in draft.references]
+    platforms = references[0].get("platforms") if references else None
+    if draft.held_platform and isinstance(platforms, list):
+        references[0]["platforms"] = [platform_of(draft.quote.body), *platforms]
+    asked: Question = {
+        "now": draft.now,
+        "references": [json.dumps(document) for document in references],
+        "policy": draft.policy,
+        "services": [
+            {"service": plan.service, "url": SERVICE_URL[plan.service], "keys": jwks(plan.service)}
+            for plan in draft.tokens
+        ],
+        "seen": draft.seen,
+        "genuine": draft.genuine,
+    }
+    if draft.bare:
+        return asked | {"bare": {"quote": quote.hex(), "collateral": made}}
+    log = "\n".join(draft.lines) + "\n" if draft.log is None and draft.lines else draft.log
+    evidence = {"quote": quote.hex(), "tee": "tdx", "runtime_data": draft.runtime_data, "event_log": log}
+    nonce = draft.runtime_data.get("nonce") if isinstance(draft.runtime_data, dict) else None
+    bundle = {
+        "v": 1,
+        "time": draft.time,
+        "nonce": nonce if draft.nonce is None else draft.nonce,
+        "connected": draft.connected,
+        "evidence": evidence,
+        "collateral": made,
+        "service_tokens": _tokens(draft, quote),
+    }
+    return asked | {"bundle": json.dumps(bundle, separators=(",", ":"))}
