@@ -35,6 +35,7 @@ REASONS = {
     "other-nonce": "report_data is abab",
     "other-measurements": "mr_td is cdcd",
     "duplicate-key": "'exp' appears twice",
+    "byte-order-mark": "not JSON",
     "other-key": "signature is wrong",
 }
 ALIBABA = {

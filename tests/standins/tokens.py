@@ -52,6 +52,7 @@ FAULTS = {
     "no-claims": "says nothing about the quote",
     "debug": "says that the TD is debuggable",
     "duplicate-key": "a payload in which exp appears twice",
+    "byte-order-mark": "a payload that begins with a byte order mark, which JSON forbids",
     "warning": "the appraisal is warning (Trustee)",
     "contraindicated": "the appraisal is contraindicated, answered with 200 (Trustee)",
     "two-cpus": "submodules cpu and cpu0 (Trustee)",
@@ -252,6 +253,8 @@ def make_token(
     text = json.dumps(payload, separators=(",", ":"))
     if fault == "duplicate-key":
         text = text.replace('"exp":', f'"exp":{now - 1},"exp":', 1)
+    if fault == "byte-order-mark":
+        text = "\ufeff" + text
     text = respell(text) if respell else text
     head = _header(service, fault) if header is None else header
     signed = f"{_b64(json.dumps(head, separators=(',', ':')).encode())}.{_b64(text.encode('utf-8', 'surrogatepass'))}"

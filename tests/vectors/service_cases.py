@@ -41,6 +41,7 @@ def service_cases() -> None:
         "other-measurements",
         "no-claims",
         "duplicate-key",
+        "byte-order-mark",
     )
     for name, shapes in (("alibaba", ("new",)), ("trustee", ("new", "old"))):
         for shape in shapes:

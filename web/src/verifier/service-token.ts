@@ -26,8 +26,9 @@ export const SERVICE_NAMES = { alibaba: clause("Alibaba Cloud's attestation serv
 const MAX_TOKEN = 256 * 1024;
 const MIN_RSA_BYTES = 256;
 
+// a byte order mark is no JSON, and a decoder takes it away unless told to keep it
 const decode = (part: string, what: Clause): JsonObject =>
-	parseObject(new TextDecoder('utf-8', { fatal: true }).decode(fromBase64url(part)), what);
+	parseObject(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(fromBase64url(part)), what);
 
 /** A JWK reduced to the public members of the one kind that the service signs with; null where it is another kind. */
 function publicJwk(choice: ServiceChoice, jwk: JsonObject): JWK | null {
