@@ -45,7 +45,7 @@ def status(quiet: Annotated[bool, typer.Option("--quiet", help="Only the exit st
 @app.command("list-upstream")
 def list_upstream() -> None:
     """Make scripts/sources/upstream-files.sha256 anew from the pinned source (only when the pin itself changes)."""
-    from scripts.building.stage import write_durably
+    from scripts.building.files import write_durably
     from scripts.run import Runner
     from scripts.sources import upstream_files
     from scripts.stages.fetch import list_upstream as make

@@ -26,7 +26,7 @@ def compiler() -> tuple[str, ...]:
         return ("cc",)
     from scripts.config import from_environment
     from scripts.run import Runner
-    from scripts.tools.pinned import zig
+    from scripts.tools.zig import zig
 
     cfg = from_environment(ROOT)
     return tuple(shlex.split(zig(cfg, Runner("tests", cfg.logs / "tests.log"))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.building.stage import remove
+from scripts.building.files import remove
 from scripts.config import Config
 from scripts.errors import UsageError
 

@@ -7,10 +7,11 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-IGNORED = frozenset({"__pycache__", "node_modules", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache"})
+from scripts.building.files import beside, walk
+
 _SETTLED_NS = 2_000_000_000  # a file changed later than this before we looked may change again within its timestamp
 
 
@@ -41,13 +42,10 @@ class StatCache:
         """Keep what was learnt; losing it costs time only, so a refusal is no error."""
         if not self._changed:
             return
-        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        try:
+        with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(self._known), encoding="utf-8")
-            beside.replace(self._path)
-        except OSError:
-            beside.unlink(missing_ok=True)
+            with beside(self._path) as fresh:
+                fresh.write_text(json.dumps(self._known), encoding="utf-8")
 
 
 def file_sha256(path: str | Path) -> str:
@@ -69,7 +67,7 @@ def digest(path: Path, cache: StatCache | None = None, ignored: frozenset[str] =
     if not stat.S_ISDIR(state.st_mode):
         return _entry(str(path), state, cache)
     total = hashlib.sha256()
-    for name, entry_path, entry_state in sorted(_walk(str(path), "", ignored)):
+    for name, entry_path, entry_state in sorted(walk(path, ignored)):
         total.update(f"{name}\0{_entry(entry_path, entry_state, cache)}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
 
@@ -81,16 +79,3 @@ def _entry(path: str, state: os.stat_result, cache: StatCache | None) -> str:
         return "folder"
     content = cache.sha256(path, state) if cache else file_sha256(path)
     return content + ("*" if state.st_mode & stat.S_IXUSR else "")
-
-
-def _walk(folder: str, prefix: str, ignored: frozenset[str]) -> Iterator[tuple[str, str, os.stat_result]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name in ignored:
-                continue
-            name = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                yield name + "/", entry.path, entry.stat(follow_symlinks=False)
-                yield from _walk(entry.path, name + "/", ignored)
-            else:
-                yield name, entry.path, entry.stat(follow_symlinks=False)

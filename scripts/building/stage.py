@@ -20,9 +20,9 @@ and, only if the result lies elsewhere than `build/<NAME>`,
 
     def destination(cfg: Config) -> Path: ...
 
-The stage module's own source and the Python minor version are inputs without saying; other modules of `scripts/`
-that shape the result are not (yield their Path). A dependency's *output* counts, and only through `Output`: so a
-patch stage that runs again with the same `src/` rebuilds no frontend.
+The stage module's source, that of all modules of ours that it imports (`closure.py`) and the Python minor version are
+inputs without saying. A dependency's *output* counts, and only through `Output`: so a patch stage that runs again with
+the same `src/` rebuilds no frontend.
 
 `ensure` locks the stage (two builds at once are safe), compares the fingerprint of the inputs with the stamp, and
 if they differ builds into a new folder beside the final one, makes it durable, renames it into place and writes the
@@ -31,11 +31,9 @@ stamp last. A stage killed at any moment is therefore redone, and a failed one l
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import importlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterable
@@ -44,7 +42,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from scripts.building.fingerprint import IGNORED, StatCache, digest
+from scripts.building.closure import TOP, closure
+from scripts.building.files import IGNORED, remove, sync, write_durably
+from scripts.building.fingerprint import StatCache, digest
 from scripts.building.locking import exclusive, shared
 from scripts.config import Config
 from scripts.errors import ToolError
@@ -147,7 +147,7 @@ def _build(cfg: Config, stage: Stage, found: State) -> None:
     try:
         stage.build(cfg, run, out)
         output = {entry.name: digest(entry) for entry in sorted(out.iterdir())}
-        _durable(out)
+        sync(out)
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
         raise
@@ -161,20 +161,21 @@ def _build(cfg: Config, stage: Stage, found: State) -> None:
 
 
 def _inputs(cfg: Config, stage: Stage, cache: StatCache) -> dict[str, str]:
-    found = {"the stage's code": digest(Path(stage.__file__), cache), "Python": cfg.python_version}
+    found = {_label(TOP, path): digest(path, cache) for path in closure(Path(stage.__file__))}
+    found["Python"] = cfg.python_version
     for number, item in enumerate(stage.inputs(cfg)):
         if isinstance(item, Output):
             part = "".join(f" {name}" for name in item.only) + "".join(f" without {name}" for name in item.exclude)
             found[f"the output of {item.stage}{part}"] = output_digest(cfg, item)
         elif isinstance(item, Path):
-            found[_label(cfg, item)] = digest(item, cache, IGNORED)
+            found[_label(cfg.root, item)] = digest(item, cache, IGNORED)
         else:
             found[f"setting {number}"] = item
     return found
 
 
-def _label(cfg: Config, path: Path) -> str:
-    return str(path.relative_to(cfg.root)) if path.is_relative_to(cfg.root) else str(path)
+def _label(root: Path, path: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def output_digest(cfg: Config, wanted: Output) -> str:
@@ -208,38 +209,3 @@ def _read_stamp(cfg: Config, name: str) -> dict[str, Any] | None:
 def _write_stamp(cfg: Config, name: str, content: dict[str, Any]) -> None:
     path = _stamp(cfg, name)
     write_durably(path, json.dumps(content, indent=1, sort_keys=True).encode())
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the old one or, whole, the new one, whatever happens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def _durable(folder: Path) -> None:
-    """Everything written to the folder's file system reaches the disk: one call instead of an fsync a file."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(handle):
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
-    finally:
-        os.close(handle)
-
-
-def remove(path: Path) -> None:
-    """Delete a file or a whole folder, write-protected ones included; nothing there is fine."""
-    if path.is_dir() and not path.is_symlink():
-        for folder, _, _ in os.walk(path):
-            Path(folder).chmod(0o700)
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

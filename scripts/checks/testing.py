@@ -13,7 +13,7 @@ from scripts.config import Config
 from scripts.errors import CommandError, MissingError, ToolError
 from scripts.machine import chromium
 from scripts.run import Runner
-from scripts.tools.pinned import node
+from scripts.tools.node import node
 
 Part = Callable[[], None]
 

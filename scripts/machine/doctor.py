@@ -111,7 +111,7 @@ def _index_trouble() -> str:
 
 def _npm(cfg: Config) -> Finding:
     from scripts.run import Runner
-    from scripts.tools.pinned import node
+    from scripts.tools.node import node
 
     if not (cfg.cache / "files" / cfg.pins["nodejs"].filename).is_file():
         return Finding("frontend", "npm registry", "note", "not asked: the pinned Node.js is not fetched yet")

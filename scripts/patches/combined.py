@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from scripts.building.stage import write_durably
+from scripts.building.files import write_durably
 from scripts.config import Config
 from scripts.errors import MissingError, PatchError
 from scripts.patches.patchqueue import Queue

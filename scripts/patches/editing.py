@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from scripts.building.stage import remove, write_durably
+from scripts.building.files import remove, write_durably
 from scripts.config import Config
 from scripts.errors import MissingError, PatchError, UsageError
 from scripts.patches import patching, patchqueue

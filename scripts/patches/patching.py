@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.building.files import remove
 from scripts.building.fingerprint import file_sha256
-from scripts.building.stage import remove
 from scripts.errors import PatchError
 from scripts.patches.patchqueue import Patch, Queue
 from scripts.sources.gitcmd import INIT, attempt, git

@@ -19,6 +19,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.building.files import IGNORED, walk
 from scripts.errors import PatchError
 from scripts.sources.gitcmd import attempt
 
@@ -54,8 +55,7 @@ def series(folder: Path) -> list[str]:
 def new_files(folder: Path) -> list[str]:
     """What `patches/files/` adds to upstream's tree. Python's caches do not count."""
     files = folder / "files"
-    found = (path.relative_to(files) for path in files.rglob("*") if path.is_file() or path.is_symlink())
-    return sorted(str(path) for path in found if "__pycache__" not in path.parts)
+    return sorted(found.name for found in walk(files, IGNORED) if not found.name.endswith("/"))
 
 
 def read(folder: Path, upstream: Collection[str]) -> Queue:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from scripts.building.files import beside, walk
 from scripts.errors import CommandError
-from scripts.tools.pinned import SOURCE_DATE_EPOCH, Node
+from scripts.tools.node import Node
+from scripts.tools.reproducible import SOURCE_DATE_EPOCH
 
 _GZIP = (
     "const {createGzip} = require('node:zlib'), {pipeline} = require('node:stream');"
@@ -24,29 +25,25 @@ _GZIP = (
 
 def write(folder: Path, out: Path, node: Node) -> None:
     """Archive `folder` under its own name into `out` (.tar.gz); whole or not at all."""
-    beside = out.with_name(f".{out.name}.new")
-    try:
-        with beside.open("wb") as file:
-            command = [str(node.folder / "node"), "-e", _GZIP]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file)  # noqa: S603 - the pinned node
-            assert process.stdin is not None
-            try:
-                write_tar(folder, process.stdin)
-                process.stdin.close()
-            finally:
-                status = process.wait()
-            if status:
-                raise CommandError(f"Compressing {out.name} failed with exit status {status}.")
-            os.fsync(file.fileno())
-        beside.replace(out)
-    finally:
-        beside.unlink(missing_ok=True)
+    with beside(out) as fresh, fresh.open("wb") as file:
+        command = [str(node.folder / "node"), "-e", _GZIP]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file)  # noqa: S603 - the pinned node
+        assert process.stdin is not None
+        try:
+            write_tar(folder, process.stdin)
+            process.stdin.close()
+        finally:
+            status = process.wait()
+        if status:
+            raise CommandError(f"Compressing {out.name} failed with exit status {status}.")
+        os.fsync(file.fileno())
 
 
 def write_tar(folder: Path, file: IO[bytes]) -> None:
     """Sorted names, owner 0, one time, modes 0644 and 0755: nothing of the machine that made it."""
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:
-        for path in sorted(_tree(folder), key=lambda path: path.relative_to(folder).parts):
+        tree = [folder, *(Path(found.path) for found in walk(folder))]
+        for path in sorted(tree, key=lambda path: path.relative_to(folder).parts):
             name = Path(folder.name, path.relative_to(folder)).as_posix()
             entry = tarfile.TarInfo(name)
             entry.mtime = int(SOURCE_DATE_EPOCH)
@@ -58,12 +55,3 @@ def write_tar(folder: Path, file: IO[bytes]) -> None:
             entry.size, entry.mode = state.st_size, 0o755 if state.st_mode & 0o100 else 0o644
             with path.open("rb") as content:
                 archive.addfile(entry, content)
-
-
-def _tree(folder: Path) -> Iterator[Path]:
-    yield folder
-    for path in folder.iterdir():
-        if path.is_dir():
-            yield from _tree(path)
-        else:
-            yield path

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import rfc8785
 
 from launcher.measure.hashing import Digest, digest_files
 from scripts import locks
+from scripts.building.files import walk
 from scripts.building.fingerprint import digest
 from scripts.config import Config
 from scripts.errors import MismatchError
@@ -56,7 +56,7 @@ def files(release: Path) -> list[dict[str, Any]]:
 
     MismatchError for a link or anything else that is not a file: a manifest could not vouch for it.
     """
-    modes = {release / path: mode for path, mode in _walk(release, "") if path != NAME}
+    modes = {release / path: mode for path, mode in _modes(release) if path != NAME}
     found = []
     for full, result in digest_files(modes, "sha384").items():
         if not isinstance(result, Digest):
@@ -74,17 +74,12 @@ def write(release: Path, description: dict[str, Any]) -> str:
     return hashlib.sha384(content).hexdigest()
 
 
-def _walk(release: Path, folder: str) -> Iterator[tuple[str, int]]:
-    with os.scandir(release / folder) as entries:
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            mode = entry.stat(follow_symlinks=False).st_mode
-            if stat.S_ISDIR(mode):
-                yield from _walk(release, path)
-            elif stat.S_ISREG(mode):
-                yield path, mode
-            else:
-                raise MismatchError(f"{release / path} is a link or no regular file; a release holds files only.")
+def _modes(release: Path) -> Iterator[tuple[str, int]]:
+    for name, path, state in walk(release):
+        if stat.S_ISREG(state.st_mode):
+            yield name, state.st_mode
+        elif not stat.S_ISDIR(state.st_mode):
+            raise MismatchError(f"{path} is a link or no regular file; a release holds files only.")
 
 
 def _sha256(text: str) -> str:

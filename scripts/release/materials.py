@@ -9,9 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from scripts.building.files import copy_tree
 from scripts.config import Config
 from scripts.run import Runner
-from scripts.tools.pinned import Node, copy_tree, reproducible
+from scripts.tools.node import Node
+from scripts.tools.reproducible import reproducible
 
 # Differ from run to run and say nothing about the content.
 _VOLATILE = ("serialNumber",)

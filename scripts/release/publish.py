@@ -10,8 +10,8 @@ from scripts.config import Config
 from scripts.errors import MissingError
 from scripts.release import archive, materials, reference, signing
 from scripts.run import Runner
-from scripts.stages.plugin import wheel
-from scripts.tools.pinned import node
+from scripts.stages.outputs import plugin_wheel
+from scripts.tools.node import node
 
 
 def publish(cfg: Config, run: Runner) -> None:
@@ -29,7 +29,7 @@ def publish(cfg: Config, run: Runner) -> None:
     for part, sources in (("pages", cfg.stage("patch")), ("web-verifier", cfg.root / "web")):
         out.append(cfg.dist / f"{name}.{part}.cdx.json")
         materials.javascript(cfg, run, tools, sources, out[-1])
-    plugin = wheel(cfg.stage("plugin"))
+    plugin = plugin_wheel(cfg.stage("plugin"))
     out.append(cfg.dist / plugin.name)
     shutil.copyfile(plugin, out[-1])
     out.append(cfg.dist / f"{name}.tar.gz")

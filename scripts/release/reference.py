@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.building.stage import write_durably
+from scripts.building.files import write_durably
 from scripts.config import Config
 from scripts.errors import CommandError, MissingError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.building.files import write_durably
 from scripts.building.fingerprint import file_sha256
-from scripts.building.stage import write_durably
 from scripts.errors import MissingError
 from scripts.run import Runner
 

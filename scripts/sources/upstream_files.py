@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from scripts.building.files import walk
 from scripts.building.fingerprint import file_sha256
 from scripts.errors import MismatchError, PinError
 from scripts.sources.gitcmd import INIT, git
@@ -92,7 +94,7 @@ def write(entries: Mapping[str, Entry], comment: str) -> str:
 
 def scan(tree: Path) -> dict[str, Entry]:
     """All the files a freshly unpacked source distribution holds."""
-    names = (str(path.relative_to(tree)) for path in sorted(tree.rglob("*")) if _is_file(path))
+    names = sorted((found.name for found in walk(tree) if stat.S_ISREG(found.state.st_mode)), key=PurePosixPath)
     return {name: _entry(tree / name) for name in names if name != PACKAGING}
 
 

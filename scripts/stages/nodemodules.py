@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.building.files import copy_tree
 from scripts.building.stage import Input, Output
 from scripts.config import Config
 from scripts.run import Runner
-from scripts.tools.pinned import copy_tree, node
+from scripts.tools.node import node
 
 NAME = "nodemodules"
 DEPENDS = ("patch",)

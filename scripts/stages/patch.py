@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.building.files import copy_tree
 from scripts.building.stage import Input, Output
 from scripts.config import Config
 from scripts.patches import patching, patchqueue
 from scripts.run import Runner
 from scripts.sources import upstream_files
-from scripts.tools.pinned import copy_tree
 
 NAME = "patch"
 DEPENDS = ("fetch",)
@@ -19,7 +19,6 @@ DEPENDS = ("fetch",)
 def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("fetch")
     yield cfg.root / "patches"
-    yield cfg.root / "scripts" / "patches" / "patching.py"
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:

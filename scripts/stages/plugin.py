@@ -10,16 +10,18 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.building.files import copy_tree
 from scripts.building.stage import Input
 from scripts.config import Config
 from scripts.errors import MissingError
 from scripts.run import Runner
-from scripts.tools.pinned import copy_tree, reproducible, zig, zig_environment
+from scripts.stages.outputs import plugin_wheel
+from scripts.tools.reproducible import reproducible
+from scripts.tools.zig import zig, zig_environment
 
 NAME = "plugin"
 DEPENDS: tuple[str, ...] = ()
 SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "docs/plugin.md", "quote_generator", "simulator")
-LIBRARY = "libtdx_attest.so.1"
 
 # The standard interface of build backends (PEP 517), without an isolated environment: the tools are locked already.
 _BUILD = "import os, sys; os.umask(0o022); from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
@@ -45,15 +47,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         run([sys.executable, "-c", _BUILD, out], cwd=work, env=environment, what="building the quote_generator wheel")
         simulator = [sys.executable, "-m", "simulator", "build", "--out", out, "--cc", shlex.join(shlex.split(compiler))]
         run(simulator, cwd=work, env=environment, what="compiling the simulator")
-    wheel(out)
-
-
-def wheel(folder: Path) -> Path:
-    """The one wheel that this stage wrote."""
-    found = sorted(folder.glob("quote_generator-*.whl"))
-    if len(found) != 1:
-        raise MissingError(f"{folder} holds {len(found)} wheels of quote_generator instead of one; run `make clean build`.")
-    return found[0]
+    plugin_wheel(out)
 
 
 def check_headers(include: Path, python_version: str) -> None:

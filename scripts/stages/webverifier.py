@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.building.files import copy_tree
 from scripts.building.stage import Input
 from scripts.config import Config
 from scripts.errors import CommandError
@@ -13,13 +14,11 @@ from scripts.release import licences
 from scripts.run import Runner
 from scripts.sources.archives import unpack
 from scripts.sources.downloads import obtain
-from scripts.tools.pinned import copy_tree, node
+from scripts.stages import outputs
+from scripts.tools.node import node
 
 NAME = "webverifier"
 DEPENDS: tuple[str, ...] = ()
-BUNDLE = "verifier.js"
-FILES = (BUNDLE, "verifier.d.ts")  # what the pages import
-LICENCES = "licences.txt"
 NOT_BUNDLED = ("test", "tests", "node_modules", ".ruff_cache")
 SIMULATOR_ROOT = "simulator/pki/root.der"  # the published test root, so that a simulated quote is recognised
 
@@ -29,7 +28,6 @@ def inputs(cfg: Config) -> Iterable[Input]:
         if entry.name not in NOT_BUNDLED:
             yield entry
     yield cfg.root / SIMULATOR_ROOT
-    yield cfg.root / "scripts" / "release" / "licences.py"
     yield cfg.pins["nodejs"].sha256
     yield cfg.pins["dcap_qvl"].sha256
 
@@ -47,6 +45,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         bundle += ["--simulator-root", cfg.root / SIMULATOR_ROOT]
         run(bundle, cwd=package, env=environment, what="bundling the web verifier")
         dcap = licences.Component("dcap-qvl", cfg.pins["dcap_qvl"].version, "MIT", ((qvl / "LICENSE").read_text(encoding="utf-8"),))
-        licences.write([dcap, *licences.npm(package)], "JavaScript of the browser's verifier", out / LICENCES)
-    if not (out / BUNDLE).is_file():
-        raise CommandError(f"web/build.mjs succeeded but wrote no {BUNDLE}; see {run.log}.")
+        licences.write([dcap, *licences.npm(package)], "JavaScript of the browser's verifier", out / outputs.VERIFIER_LICENCES)
+    for name in outputs.VERIFIER_FILES:
+        if not (out / name).is_file():
+            raise CommandError(f"web/build.mjs succeeded but wrote no {name}; see {run.log}.")

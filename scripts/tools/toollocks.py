@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from scripts.building.stage import write_durably
+from scripts.building.files import write_durably
 from scripts.config import Config
 from scripts.run import Runner
 from scripts.sources.registry import uv_environment

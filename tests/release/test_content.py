@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.building.fingerprint import IGNORED
+from scripts.building.files import IGNORED
 
 pytestmark = pytest.mark.release
 

@@ -25,8 +25,8 @@ from scripts.errors import MismatchError
 from scripts.release.compare import compare
 from scripts.run import Runner
 from scripts.sources.registry import uv_environment
-from scripts.stages.plugin import wheel
-from scripts.tools import pinned
+from scripts.stages.outputs import plugin_wheel
+from scripts.tools.zig import zig, zig_environment
 
 pytestmark = [pytest.mark.release, pytest.mark.slow]
 
@@ -63,14 +63,14 @@ def rebuilt(cfg: Config, release: Path, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("another")
     copy_sources(cfg.root, folder / "elsewhere")
     shutil.copy(cfg.release / "release.json", folder / "first.release.json")
-    shutil.copy(wheel(cfg.stage("plugin")), folder / "first.whl")
+    shutil.copy(plugin_wheel(cfg.stage("plugin")), folder / "first.whl")
     other = dataclasses.replace(cfg, root=folder / "elsewhere", build=folder / "b", dist=folder / "d")
     run = Runner("reproducible", cfg.logs / "reproducible.log")
     run.start_log()
     clock = folder / "clock.so"
-    compiler = shlex.split(pinned.zig(cfg, run))
+    compiler = shlex.split(zig(cfg, run))
     source = Path(__file__).with_name("shifted_clock.c")
-    run([*compiler, "-shared", "-fPIC", "-o", clock, source, "-ldl"], env=pinned.zig_environment(cfg))
+    run([*compiler, "-shared", "-fPIC", "-o", clock, source, "-ldl"], env=zig_environment(cfg))
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(folder), "USER": "somebody", "LOGNAME": "somebody", "OFFLINE": "1",
         "CACHE_DIR": str(cfg.cache), "BUILD_DIR": str(other.build), "DIST_DIR": str(other.dist),
@@ -107,7 +107,7 @@ def test_the_manifest_says_what_is_there(rebuilt: Config) -> None:
 
 def test_the_plugin_wheel_is_the_same(rebuilt: Config) -> None:
     first = rebuilt.build.parent / "first.whl"
-    assert first.read_bytes() == wheel(rebuilt.stage("plugin")).read_bytes()
+    assert first.read_bytes() == plugin_wheel(rebuilt.stage("plugin")).read_bytes()
 
 
 def keep(cfg: Config, rebuilt: Config) -> str:

@@ -56,7 +56,7 @@ def _fetch_javascript(out: Path) -> None:
     from scripts.run import Runner
     from scripts.sources.archives import unpack
     from scripts.sources.downloads import obtain
-    from scripts.tools.pinned import node
+    from scripts.tools.node import node
 
     cfg = from_environment(ROOT)
     runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")

@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 from scripts.building import fingerprint
-from scripts.building.fingerprint import IGNORED, StatCache, digest
+from scripts.building.files import IGNORED
+from scripts.building.fingerprint import StatCache, digest
 
 
 def tree(folder: Path) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from scripts.stages import frontend, webverifier
-from scripts.tools.pinned import copy_tree
+from scripts.building.files import copy_tree
+from scripts.stages import frontend, outputs
 from tests.scripts.tiny import Project
 
 
@@ -20,7 +20,7 @@ def test_the_folder_is_a_repository_of_its_own_with_upstreams_ignore_rules(proje
             (place / "lib" / "tee").mkdir(parents=True)
         else:
             place.write_text(name)
-    for name in webverifier.FILES:
+    for name in outputs.VERIFIER_FILES:
         copy_tree(Path(__file__), cfg.stage("webverifier") / name)
     package = cfg.stage("nodemodules") / "node_modules" / "a" / "index.js"
     package.parent.mkdir(parents=True)

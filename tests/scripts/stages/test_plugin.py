@@ -18,10 +18,3 @@ def test_missing_headers_are_named_with_the_package_that_has_them(tmp_path: Path
 def test_present_headers_are_enough(tmp_path: Path) -> None:
     (tmp_path / "Python.h").write_text("")
     plugin.check_headers(tmp_path, "3.11")
-
-
-def test_the_wheel_is_the_only_one(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="holds 0 wheels"):
-        plugin.wheel(tmp_path)
-    (tmp_path / "quote_generator-1.0.0-cp311-abi3-linux_x86_64.whl").write_text("")
-    assert plugin.wheel(tmp_path).name.startswith("quote_generator-1.0.0")

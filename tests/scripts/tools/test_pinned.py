@@ -1,4 +1,4 @@
-"""Pinned tools are unpacked whole or not at all; trees are copied as content only."""
+"""Pinned tools are unpacked whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import os
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -47,23 +46,6 @@ def test_a_wheel_that_is_not_the_pinned_one_is_never_unpacked(project: Project) 
     with pytest.raises(Exception, match="OFFLINE=1, but thing-1.0"):
         pinned.unpacked(project.cfg, Runner("test", project.cfg.logs / "test.log"), "thing")
     assert not [path for path in (project.cfg.cache / "tools").iterdir() if path.is_dir()]
-
-
-def test_a_copy_holds_content_and_nothing_of_the_person(tmp_path: Path) -> None:
-    source, out = tmp_path / "source", tmp_path / "out"
-    for cache in ("__pycache__", ".ruff_cache"):
-        (source / "inner" / cache).mkdir(parents=True)
-    for name, mode in {"plain": 0o600, "program": 0o700, "inner/deep": 0o664}.items():
-        (source / name).write_text(name)
-        (source / name).chmod(mode)
-    previous = os.umask(0o077)
-    try:
-        pinned.copy_tree(source, out)
-    finally:
-        os.umask(previous)
-    modes = {path.relative_to(out).as_posix(): path.stat().st_mode & 0o777 for path in sorted(out.rglob("*"))}
-    assert modes == {"inner": 0o755, "inner/deep": 0o644, "plain": 0o644, "program": 0o755}
-    assert (out / "inner" / "deep").read_text() == "inner/deep"
 
 
 def test_an_archive_cannot_write_outside(project: Project) -> None:
