@@ -24,11 +24,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from scripts import locks, tools  # noqa: E402 - the line above makes it importable
+from scripts import locks  # noqa: E402 - the line above makes it importable
 from scripts.config import Config, from_environment  # noqa: E402
 from scripts.run import Runner  # noqa: E402
 from scripts.sources.archives import unpack  # noqa: E402
 from scripts.sources.downloads import obtain  # noqa: E402
+from scripts.tools.node import node as pinned_node  # noqa: E402
 
 TARGETS = {"wall_s": 0.5, "peak_mb": 0.85, "size_mb": 0.25}
 
@@ -91,7 +92,7 @@ def ours(cfg: Config, work: Path) -> Cost:
 
 def theirs(cfg: Config, work: Path) -> Cost:
     run = Runner("bench", work / "log")
-    node = tools.node(cfg, run)
+    node = pinned_node(cfg, run)
     source = unpack(obtain(cfg, run, "source"), work)
     constraints = work / "constraints.txt"
     locked = locks.read(locks.FOLDER / "full.txt").values()

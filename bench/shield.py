@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import sync_playwright  # noqa: E402 - the line above makes it importable
 
-from scripts import chromium  # noqa: E402
+from scripts.machine import chromium  # noqa: E402
 from tests.browser.pages import open_panel, wait_for_round  # noqa: E402
 from tests.browser.running import Server, release, serve  # noqa: E402
 

@@ -11,11 +11,12 @@ NOT_BUNDLED = ("node_modules", "test", "tests")
 
 
 def _bundle(out: Path) -> None:
+    from scripts.building.files import copy_tree
     from scripts.config import from_environment
     from scripts.run import Runner
     from scripts.sources.archives import unpack
     from scripts.sources.downloads import obtain
-    from scripts.tools.pinned import copy_tree, node
+    from scripts.tools.node import node
 
     cfg = from_environment(ROOT)
     runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")
@@ -41,7 +42,7 @@ def node_program() -> Path:
     """The pinned Node.js."""
     from scripts.config import from_environment
     from scripts.run import Runner
-    from scripts.tools.pinned import node
+    from scripts.tools.node import node
 
     cfg = from_environment(ROOT)
     return node(cfg, Runner("tests", ROOT / "build" / "logs" / "tests.log")).folder / "node"
