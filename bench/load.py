@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -57,9 +58,9 @@ async def measure(url: str) -> None:
         await health_median_ms(web, 2)  # warm up
         idle, _ = await health_median_ms(web, SECONDS)
         end = time.monotonic() + SECONDS
-        (busy, samples), *counts = await asyncio.gather(
-            health_median_ms(web, SECONDS), *(ask(load, end) for _ in range(CLIENTS))
-        )
+        clients = [asyncio.create_task(ask(load, end)) for _ in range(CLIENTS)]
+        busy, samples = await health_median_ms(web, SECONDS)
+        counts = [await client for client in clients]
     print(f"/health median, idle:                 {idle:7.2f} ms")
     load_text = f"({samples} samples, {sum(counts) / SECONDS:.0f} quotes a second)"
     print(f"/health median, {CLIENTS} clients on quotes: {busy:7.2f} ms   {load_text}")
@@ -70,7 +71,7 @@ def main() -> None:
     launcher = release()
     if launcher is None:
         raise SystemExit("There is no release in dist/: run `make build` first.")
-    settings = {"TDX_SIM_DELAY_MS": str(QUOTE_MS), "LLM": "none", "TEE_RATE_LIMIT": "100000"}
+    settings: dict[str, Any] = {"TDX_SIM_DELAY_MS": str(QUOTE_MS), "LLM": "none", "TEE_RATE_LIMIT": "100000"}
     with tempfile.TemporaryDirectory() as folder, serve(launcher, Path(folder) / "data", **settings) as server:
         asyncio.run(measure(server.url))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "quote_verifier" / "src")]
 
-import dcap_qvl  # noqa: E402
+import dcap_qvl  # type: ignore[import-untyped]  # noqa: E402
 from quote_verifier.genuine import root_certificate  # noqa: E402
 from quote_verifier.references import references_from  # noqa: E402
 

@@ -101,8 +101,8 @@ def _policy(rng: Random) -> dict[str, Any]:
             tcb[name] = rng.choice(values)
     policy: dict[str, Any] = {"tcb": tcb} if tcb else {}
     if rng.random() < 0.3:
-        values = platform_of(profile.TD)
-        policy["platform"] = {name: [values[name]] for name in rng.sample(sorted(values), rng.choice((1, 3, 7)))}
+        platform = platform_of(profile.TD)
+        policy["platform"] = {name: [platform[name]] for name in rng.sample(sorted(platform), rng.choice((1, 3, 7)))}
     if rng.random() < 0.15:
         policy["freshness"] = {"max_age_s": rng.choice((1, 60, 600, 10**6))}
     if rng.random() < 0.1:

@@ -13,7 +13,8 @@ Path = tuple[Any, ...]
 
 NUMBERS = (0, -1, 1, 2, 15, 16, 17, 255, 256, 65535, 65536, 2**31, 2**32, 2**53 - 1, 2**53, 10**30, 1.5, 1e300)
 TEXTS = ("", "x", "0", "00", "é", "\0", " ", "null", "0x01", "-----BEGIN CERTIFICATE-----", "\U0001f600", "__proto__")
-ODD = (None, True, False, *NUMBERS, *TEXTS, [], {}, [[]], [None], {"": ""}, {"__proto__": 1}, {"constructor": {}})
+CONTAINERS: tuple[Any, ...] = ([], {}, [[]], [None], {"": ""}, {"__proto__": 1}, {"constructor": {}})
+ODD: tuple[Any, ...] = (None, True, False, *NUMBERS, *TEXTS, *CONTAINERS)
 CHARACTERS = '0aAfFgZ9 \t\n\r\0\x0b\x7f\u00a0\u2028\ufeff-_+/=.:,"\\{}[]é\u0130ß\U0001f600'
 
 

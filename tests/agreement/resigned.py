@@ -97,11 +97,11 @@ def body_field(draft: Draft, rng: Random) -> None:
     if name == "rtmrs":
         registers = list(body.rtmrs)
         registers[rng.randrange(4)] = rng.choice((bytes(48), b"\xff" * 48))
-        draft.quote.body = dataclasses.replace(body, rtmrs=tuple(registers))
+        draft.quote.body = dataclasses.replace(body, rtmrs=(registers[0], registers[1], registers[2], registers[3]))
         return
     value = getattr(body, name)
     changed = rng.choice((_flipped(rng, value), bytes(len(value)), b"\xff" * len(value)))
-    draft.quote.body = dataclasses.replace(body, **{name: changed})
+    draft.quote.body = dataclasses.replace(body, **{name: changed})  # type: ignore[arg-type]
 
 
 def attributes(draft: Draft, rng: Random) -> None:
@@ -112,7 +112,7 @@ def attributes(draft: Draft, rng: Random) -> None:
 
 def security_versions(draft: Draft, rng: Random) -> None:
     """The module's and the CPU's security versions, around the levels that the collateral lists."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for name in rng.choice((("tee_tcb_svn",), ("tee_tcb_svn2",), ("tee_tcb_svn", "tee_tcb_svn2"))):
         svn = bytearray(getattr(draft.quote.body, name))
         svn[rng.choice((0, 1, 2, 2, 3, 15))] = rng.choice((0, 1, 2, 3, 4, 5, 6, 7, 255))

@@ -17,10 +17,13 @@ if str(FILES) not in sys.path:
     sys.path.insert(0, str(FILES))
 
 
+Answer = Callable[[dict[str, Any]], bytes | None]
+
+
 class FakeAttester:
     """Answers each request line on a Unix socket with what `answer` returns for it (bytes, or None to hang up)."""
 
-    def __init__(self, path: Path, answer: Callable[[dict[str, Any]], bytes | None]) -> None:
+    def __init__(self, path: Path, answer: Answer) -> None:
         self.path = path
         self.requests: list[dict[str, Any]] = []
         self._answer = answer
@@ -46,6 +49,9 @@ class FakeAttester:
         self._socket.close()
 
 
+Attester = Callable[..., FakeAttester]
+
+
 def evidence(nonce: str, quote: bytes = b"\x04\x00quote") -> dict[str, Any]:
     return {
         "quote": quote.hex(),
@@ -57,11 +63,11 @@ def evidence(nonce: str, quote: bytes = b"\x04\x00quote") -> dict[str, Any]:
 
 
 @pytest.fixture
-def attester(tmp_path: Path) -> Iterator[Callable[..., FakeAttester]]:
+def attester(tmp_path: Path) -> Iterator[Attester]:
     """Starts a FakeAttester; by default it gives evidence for the nonce asked."""
     started: list[FakeAttester] = []
 
-    def start(answer: Callable[[dict[str, Any]], bytes | None] | None = None) -> FakeAttester:
+    def start(answer: Answer | None = None) -> FakeAttester:
         def give(request: dict[str, Any]) -> bytes:
             return json.dumps({"ok": True, "evidence": evidence(request.get("nonce", "drawn"))}).encode() + b"\n"
 

@@ -1,25 +1,28 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from open_webui.tee import attester as module
 from open_webui.tee.attester import AttesterClient, AttesterError, check_nonce
 
+from .conftest import Attester
+
 NONCE = "A" * 43
 
 
-def ask(client: AttesterClient, nonce: str | None = NONCE) -> dict:
+def ask(client: AttesterClient, nonce: str | None = NONCE) -> dict[str, Any]:
     return asyncio.run(client.evidence(nonce))
 
 
-def test_nonce_is_passed_on(attester) -> None:
+def test_nonce_is_passed_on(attester: Attester) -> None:
     server = attester()
     assert ask(AttesterClient(server.path))["runtime_data"]["nonce"] == NONCE
     assert server.requests == [{"nonce": NONCE}]
 
 
-def test_without_nonce_the_attester_draws(attester) -> None:
+def test_without_nonce_the_attester_draws(attester: Attester) -> None:
     server = attester()
     assert ask(AttesterClient(server.path), None)["runtime_data"]["nonce"] == "drawn"
     assert server.requests == [{}]
@@ -59,7 +62,7 @@ def test_only_one_spelling_of_32_bytes(nonce: str) -> None:
         (b'{"ok": false, "error": {"code": "device", "message": "m"}}\n', "device"),
     ],
 )
-def test_bad_answers(attester, answer: bytes, code: str) -> None:
+def test_bad_answers(attester: Attester, answer: bytes, code: str) -> None:
     with pytest.raises(AttesterError) as error:
         ask(AttesterClient(attester(lambda _: answer).path))
     assert error.value.code == code
@@ -72,14 +75,14 @@ def test_no_attester(tmp_path: Path) -> None:
         assert error.value.code == "unreachable"
 
 
-def test_endless_answer_is_cut(attester, monkeypatch) -> None:
+def test_endless_answer_is_cut(attester: Attester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ANSWER_BYTES", 1000)
     with pytest.raises(AttesterError) as error:
         ask(AttesterClient(attester(lambda _: b"x" * 100_000).path))
     assert error.value.code == "unreachable"
 
 
-def test_silent_attester_times_out(tmp_path: Path, monkeypatch) -> None:
+def test_silent_attester_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TIMEOUT_S", 0.1)
 
     async def scenario() -> str:
@@ -103,7 +106,7 @@ def test_silent_attester_times_out(tmp_path: Path, monkeypatch) -> None:
     assert asyncio.run(scenario()) == "busy"
 
 
-def test_too_many_waiting_are_refused_at_once(tmp_path: Path, monkeypatch) -> None:
+def test_too_many_waiting_are_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_WAITING", 3)
 
     async def scenario() -> list[str]:

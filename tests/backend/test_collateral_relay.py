@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 
-import dcap_qvl
+import dcap_qvl  # type: ignore[import-untyped]
 import pytest
 from open_webui.tee.collateral import CollateralError, Pccs, fetch, platform_of
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from .conftest import Answer, Attester
+
 NONCE = "A" * 43
+Client = Callable[..., TestClient]
 
 
 @pytest.fixture
-def client(attester, monkeypatch):
+def client(attester: Attester, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Makes a client of a fresh app whose settings are the given environment."""
 
-    def make(answer=None, socket=None, **environ: str) -> TestClient:
+    def make(answer: Answer | None = None, socket: str | None = None, **environ: str) -> TestClient:
         monkeypatch.setenv("TEE_ATTESTER_SOCKET", socket or str(attester(answer).path))
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
@@ -31,7 +36,7 @@ def client(attester, monkeypatch):
     return make
 
 
-def test_quote_has_ccz_fields_and_ours(client) -> None:
+def test_quote_has_ccz_fields_and_ours(client: Client) -> None:
     answer = client().get("/api/v1/tee/quote", params={"nonce": NONCE})
     assert answer.status_code == 200
     body = answer.json()
@@ -43,32 +48,32 @@ def test_quote_has_ccz_fields_and_ours(client) -> None:
     assert "no-store" in answer.headers["cache-control"]
 
 
-def test_client_without_nonce_is_served(client) -> None:
+def test_client_without_nonce_is_served(client: Client) -> None:
     body = client().get("/api/v1/tee/quote").json()
     assert body["status"] is True
     assert bytes.fromhex(body["quote"])
     assert body["quote"] == body["quote"].lower()
 
 
-def test_bad_nonce_is_400(client) -> None:
+def test_bad_nonce_is_400(client: Client) -> None:
     answer = client().get("/api/v1/tee/quote", params={"nonce": "short"})
     assert answer.status_code == 400
     assert "32 bytes" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(("code", "status"), [("busy", 503), ("device", 503), ("internal", 502)])
-def test_attester_errors(client, code: str, status: int) -> None:
+def test_attester_errors(client: Client, code: str, status: int) -> None:
     line = json.dumps({"ok": False, "error": {"code": code, "message": "The reason."}}).encode() + b"\n"
     answer = client(lambda _: line).get("/api/v1/tee/quote")
     assert (answer.status_code, answer.json()["detail"]) == (status, "The reason.")
     assert ("retry-after" in answer.headers) == (status == 503)
 
 
-def test_no_attester_is_503(client) -> None:
+def test_no_attester_is_503(client: Client) -> None:
     assert client(socket="/nonexistent.sock").get("/api/v1/tee/quote").status_code == 503
 
 
-def test_rate_limit(client) -> None:
+def test_rate_limit(client: Client) -> None:
     web = client(TEE_RATE_LIMIT="2")
     assert [web.get("/api/v1/tee/quote").status_code for _ in range(3)] == [200, 200, 429]
     answer = web.get("/api/v1/tee/quote")
@@ -76,7 +81,7 @@ def test_rate_limit(client) -> None:
     assert web.get("/api/v1/tee/config").status_code == 200
 
 
-def test_config_shows_public_settings(client) -> None:
+def test_config_shows_public_settings(client: Client) -> None:
     body = client(TEE_SERVICE="alibaba", TEE_GATE="block", TEE_KIND="tdx-simulated").get("/api/v1/tee/config").json()
     assert body == {
         "v": 1,
@@ -90,7 +95,7 @@ def test_config_shows_public_settings(client) -> None:
     }
 
 
-def test_collateral_without_pccs_is_503(client, tmp_path, monkeypatch) -> None:
+def test_collateral_without_pccs_is_503(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web = client()
     import open_webui.tee.collateral as relay
 

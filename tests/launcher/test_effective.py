@@ -67,7 +67,7 @@ def test_every_pinned_setting_is_listed(release: Path) -> None:
     ],
 )
 def test_one_setting_changes_the_event(release: Path, environ: dict[str, str]) -> None:
-    assert lines(release, **environ)[0] != lines(release)[0]
+    assert lines(release, SERVER, **environ)[0] != lines(release)[0]
 
 
 def test_secrets_are_never_shown(release: Path) -> None:

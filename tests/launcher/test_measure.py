@@ -3,9 +3,8 @@ from __future__ import annotations
 import hashlib
 
 from launcher.measure import interpreter
-from launcher.measure.manifest import Difference
 from launcher.plan import events as measured
-from launcher.plan.events import Event
+from launcher.plan.events import Difference, Event
 
 
 def test_the_register_follows_the_specification() -> None:

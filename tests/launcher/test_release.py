@@ -180,7 +180,7 @@ def test_only_measured_models_of_ollama_answer(built: Path, tmp_path: Path) -> N
             client.json("/api/models?refresh=true"), client.json("/ollama/api/tags")
             assert "late:1b was not measured" in chat(client, "late:1b")
             env = environment(DATA_DIR=str(service.data), **chosen)
-            command = [built / "open-webui-tdx", "measure-model", "late:1b"]
+            command = [str(built / "open-webui-tdx"), "measure-model", "late:1b"]
             subprocess.run(command, env=env, check=True, capture_output=True)
             assert '"name":"late:1b"' in service.log()[-1]
             assert "well." in chat(client, "late:1b")

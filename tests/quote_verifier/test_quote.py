@@ -1,6 +1,6 @@
 """The quote's layout, checked against dcap-qvl's reading and against the simulator's plan."""
 
-import dcap_qvl
+import dcap_qvl  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

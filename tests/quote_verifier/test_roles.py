@@ -6,7 +6,7 @@ dcap-qvl accepts each of these (shown below), so only our own check stands again
 import json
 from datetime import UTC, datetime
 
-import dcap_qvl
+import dcap_qvl  # type: ignore[import-untyped]
 import pytest
 from cryptography import x509
 

@@ -9,7 +9,7 @@ from scripts.building import status
 
 
 def test_every_error_has_an_exit_code_of_its_own() -> None:
-    family = [errors.ToolError, *errors.ToolError.__subclasses__()]
+    family: list[type[errors.ToolError]] = [errors.ToolError, *errors.ToolError.__subclasses__()]
     codes = [kind.exit_code for kind in family]
     assert len(set(codes)) == len(family)
     assert 0 not in codes

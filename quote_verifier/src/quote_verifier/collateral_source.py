@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
-import dcap_qvl
+import dcap_qvl  # type: ignore[import-untyped]
 
 from .errors import Malformed, Unreachable
 from .fetch import Fetcher, join_url, require_ok

@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
 
-import dcap_qvl
+import dcap_qvl  # type: ignore[import-untyped]
 
 from .collateral import Collateral, Seen, crl_number
 from .errors import Malformed

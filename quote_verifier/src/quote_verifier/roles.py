@@ -6,7 +6,7 @@ the CA flag are inside what the issuer signed, so after the path is proven they 
 (Intel SGX PCK Certificate and CRL Profile Specification, sections 1.3 and 1.5.)
 """
 
-import dcap_qvl
+import dcap_qvl  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 

@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from scripts.building import fingerprint
 from scripts.building.files import IGNORED
 from scripts.building.fingerprint import StatCache, digest
@@ -65,23 +67,17 @@ def test_the_cache_saves_reading_but_never_hides_a_change(tmp_path: Path, monkey
     assert digest(base, StatCache(tmp_path / "cache.json")) != before
 
 
-def test_settled_files_are_read_once(tmp_path: Path) -> None:
+def test_settled_files_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "f"
     path.write_text("x")
     cache = StatCache(tmp_path / "cache.json")
-    real_settled = fingerprint._SETTLED_NS
-    fingerprint._SETTLED_NS = -1
-    try:
+    with monkeypatch.context() as settled:
+        settled.setattr(fingerprint, "_SETTLED_NS", -1)
         first = cache.sha256(str(path), path.stat())
-    finally:
-        fingerprint._SETTLED_NS = real_settled
     cache.save()
     reads: list[str] = []
-    real, fingerprint.file_sha256 = fingerprint.file_sha256, lambda p: reads.append(str(p)) or ""
-    try:
-        assert StatCache(tmp_path / "cache.json").sha256(str(path), path.stat()) == first
-    finally:
-        fingerprint.file_sha256 = real
+    monkeypatch.setattr(fingerprint, "file_sha256", lambda read: reads.append(str(read)))
+    assert StatCache(tmp_path / "cache.json").sha256(str(path), path.stat()) == first
     assert reads == []
 
 

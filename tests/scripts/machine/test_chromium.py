@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,8 +44,8 @@ def test_each_way_to_install_is_tried(project: Project, tmp_path: Path, monkeypa
             program(tmp_path / "bin" / "chromium")
             return ""
 
-    monkeypatch.setattr(chromium.shutil, "which", lambda name: name if name == "apt-get" else _found(tmp_path, name))
-    monkeypatch.setattr(chromium.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == "apt-get" else _found(tmp_path, name))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "none"))
     monkeypatch.delenv("CHROMIUM", raising=False)
     with pytest.raises(MissingError, match="no Chromium"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_it_changes_nothing(project: Project, quiet: None) -> None:
 
 def test_what_lacks_is_named_with_numbers(project: Project, quiet: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "available_memory_mb", lambda: 1000)
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     findings = examine(project.cfg)
     assert state(findings, "git").state == "lacks"
     assert state(findings, "C compiler").state == "note"

@@ -10,6 +10,7 @@ import pytest
 from scripts.building import stage
 from scripts.errors import PatchError
 from scripts.patches import patching
+from scripts.sources import gitcmd
 from tests.scripts.tiny import LINES, Project, line_patch, sh
 
 
@@ -78,8 +79,7 @@ def test_gits_success_is_not_believed(fetched: Project, monkeypatch: pytest.Monk
     sh("git", "init", "-q", ".", cwd=fetched.cfg.build)
     (fetched.cfg.build / ".gitignore").write_text("*\n")
     fetched.patch("a.patch", line_patch(5, "five"))
-    real = patching.git
-    monkeypatch.setattr(patching, "git", lambda arguments, tree: "" if arguments is patching.INIT else real(arguments, tree))
+    monkeypatch.setattr(patching, "git", lambda arguments, tree: "" if arguments is gitcmd.INIT else gitcmd.git(arguments, tree))
     with pytest.raises(PatchError, match="git reports success, but the file did not change"):
         stage.ensure(fetched.cfg, "patch")
 

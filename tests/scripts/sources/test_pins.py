@@ -48,7 +48,7 @@ def test_a_sound_entry(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", sorted(ENTRY))
 def test_an_entry_without_a_key_is_refused_by_name(tmp_path: Path, key: str) -> None:
     with pytest.raises(PinError, match=rf"\[files.thing\].*{key}"):
-        load(document(tmp_path, **{key: None}))
+        load(document(tmp_path, "", **{key: None}))
 
 
 @pytest.mark.parametrize(
