@@ -8,7 +8,8 @@ Formats, event log and attester are modules of their own: `quote_generator.forma
 """
 
 from .errors import TdxAttestError
-from .quoting import extend_rtmr, generate_quote, get_report, get_supported_key_ids
+from .quoting import generate_quote, get_report, get_supported_key_ids
+from .registers import extend_rtmr
 
 __version__ = "1.0.0"
 __all__ = ["TdxAttestError", "extend_rtmr", "generate_quote", "get_report", "get_supported_key_ids"]

@@ -98,14 +98,9 @@ def described(parsed: Quote | TdReport) -> dict[str, Any]:
 
 
 def extend_register(options: argparse.Namespace) -> None:
-    if len(options.digest) != quoting.DIGEST_SIZE:
-        raise ValueError(f"a digest has {quoting.DIGEST_SIZE} bytes, not {len(options.digest)}")
-    if options.index == registers.RTMR3:
-        rtmr3 = registers.find_registers()
-        rtmr3.extend(options.digest)
-        return show(options.json, {"rtmr_3": rtmr3.read().hex()})
-    quoting.extend_rtmr(options.index, options.digest)
-    show(options.json, {"rtmr_2": parse_report(quoting.get_report()).td_info.rtmr_2.hex()})
+    registers.extend_rtmr(options.index, options.digest)
+    register = registers.find_registers(index=options.index)
+    show(options.json, {f"rtmr_{options.index}": register.read().hex()})
 
 
 def event_log(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ the write. The kernel takes the written bytes when the file is closed, so the lo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -21,6 +22,7 @@ REPORT_ROOT = Path("/sys/kernel/config/tsm/report")
 ENTRY_NAME = "quote_generator"
 PATH_VARIABLE = "DCAP_TDX_QUOTE_CONFIGFS_PATH"  # the variable that Intel's library knows
 PROVIDER = "tdx_guest"
+_ADVICE = f"unset it, or name a folder below {REPORT_ROOT}"
 _QUOTE_LIMIT = 1 << 20  # far above any quote (the kernel's own limit is 32 KiB)
 
 
@@ -102,18 +104,40 @@ class ReportFolder:
 def find(path: str | os.PathLike[str] | None = None) -> ReportFolder | None:
     """The entry at `path`, or the one that DCAP_TDX_QUOTE_CONFIGFS_PATH names, or our own; None without configfs-tsm.
 
-    Our own entry has a name of its own, so that Intel's library beside us is not disturbed.
+    Our own entry has a name of its own, so that Intel's library beside us is not disturbed. A folder is created only
+    below configfs-tsm's own, where the kernel fills it. Raises DeviceFailureError for a named path that is no entry.
     """
     named = path or os.environ.get(PATH_VARIABLE)
-    entry = Path(named) if named else REPORT_ROOT / ENTRY_NAME
-    if not entry.is_dir():
-        if not entry.parent.is_dir():
-            return None
+    if named:
+        return _named(Path(named))
+    if not REPORT_ROOT.is_dir():
+        return None
+    entry = REPORT_ROOT / ENTRY_NAME
+    return ReportFolder(entry) if _present(entry) else None
+
+
+def _named(entry: Path) -> ReportFolder:
+    if not entry.is_dir() and (entry.parent != REPORT_ROOT or not REPORT_ROOT.is_dir()):
+        raise DeviceFailureError(f"{entry}, which {PATH_VARIABLE} names, is no folder; {_ADVICE}")
+    if not _present(entry):
+        raise DeviceFailureError(f"{entry}, which {PATH_VARIABLE} names, is no entry of configfs-tsm; {_ADVICE}")
+    return ReportFolder(entry)
+
+
+def _present(entry: Path) -> bool:
+    """Whether the entry is one of configfs-tsm, created if need be; what the kernel does not fill is removed again."""
+    created = not entry.is_dir()
+    if created:
         try:
-            entry.mkdir()  # the kernel fills the new folder
+            entry.mkdir()
         except FileExistsError:
             if not entry.is_dir():  # else another process was faster
                 raise DeviceFailureError(f"{entry} is no folder of configfs-tsm") from None
         except OSError as error:
             raise DeviceFailureError(f"{entry} cannot be created: {error.strerror}; run as root") from None
-    return ReportFolder(entry) if (entry / "inblob").exists() else None
+    if (entry / "inblob").exists():
+        return True
+    if created:
+        with contextlib.suppress(OSError):
+            entry.rmdir()
+    return False

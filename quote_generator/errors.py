@@ -9,7 +9,11 @@ from typing import ClassVar
 
 
 class TdxAttestError(Exception):
-    """An attestation call failed. `.code` is the library's status, or None where no library answered."""
+    """An attestation call failed. `.code` is the class's status number; an unknown status of the library's is kept.
+
+    The number is there too where the kernel answered (configfs-tsm, sysfs) and no library: the same failure has the
+    same number on every way. It is None only for `LibraryNotFoundError`, and where a file loaded is no libtdx_attest.
+    """
 
     status: ClassVar[int | None] = None
     advice: ClassVar[str] = "the library reports a status this version does not know"

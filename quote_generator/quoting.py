@@ -1,18 +1,19 @@
-"""The calls an integrator makes: quotes, TD reports, register extends, attestation keys."""
+"""The calls an integrator makes: quotes, TD reports, attestation keys. Registers are in `registers`."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from types import ModuleType
 from typing import TypeVar
 
 from . import configfs, library
-from .errors import BusyError, LibraryNotFoundError
+from .errors import BusyError, LibraryNotFoundError, UnsupportedAttKeyIdError
 
 REPORT_DATA_SIZE = 64
 ATT_KEY_ID_SIZE = 16
-DIGEST_SIZE = 48
 BUSY_TIMEOUT_S = 5.0
 _BACKOFF_FIRST_S = 0.005
 _BACKOFF_LONGEST_S = 0.25
@@ -26,14 +27,15 @@ def generate_quote(
     """A TDX quote over `report_data`.
 
     report_data: 0 to 64 bytes; zeros are appended up to 64.
-    att_key_ids: acceptable attestation keys, 16 bytes each, the first supported one is used; None: the platform's.
+    att_key_ids: acceptable attestation keys, 16 bytes each, tried in turn until the platform has one (Intel's library
+    refuses a call with more than one); None or none: the platform's own choice.
     busy_timeout: seconds to keep asking a busy device before BusyError is raised; 0 asks once.
 
     Returns the quote as the device gave it (Intel TDX DCAP Quoting Library API, appendix 3). Uses libtdx_attest, or the
     kernel's configfs-tsm where the library is absent. Raises ValueError for a wrong size, else TdxAttestError.
     """
     data = _padded(report_data)
-    ids = b"" if att_key_ids is None else _joined(att_key_ids)
+    ids = [] if att_key_ids is None else _checked(att_key_ids)
     return _patiently(_asker(data, ids), busy_timeout)
 
 
@@ -48,14 +50,22 @@ def _backend() -> library.Library | configfs.ReportFolder:
         return folder
 
 
-def _asker(data: bytes, ids: bytes) -> Callable[[], bytes]:
+def _asker(data: bytes, ids: list[bytes]) -> Callable[[], bytes]:
     """The call that makes the quote."""
     backend = _backend()
     if isinstance(backend, library.Library):
-        return partial(backend.binding.get_quote, data, ids)
+        return partial(_with_first_key, backend.binding, data, ids or [b""])
     if ids:
         raise ValueError("configfs-tsm cannot choose an attestation key; leave att_key_ids out")
     return partial(backend.quote, data)
+
+
+def _with_first_key(binding: ModuleType, data: bytes, ids: list[bytes]) -> bytes:
+    """The quote under the first of the keys that the platform has; raises for the last where it has none."""
+    for one in ids[:-1]:
+        with contextlib.suppress(UnsupportedAttKeyIdError):
+            return bytes(binding.get_quote(data, one))
+    return bytes(binding.get_quote(data, ids[-1]))
 
 
 def require_backend() -> str:
@@ -75,15 +85,6 @@ def get_report(report_data: bytes = b"") -> bytes:
     return report
 
 
-def extend_rtmr(index: int, digest: bytes, *, event_type: int = 0) -> None:
-    """RTMR[index] := SHA-384(RTMR[index] || digest): index 2 or 3, a digest of 48 bytes. Until the next boot."""
-    if len(digest) != DIGEST_SIZE:
-        raise ValueError(f"a digest has {DIGEST_SIZE} bytes, not {len(digest)}")
-    if not 0 <= index < 2**64:
-        raise ValueError(f"an RTMR index is 2 or 3, not {index}")
-    library.get().binding.extend(index, bytes(digest), event_type)
-
-
 def get_supported_key_ids() -> list[bytes]:
     """The platform's attestation key ids, 16 bytes each."""
     ids: list[bytes] = library.get().binding.get_supported_att_key_ids()
@@ -97,12 +98,12 @@ def _padded(report_data: bytes) -> bytes:
     return data.ljust(REPORT_DATA_SIZE, b"\0")
 
 
-def _joined(att_key_ids: Iterable[bytes]) -> bytes:
+def _checked(att_key_ids: Iterable[bytes]) -> list[bytes]:
     ids = [bytes(one) for one in att_key_ids]
     for one in ids:
         if len(one) != ATT_KEY_ID_SIZE:
             raise ValueError(f"an attestation key id has {ATT_KEY_ID_SIZE} bytes, not {len(one)}")
-    return b"".join(ids)
+    return ids
 
 
 def _patiently(call: Callable[[], T], timeout: float) -> T:

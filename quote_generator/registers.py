@@ -1,8 +1,9 @@
-"""RTMR 3, behind one interface: two ways to read and extend it.
+"""RTMR 2 and 3, behind one interface: two ways to read and extend a register.
 
 1. sysfs, Linux 6.16 or newer (kernel document ABI/testing/sysfs-devices-virtual-misc-tdx_guest): the file
    `measurements/rtmr3:sha384` reads the 48 bytes, and writing 48 bytes extends the register by them.
-2. `tdx_att_extend` of libtdx_attest, which needs a vendor's kernel; the value is then read from a TD report.
+2. `tdx_att_extend` of libtdx_attest, which needs a vendor's kernel (from version 1.25 on, it writes to sysfs itself);
+   the value is then read from a TD report.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from .errors import ExtendFailureError, LibraryNotFoundError, NotSupportedError,
 from .formats import FormatError, parse_report
 
 SYSFS_FOLDER = Path("/sys/devices/virtual/misc/tdx_guest/measurements")
-RTMR3_FILE = "rtmr3:sha384"
 RTMR3 = 3
+EXTENDABLE = (2, RTMR3)  # by software of the TD; 0 and 1 are the firmware's and the boot loader's
 
 
 class Registers(Protocol):
-    """How RTMR 3 is reached. Both calls raise TdxAttestError."""
+    """How one register is reached. Both calls raise TdxAttestError."""
 
     @property
     def name(self) -> str: ...
 
     def read(self) -> bytes:
-        """The current value of RTMR 3: 48 bytes."""
+        """The register's current value: 48 bytes."""
 
     def extend(self, digest: bytes) -> None:
-        """RTMR 3 := SHA-384(RTMR 3 || digest), digest of 48 bytes."""
+        """RTMR := SHA-384(RTMR || digest), digest of 48 bytes."""
 
 
 class SysfsRegisters:
@@ -39,8 +40,13 @@ class SysfsRegisters:
 
     name = "sysfs"
 
-    def __init__(self, folder: Path = SYSFS_FOLDER) -> None:
-        self._file = folder / RTMR3_FILE
+    def __init__(self, folder: Path = SYSFS_FOLDER, index: int = RTMR3) -> None:
+        self._file = folder / f"rtmr{index}:sha384"
+
+    @property
+    def exists(self) -> bool:
+        """Whether this kernel has the file."""
+        return self._file.exists()
 
     def read(self) -> bytes:
         try:
@@ -71,30 +77,57 @@ class LibraryRegisters:
 
     name = "libtdx_attest"
 
+    def __init__(self, index: int = RTMR3) -> None:
+        self._index = index
+
     def read(self) -> bytes:
         try:
-            return parse_report(quoting.get_report()).td_info.rtmr_3
+            value: bytes = getattr(parse_report(quoting.get_report()).td_info, f"rtmr_{self._index}")
         except FormatError as error:
             raise ReportFailureError(f"the device's TD report is malformed: {error}") from None
+        return value
 
-    def extend(self, digest: bytes) -> None:
-        quoting.extend_rtmr(RTMR3, digest)
+    def extend(self, digest: bytes, event_type: int = 0) -> None:
+        library.get().binding.extend(self._index, bytes(digest), event_type)
 
 
-def find_registers(sysfs: Path = SYSFS_FOLDER) -> Registers:
+def _loaded() -> library.Library | None:
+    try:
+        return library.get()
+    except LibraryNotFoundError:
+        return None
+
+
+def find_registers(sysfs: Path | None = None, index: int = RTMR3) -> SysfsRegisters | LibraryRegisters:
     """The way that works here: sysfs where the kernel has it, else the library; the simulator's own if that is loaded.
 
     Whether `tdx_att_extend` works is known only after the first try (mainline kernels refuse it). Raises
     NotSupportedError where there is neither.
     """
-    try:
-        loaded = library.get()
-    except LibraryNotFoundError:
-        loaded = None
-    if (loaded is None or not loaded.simulated) and (sysfs / RTMR3_FILE).exists():
-        return SysfsRegisters(sysfs)
+    folder = sysfs or SYSFS_FOLDER
+    loaded, files = _loaded(), SysfsRegisters(folder, index)
+    if files.exists and (loaded is None or not loaded.simulated):
+        return files
     if loaded is not None:
-        return LibraryRegisters()
+        return LibraryRegisters(index)
     raise NotSupportedError(
-        f"RTMR 3 cannot be reached: there is no {sysfs / RTMR3_FILE} (Linux 6.16 or newer) and no libtdx_attest.so.1"
+        f"RTMR {index} cannot be reached: there is no {folder}/rtmr{index}:sha384 (Linux 6.16 or newer) and no "
+        "libtdx_attest.so.1"
     )
+
+
+def extend_rtmr(index: int, digest: bytes, *, event_type: int = 0) -> None:
+    """RTMR[index] := SHA-384(RTMR[index] || digest): index 2 or 3, a digest of 48 bytes. Until the next boot.
+
+    Through sysfs where the kernel has the register there (Linux 6.16), else through libtdx_attest; only the latter
+    hands `event_type` on. Raises ValueError for a wrong size or index, else TdxAttestError.
+    """
+    if len(digest) != REGISTER_SIZE:
+        raise ValueError(f"a digest has {REGISTER_SIZE} bytes, not {len(digest)}")
+    if index not in EXTENDABLE:
+        raise ValueError(f"an RTMR index is 2 or 3, not {index}")
+    found = find_registers(index=index)
+    if isinstance(found, LibraryRegisters):
+        found.extend(digest, event_type)
+    else:
+        found.extend(digest)

@@ -57,13 +57,20 @@ class Quote:
     def _descriptor(self) -> bytes:
         if self.header.version == 4:
             return b""
-        kind = next(number for number, cls in BODY_TYPES.items() if cls is type(self.body))
-        return kind.to_bytes(2, "little") + self.body.size().to_bytes(4, "little")
+        return self._body_type().to_bytes(2, "little") + self.body.size().to_bytes(4, "little")
+
+    def _body_type(self) -> int:
+        return next(number for number, cls in BODY_TYPES.items() if cls is type(self.body))
 
     def fields(self) -> dict[str, Any]:
-        """The document's `quote_parse`: three integers of the header, the rest lower-case hex of the raw bytes."""
+        """The document's `quote_parse`: integers of the header, the rest lower-case hex of the raw bytes.
+
+        Version 5 has `body_type` besides (2: TD 1.0, 3: TD 1.5), and a TD 1.5 body its two further fields.
+        """
         header = self.header
         numbers = {"version": header.version, "att_key_type": header.att_key_type, "tee_type": header.tee_type}
+        if header.version != 4:
+            numbers["body_type"] = self._body_type()
         values = {**header.raw_fields(), **self.body.raw_fields()}
         return {**numbers, **{name: value.hex() for name, value in values.items() if name != "reserved"}}
 

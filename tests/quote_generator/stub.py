@@ -44,6 +44,10 @@ class Stub:
     def odd(self, buffer_on_error: bool = False, no_buffer: bool = False, keys: int = 1) -> None:
         self._library.stub_odd(buffer_on_error, no_buffer, keys)
 
+    def only_key(self, key_id: bytes) -> None:
+        """The platform has this attestation key and no other."""
+        self._library.stub_only_key(key_id)
+
     def living(self) -> int:
         return int(self._library.stub_living())
 

@@ -9,12 +9,15 @@
 static atomic_int status, busy_times, delay_ms, fill, give_buffer_on_error, no_buffer, key_count = 1;
 static atomic_long living, calls;
 static uint8_t seen_data[64], seen_ids[1024], seen_event[68];
+static uint8_t one_key[16];
+static int only_key;
 static uint32_t seen_count;
 
 void stub_set(int new_status, int new_busy_times, int new_delay_ms) {
     status = new_status, busy_times = new_busy_times, delay_ms = new_delay_ms;
-    give_buffer_on_error = no_buffer = 0, key_count = 1, calls = 0;
+    give_buffer_on_error = no_buffer = 0, key_count = 1, calls = 0, only_key = 0;
 }
+void stub_only_key(const uint8_t *id) { memcpy(one_key, id, 16), only_key = 1; }
 void stub_odd(int on_error, int none, int keys) { give_buffer_on_error = on_error, no_buffer = none, key_count = keys; }
 long stub_living(void) { return living; }
 long stub_calls(void) { return calls; }
@@ -36,7 +39,9 @@ static int answer(void) {
 int tdx_att_get_quote(const uint8_t *data, const uint8_t *ids, uint32_t n, void *selected, uint8_t **quote,
                       uint32_t *size, uint32_t flags) {
     (void)selected, (void)flags;
+    if (n > 1 || !ids != !n) return 2; /* as Intel's: one key at most */
     int result = answer();
+    if (!result && n && only_key && memcmp(ids, one_key, 16)) result = 0xc;
     if (!delay_ms) {
         memcpy(seen_data, data, 64);
         memcpy(seen_ids, ids ? ids : data, ids ? 16 * n : 0);

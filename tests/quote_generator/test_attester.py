@@ -82,6 +82,18 @@ def test_evidence_is_bound_to_nonce_release_and_origin(tmp_path: Path, simulator
     assert evidence["quote"] == evidence["quote"].lower()
 
 
+def test_evidence_of_version_5(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    """What a platform with TDX 1.5 sends: the same members, and a parsed quote that says what it is."""
+    path, nonce = tmp_path / "s", new_nonce()
+    with attester(path, {**simulator_environment, "TDX_SIM_QUOTE_VERSION": "5"}):
+        evidence = ask(path, {"nonce": nonce})["evidence"]
+    assert set(evidence) == {"quote", "tee", "runtime_data", "event_log", "quote_parse"}
+    quote = parse_quote(bytes.fromhex(evidence["quote"]))
+    assert quote.body.report_data == hashlib.sha384(rfc8785.dumps(evidence["runtime_data"])).digest() + bytes(16)
+    assert evidence["quote_parse"] == quote.fields()
+    assert (evidence["quote_parse"]["version"], evidence["quote_parse"]["body_type"]) == (5, 3)
+
+
 def test_without_a_nonce_a_fresh_one_is_drawn(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
     path = tmp_path / "s"
     with attester(path, simulator_environment):

@@ -14,7 +14,15 @@ from types import ModuleType
 import pytest
 
 from quote_generator import errors, library
-from quote_generator.errors import BY_STATUS, BusyError, LibraryNotFoundError, TdxAttestError, UnexpectedError
+from quote_generator.errors import (
+    BY_STATUS,
+    BusyError,
+    InvalidParameterError,
+    LibraryNotFoundError,
+    TdxAttestError,
+    UnexpectedError,
+    UnsupportedAttKeyIdError,
+)
 from tests.quote_generator.stub import Stub, compile_stub
 
 NAMES = {
@@ -78,9 +86,18 @@ def test_what_is_not_bytes_is_refused(plugin: ModuleType, stub: Stub, wrong: obj
         plugin.generate_quote(wrong)
 
 
-def test_key_ids_are_passed_in_order(plugin: ModuleType, stub: Stub) -> None:
-    plugin.generate_quote(att_key_ids=[b"a" * 16, b"b" * 16])
-    assert stub.count() == 2 and stub.seen("ids", 32) == b"a" * 16 + b"b" * 16
+def test_key_ids_are_tried_in_turn(plugin: ModuleType, stub: Stub) -> None:
+    """One a call: Intel's library refuses more with "invalid parameter"."""
+    stub.only_key(b"b" * 16)
+    plugin.generate_quote(att_key_ids=[b"a" * 16, b"b" * 16, b"c" * 16])
+    assert stub.count() == 1 and stub.seen("ids", 16) == b"b" * 16 and stub.calls() == 2
+    with pytest.raises(UnsupportedAttKeyIdError, match="none of the requested"):
+        plugin.generate_quote(att_key_ids=[b"a" * 16, b"c" * 16])
+    stub.set(2)
+    with pytest.raises(InvalidParameterError):
+        plugin.generate_quote(att_key_ids=[b"a" * 16, b"c" * 16])
+    assert stub.calls() == 1  # another error than "not this key" ends it
+    stub.set()
     plugin.generate_quote(att_key_ids=[])
     assert stub.count() == 0
     with pytest.raises(ValueError, match="16 bytes, not 15"):

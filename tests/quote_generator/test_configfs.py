@@ -192,8 +192,9 @@ def test_the_folder_is_found_by_variable_or_created(tmp_path: Path, monkeypatch:
     root = tmp_path / "report"
     root.mkdir()
     monkeypatch.setattr(configfs, "REPORT_ROOT", root)
-    assert configfs.find() is None  # an entry without attributes is none
-    assert (root / configfs.ENTRY_NAME).is_dir()
+    assert configfs.find() is None  # an entry without attributes is none, and does not stay
+    assert not list(root.iterdir())
+    (root / configfs.ENTRY_NAME).mkdir()
     (root / configfs.ENTRY_NAME / "inblob").write_bytes(b"")
     found = configfs.find()
     assert found is not None and found.path == root / configfs.ENTRY_NAME
@@ -223,9 +224,24 @@ def test_it_is_chosen_where_the_library_is_absent(
         plugin.generate_quote()
 
 
-def test_an_entry_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+def test_a_wrong_variable_is_named_and_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "report"
+    root.mkdir()
+    monkeypatch.setattr(configfs, "REPORT_ROOT", root)
     (tmp_path / "file").write_text("")
     (tmp_path / "broken").symlink_to(tmp_path / "nowhere" / "x")
-    for path in (tmp_path / "file", tmp_path / "broken"):
-        with pytest.raises(DeviceFailureError, match=r"is no folder|cannot be created"):
-            configfs.find(path)
+    (tmp_path / "plain").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    for path in (tmp_path / "absent", tmp_path / "file", tmp_path / "broken", tmp_path / "plain", root / "unfilled"):
+        monkeypatch.setenv(configfs.PATH_VARIABLE, str(path))
+        with pytest.raises(DeviceFailureError, match=f"{path}, which {configfs.PATH_VARIABLE} names, is no"):
+            configfs.find()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_entry_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(configfs.PATH_VARIABLE, raising=False)
+    monkeypatch.setattr(configfs, "REPORT_ROOT", tmp_path)
+    (tmp_path / configfs.ENTRY_NAME).write_text("")
+    with pytest.raises(DeviceFailureError, match="is no folder of configfs-tsm"):
+        configfs.find()

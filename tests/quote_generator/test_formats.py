@@ -152,6 +152,17 @@ def test_fields_have_intels_names_in_lower_case_hex() -> None:
     assert all(re.fullmatch("[0-9a-f]+", v) for v in fields.values() if isinstance(v, str))
 
 
+def test_the_body_type_tells_version_5_apart() -> None:
+    kinds = {name: parse_quote(quote).fields().get("body_type") for name, quote in QUOTES.items()}
+    assert kinds == {
+        "version 4, TD 1.0": None,
+        "version 5, TD 1.0": 2,
+        "version 5, TD 1.5": 3,
+        "version 4 in a larger buffer": None,
+    }
+    assert len(parse_quote(V5).fields()) == len(parse_quote(V4).fields()) + 3
+
+
 def test_a_value_of_another_size_cannot_be_packed() -> None:
     body = parse_quote(V4).body
     with pytest.raises(FormatError, match="mr_td has 48 bytes, not 47"):
