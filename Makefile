@@ -11,7 +11,7 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin webverifier nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help fetch frontend backend plugin build run test test-fast fuzz lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
+.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast fuzz lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +26,9 @@ run: build ## start the release: the web server, the attester and a model; Ctrl-
 
 test: build ## every test: units, the release, the browser, the web verifier
 	@$(TOOL) test
+
+test-attacks: build ## the ways by which something else than what was measured could run (part of `make test`)
+	@$(TESTS) -m pytest tests -q -m attack
 
 test-fast: ## the tests that need no build, in seconds
 	@$(TESTS) -m pytest tests -q -m "not slow and not release and not browser"

@@ -75,6 +75,11 @@ class DataDir:
         """Which of Ollama's models may be chatted with; it is there while a service with Ollama runs."""
         return self.run / "measured-models.json"
 
+    @property
+    def certificates(self) -> Path:
+        """The measured copy of SSL_CERT_FILE."""
+        return self.run / "certificates.pem"
+
     def bytecode(self, role: str) -> Path:
         """Python's bytecode cache of one role: a process must not be able to plant code for a more trusted one,
         and code compiled before this boot is not trusted at all."""

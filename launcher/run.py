@@ -17,7 +17,7 @@ from .errors import Stopped
 from .measure import found, manifest, models, registers, tdx
 from .measure.manifest import Checked
 from .measure.registers import Outcome
-from .plan import plan, settings, webserver
+from .plan import environment, plan, settings, webserver
 from .plan.events import Event
 from .plan.launch import Launch
 from .plan.model import ModelServer
@@ -76,7 +76,7 @@ def check_release(release: Path, allow_modified: bool, supervisor: Supervisor) -
 
 
 def _kind(chosen: settings.Settings, release: Path, environ: Mapping[str, str]) -> str:
-    kind = tdx.choose(chosen.tdx, tdx.look(environ), release / "simulator")
+    kind = tdx.choose(chosen.tdx, tdx.look(environment.base(environ)), release / "simulator")
     if kind == "tdx-simulated":
         notice("TDX is SIMULATED on this machine. Everything works, and nothing is protected.")
     return kind
@@ -105,6 +105,7 @@ class _Running:
         """Measure the plan's events and start its processes; what is returned says how it went."""
         planned, data = self.plan, self.plan.launch.data
         folders.give_folders(data, planned.user)
+        folders.write_certificates(data, planned.certificates)
         # These serve nobody yet; they get ready while the launch is being measured.
         web = self.supervisor.start(planned.web)
         model = self._start(planned.model_server)

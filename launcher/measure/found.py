@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..datadir import DataDir
+from ..errors import SettingError, reason
+from ..plan import environment
 from ..plan.launch import Launch
 from ..plan.model import Prepared
 from ..plan.plan import Found
@@ -14,6 +17,7 @@ from ..plan.processes import User
 from . import interpreter, plugins
 from .manifest import Checked
 
+MAX_CERTIFICATES = 16 << 20
 _READS = re.compile(r"""os\.(?:environ\.get|getenv)\(\s*["']([A-Z][A-Z0-9_]*)["']""")
 
 
@@ -29,7 +33,23 @@ def find(launch: Launch, checked: Checked, model: Prepared, user: User | None, s
         user=user,
         own_uid=os.geteuid(),
         session_key=session_key,
+        certificates=certificates(launch.environ),
     )
+
+
+def certificates(environ: Mapping[str, str]) -> bytes:
+    """What SSL_CERT_FILE holds, nothing where it is not set. Raises SettingError where it cannot be read."""
+    name = environ.get(environment.CERTIFICATES)
+    if not name:
+        return b""
+    try:
+        with open(name, "rb") as file:
+            content = file.read(MAX_CERTIFICATES + 1)
+    except OSError as error:
+        raise SettingError(f"SSL_CERT_FILE={name} cannot be read: {reason(error)}.") from error
+    if not content or len(content) > MAX_CERTIFICATES:
+        raise SettingError(f"SSL_CERT_FILE={name} is empty or larger than {MAX_CERTIFICATES >> 20} MiB.")
+    return content
 
 
 def upstream_names(release: Path) -> frozenset[str]:

@@ -89,6 +89,7 @@ _SECRET = re.compile(
     r"KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL|JUPYTER_AUTH|API_AUTH|DATABASE_URL|REDIS_URL|DB_URL|_CONFIGS$"
 )
 OWN = "<own>"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s;,\"'<>\]}]+")
 
 # A URL setting and what switches it on: (setting, its value or None for "true"). What is off leads nowhere.
 _ENDPOINTS: tuple[tuple[str, str, str], ...] = (
@@ -154,10 +155,11 @@ def _shown(name: str, value: str, settings: Settings) -> str:
         return "set" if value else ""
     if name in ("CORS_ALLOW_ORIGIN", "WEBUI_URL") and value == (settings.origin or settings.local_url):
         return OWN
-    return _without_login(value)
+    return without_login(value)
 
 
-def _without_login(value: str) -> str:
+def without_login(value: str) -> str:
+    """The value without the names and passwords in its URLs."""
     return re.sub(r"(?<=://)[^/@\s;]*@", "", value)
 
 
@@ -173,7 +175,21 @@ def endpoints(env: Mapping[str, str]) -> list[dict[str, str]]:
     for name in _ALWAYS:
         if env.get(name) and not is_local(env[name]):
             found.add((name, "set" if _SECRET.search(name) else env[name]))
-    return [{"setting": name, "value": _without_login(value.strip())} for name, value in sorted(found)]
+    return [{"setting": name, "value": without_login(value.strip())} for name, value in sorted(found)]
+
+
+def other_urls(theirs: Mapping[str, str], own: str) -> list[dict[str, str]]:
+    """An ``endpoint`` event for each address elsewhere in any other setting of the operator's, in order of name.
+
+    ``own`` is the address of this server. What `endpoints` knows is left to it: it also knows what is switched off.
+    """
+    known = {name for name, _, _ in _ENDPOINTS} | set(_ALWAYS) | {"CORS_ALLOW_ORIGIN", "WEBUI_URL"}
+    found: set[tuple[str, str]] = set()
+    for name in theirs.keys() - known:
+        for url in _URL.findall(theirs[name]):
+            if not is_local(url) and not f"{url}/".startswith(f"{own}/"):
+                found.add((name, "set" if _SECRET.search(name) else without_login(url)))
+    return [{"setting": name, "value": url} for name, url in sorted(found)]
 
 
 def is_local(url: str) -> bool:

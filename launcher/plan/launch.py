@@ -7,25 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..datadir import DataDir
+from . import environment
 from .settings import Settings
-
-# What any process needs from the machine.
-MACHINE = (
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
 
 
 @dataclass(frozen=True)
@@ -69,18 +52,12 @@ class Launch:
             *arguments,
         )
 
-    def machine_env(self) -> dict[str, str]:
-        """What every process gets."""
-        env = {name: self.environ[name] for name in MACHINE if name in self.environ}
-        return {"LANG": "C.UTF-8", **env, "PYTHONUNBUFFERED": "1"}
-
     def device_env(self) -> dict[str, str]:
         """The environment of the two processes that may touch the device: the attester and the one that measures."""
-        env = self.machine_env()
-        for name in ("LD_LIBRARY_PATH", "DCAP_TDX_QUOTE_CONFIGFS_PATH"):
-            if name in self.environ:
-                env[name] = self.environ[name]
-        if self.kind == "tdx-simulated":
+        env = environment.base(self.environ)
+        if "DCAP_TDX_QUOTE_CONFIGFS_PATH" in self.environ:
+            env["DCAP_TDX_QUOTE_CONFIGFS_PATH"] = self.environ["DCAP_TDX_QUOTE_CONFIGFS_PATH"]
+        if self.kind == "tdx-simulated":  # nothing is protected, whatever the faults that it is told to show
             faults = {name: value for name, value in self.environ.items() if name.startswith("TDX_SIM_")}
             env |= faults | {"LD_LIBRARY_PATH": str(self.simulator), "TDX_SIM_STATE": str(self.data.simulator_state)}
         return env

@@ -6,10 +6,11 @@ command ``events`` print its events and start nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from . import effective, processes, webserver
+from . import effective, environment, processes, webserver
 from .events import Difference, Event, account_event, python_event, release_events, settings_events
 from .launch import Launch
 from .model import EMBEDDED, Prepared
@@ -29,6 +30,7 @@ class Found:
     user: User | None
     own_uid: int
     session_key: str = field(repr=False)
+    certificates: bytes = field(default=b"", repr=False)  # of SSL_CERT_FILE
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Plan:
     web: Process
     model_server: Process | None
     pccs: Process | None
+    certificates: bytes  # to be copied to ``DataDir.certificates``, or nothing
     asking_uid: int  # the web server's account, which may ask the attester and the measurer
 
     def told(self, state: str, pccs_url: str, addresses: Mapping[str, str]) -> dict[str, str]:
@@ -72,6 +75,7 @@ def make(launch: Launch, found: Found) -> Plan:
         web=processes.web_server(launch, _web_env(launch, found, env, configuration.theirs), found.user),
         model_server=processes.model(launch, server, found.user),
         pccs=processes.pccs(launch, found.user),
+        certificates=found.certificates,
         asking_uid=uid,
     )
 
@@ -81,13 +85,21 @@ def _events(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mappin
     events = release_events(found.release_digest, found.differences)
     events.append(python_event(found.python))
     events += settings_events(
-        effective.event(env, theirs, found.model.server, launch.settings), effective.endpoints(env)
+        effective.event(env, theirs, found.model.server, launch.settings), _endpoints(launch, found, env, theirs)
     )
     events += found.model.events
     events += found.code
     if launch.kind == "tdx" and found.user is None:
         events.append(account_event("root" if found.own_uid == 0 else "the launcher's"))
     return tuple(events)
+
+
+def _endpoints(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str]) -> list[dict[str, str]]:
+    digest = hashlib.sha384(found.certificates).hexdigest() if found.certificates else ""
+    own = launch.settings.origin or launch.settings.local_url
+    contents = effective.endpoints(env) + effective.other_urls(theirs, own)
+    contents += environment.endpoints(launch.environ, digest)
+    return sorted(contents, key=lambda content: (content["setting"], content["value"]))
 
 
 def _web_env(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
@@ -101,4 +113,10 @@ def _web_env(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mappi
     }
     if found.model.allowed is not None:
         own["TEE_MEASURED_MODELS"] = str(launch.data.measured_models)
-    return {**launch.machine_env(), **env, **own}
+    addresses = [address for value in env.values() for address in value.split(";")]
+    return {
+        **environment.base(launch.environ),
+        **environment.network(launch.environ, addresses, str(launch.data.certificates) if found.certificates else ""),
+        **env,
+        **own,
+    }

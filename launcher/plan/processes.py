@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import environment
 from .launch import Launch
 from .model import ModelServer
 from .settings import Settings
@@ -69,7 +70,9 @@ def pccs(launch: Launch, user: User | None) -> Process | None:
         return None
     ready = launch.data.ready / "pccs.url"
     command = launch.module("pccs", "simulator", "pccs", "--port", "0", "--ready-file", str(ready))
-    return Process("simulated PCCS", command, launch.machine_env(), launch.data.run, Ready(file=ready), user)
+    return Process(
+        "simulated PCCS", command, environment.base(launch.environ), launch.data.run, Ready(file=ready), user
+    )
 
 
 def model(launch: Launch, server: ModelServer, user: User | None) -> Process | None:
@@ -78,7 +81,7 @@ def model(launch: Launch, server: ModelServer, user: User | None) -> Process | N
         return None
     ready = launch.data.ready / "llm.json"
     command = launch.module("llm", "launcher.serve.llm", str(server.weights), str(ready))
-    env = launch.machine_env() | {"LLM_API_KEY": server.key}
+    env = environment.base(launch.environ) | {"LLM_API_KEY": server.key}
     return Process("model server", command, env, launch.data.run, Ready(file=ready), user)
 
 

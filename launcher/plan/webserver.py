@@ -35,6 +35,9 @@ REFUSED = frozenset(
         "ENABLE_OLLAMA_API",
         "OLLAMA_BASE_URLS",
         "OLLAMA_API_BASE_URL",
+        "SSL_CERT_DIR",
+        "ALL_PROXY",
+        "all_proxy",
     }
 )
 # Refused as well, but not worth a word: other programs set them, too.

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from ..errors import SettingError, UnavailableError, writing
+from ..plan import environment
 from ..plan.processes import User
 
 ACCOUNT = "open-webui-tdx"
@@ -58,7 +59,7 @@ def readable(user: User, path: Path) -> bool:
     """Whether ``user`` can read ``path``, asked as that user."""
     test = ["test", "-x" if path.is_dir() else "-r", str(path)]
     done = subprocess.run(  # noqa: S603 - our own command
-        test, user=user.uid, group=user.gid, extra_groups=[], check=False, capture_output=True
+        test, env=environment.FIXED, user=user.uid, group=user.gid, extra_groups=[], check=False, capture_output=True
     )
     return done.returncode == 0
 

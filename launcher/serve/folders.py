@@ -38,6 +38,15 @@ def give_folders(data: DataDir, user: User | None) -> None:
         give(user, folder)
 
 
+def write_certificates(data: DataDir, content: bytes) -> None:
+    """The measured copy of SSL_CERT_FILE, which only the launcher's account can change."""
+    with writing("the copy of SSL_CERT_FILE", data.certificates):
+        data.certificates.unlink(missing_ok=True)
+        if content:
+            data.certificates.write_bytes(content)
+            data.certificates.chmod(0o644)
+
+
 def give_static_files(release: Path, data: DataDir, user: User | None) -> None:
     """What the web server needs on disk before it is told to serve: its own copy of the static files, and a home."""
     with writing("the web server's static files", data.static):

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..datadir import DataDir, boot_id
 from ..errors import ModifiedError, UnavailableError
 from ..measure import model_store, models, ollama, registers, tdx
-from ..plan import processes, settings
+from ..plan import environment, processes, settings
 from ..plan.events import model_event
 from ..plan.launch import Launch
 from ..summary import say
@@ -30,7 +30,7 @@ def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
     problems = model_store.verify(chosen.ollama_models, [model])
     if problems:
         raise ModifiedError(problems[0].sentence)
-    kind = tdx.choose(chosen.tdx, tdx.look(environ), release / "simulator")
+    kind = tdx.choose(chosen.tdx, tdx.look(environment.base(environ)), release / "simulator")
     launch = Launch(release, chosen, data, kind, environ, sys.executable, os.getpid())
     outcome = registers.extend(processes.registrar(launch), [model_event(model.name, model.digest)])
     measured_models.write(data, measured_models.read(data) | {model.name: model.digest})
