@@ -70,7 +70,8 @@ def _make(part: str, lock: str, base: str, place: str, python: str) -> None:
     if os.environ.get("OFFLINE", "").lower() in ("1", "yes", "true"):
         raise Refusal(
             NETWORK,
-            f"OFFLINE=1, but the environment of {part}/requirements.lock is not in the cache ({place}); build once with a network.",
+            f"OFFLINE=1, but the environment of {part}/requirements.lock is not in the cache ({place}); build once "
+            "with a network.",
         )
     print(f"Making the environment of {part}/requirements.lock (once) ...", flush=True)
     shutil.rmtree(place, ignore_errors=True)
@@ -78,7 +79,8 @@ def _make(part: str, lock: str, base: str, place: str, python: str) -> None:
     if _logged([base, "-c", "import ensurepip, venv"], log):
         raise Refusal(
             MISSING,
-            f"{base} lacks the modules venv and ensurepip; install them (Debian and Ubuntu: python3-venv) or name another "
+            f"{base} lacks the modules venv and ensurepip; install them (Debian and Ubuntu: python3-venv) or name "
+            "another "
             "interpreter with PYTHON=.",
         )
     if _logged([base, "-m", "venv", place], log):
@@ -87,14 +89,17 @@ def _make(part: str, lock: str, base: str, place: str, python: str) -> None:
     if _logged([python, *install, "--require-hashes", "--only-binary", ":all:", "-r", lock], log):
         raise Refusal(
             NETWORK,
-            f"The packages of {part}/requirements.lock could not be installed; check the network and pip's index-url. {_tail(log)}",
+            f"The packages of {part}/requirements.lock could not be installed; check the network and pip's index-url. "
+            f"{_tail(log)}",
         )
 
 
 def _logged(command: List[str], log: str) -> int:  # noqa: UP006
     """Run to the end with the output in `log`; the exit status."""
     with open(log, "w", encoding="utf-8") as file:
-        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False).returncode  # noqa: S603
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False
+        ).returncode  # noqa: S603
 
 
 def _tail(log: str) -> str:
@@ -148,7 +153,10 @@ if __name__ == "__main__":
         print(f"error: {refusal}", file=sys.stderr)
         sys.exit(refusal.code)
     except OSError as error:
-        print(f"error: Cannot use {error.filename}: {error.strerror}; name another folder with CACHE_DIR=.", file=sys.stderr)
+        print(
+            f"error: Cannot use {error.filename}: {error.strerror}; name another folder with CACHE_DIR=.",
+            file=sys.stderr,
+        )
         sys.exit(DISK)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -140,8 +140,10 @@ def release() -> None:
 
 
 @app.command()
-def reference(out: Annotated[Path | None, typer.Option(help="Where to; default: dist/reference-values.local.json")] = None) -> None:
-    """Write the reference values of a launch with this machine's settings, models and platform, which must be trusted."""
+def reference(
+    out: Annotated[Path | None, typer.Option(help="Where to; default: dist/reference-values.local.json")] = None,
+) -> None:
+    """Write the reference values of a launch on this machine, which must be trusted: its settings, models, platform."""
     from scripts.release.reference import write_here
 
     cfg = config()
@@ -152,7 +154,7 @@ def reference(out: Annotated[Path | None, typer.Option(help="Where to; default: 
 
 @app.command()
 def compare(published: Path) -> None:
-    """Compare the built release with a published one: its release.json, folder or archive; exit status 5 if they differ."""
+    """Compare the built release with a published release.json, folder or archive; exit status 5 if they differ."""
     from scripts.release.compare import compare as run_comparison
 
     print(run_comparison(config(), published))

@@ -102,7 +102,9 @@ class Runner:
         reason = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"failed with exit status {status}"
         last = deque(_CREDENTIALS.sub("***@", output).splitlines(), TAIL)
         shown = "".join(f"\n    {line}" for line in last)
-        return f"{what} {reason} in stage {self.stage}; the whole log is {self.log}. Its last lines:{shown or ' (none)'}"
+        return (
+            f"{what} {reason} in stage {self.stage}; the whole log is {self.log}. Its last lines:{shown or ' (none)'}"
+        )
 
     def _append(self, text: str) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)

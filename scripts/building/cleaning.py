@@ -12,7 +12,9 @@ def clean(cfg: Config) -> None:
     for folder in (cfg.build, cfg.dist):
         for name, precious in (("DATA_DIR", cfg.var), ("CACHE_DIR", cfg.cache), ("the repository", cfg.root)):
             if precious.is_relative_to(folder):
-                raise UsageError(f"{name} ({precious}) lies in {folder}, which clean would delete; nothing was deleted.")
+                raise UsageError(
+                    f"{name} ({precious}) lies in {folder}, which clean would delete; nothing was deleted."
+                )
     for folder in (cfg.build, cfg.dist):
         if folder.exists():
             remove(folder)

@@ -1,4 +1,4 @@
-"""Which stages are current. Apart from the command line's library, whose import alone would take longer than the answer."""
+"""Which stages are current. Without the command line's library, whose import would take longer than the answer."""
 
 from __future__ import annotations
 

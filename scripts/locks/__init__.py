@@ -49,7 +49,9 @@ def read(path: Path) -> dict[str, Locked]:
     def finish() -> None:
         if pin is not None:
             if len(text) < 2:
-                raise PinError(f"{path.name}: {pin['name']} has no hash; make the locks anew with: python -m scripts.locks")
+                raise PinError(
+                    f"{path.name}: {pin['name']} has no hash; make the locks anew with: python -m scripts.locks"
+                )
             found[pin["name"]] = Locked(pin["name"], pin["version"], "".join(text), frozenset(via))
 
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

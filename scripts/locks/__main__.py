@@ -16,7 +16,8 @@ FULL = """# Every Python package of upstream's backend, as its own requirement l
 # (`exclude_newer` of upstream.toml), for Linux on x86-64; the same for Python 3.11 and 3.12.
 # Made by: python -m scripts.locks. Not edited by hand.
 """
-OWN = """# What we add to upstream's packages; compatible with full.txt. Made by: python -m scripts.locks. Not edited by hand.
+OWN = """# What we add to upstream's packages; compatible with full.txt.
+# Made by: python -m scripts.locks. Not edited by hand.
 """
 
 
@@ -25,7 +26,10 @@ def main() -> None:
     run = Runner("locks", cfg.logs / "locks.log")
     run.start_log()
     newest = ("--exclude-newer", cfg.pins.release.exclude_newer)
-    made = [_compile(cfg, run, cfg.stage("fetch"), "backend/requirements.txt", python, newest) for python in ("3.11", "3.12")]
+    made = [
+        _compile(cfg, run, cfg.stage("fetch"), "backend/requirements.txt", python, newest)
+        for python in ("3.11", "3.12")
+    ]
     if made[0] != made[1]:
         sys.exit("Python 3.11 and 3.12 now need different locks; one file can no longer hold both.")
     write_durably(FOLDER / "full.txt", (FULL + made[0]).encode())

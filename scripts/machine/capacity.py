@@ -33,7 +33,8 @@ def check(cfg: Config, needed: Needed) -> None:
         )
     if disk < needed.disk_mb:
         raise MissingError(
-            f"Too little disk space for {needed.what}: it needs {needed.disk_mb} MB, and {disk} MB are free in {cfg.build}; "
+            f"Too little disk space for {needed.what}: it needs {needed.disk_mb} MB, and {disk} MB are free in "
+            f"{cfg.build}; "
             "free some, or name another folder with BUILD_DIR."
         )
 

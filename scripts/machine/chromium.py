@@ -36,7 +36,9 @@ def obtain(cfg: Config, run: Runner, tests_python: Path) -> Path:
         _install(run, tests_python)
         found = find()
     if found is None:
-        raise MissingError("There is no Chromium for the browser tests; install one (Debian: chromium), or name it with CHROMIUM=.")
+        raise MissingError(
+            "There is no Chromium for the browser tests; install one (Debian: chromium), or name it with CHROMIUM=."
+        )
     return found
 
 

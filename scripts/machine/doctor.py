@@ -62,13 +62,19 @@ def _tools(cfg: Config) -> Iterator[Finding]:
 def _space(cfg: Config) -> Iterator[Finding]:
     memory, needed = available_memory_mb() * 1_000_000, FRONTEND.memory_mb * 1_000_000
     yield _enough("frontend", "memory", memory, needed, "end other programs, or add swap")
-    needs = ((cfg.build, DISK[cfg.profile], "BUILD_DIR"), (cfg.cache, CACHE, "CACHE_DIR"), (cfg.var, GB // 2, "DATA_DIR"))
+    needs = (
+        (cfg.build, DISK[cfg.profile], "BUILD_DIR"),
+        (cfg.cache, CACHE, "CACHE_DIR"),
+        (cfg.var, GB // 2, "DATA_DIR"),
+    )
     for folder, wanted, name in needs:
         there = next(place for place in (folder, *folder.parents) if place.exists())
         if not os.access(there, os.W_OK):
             yield Finding("build", f"disk of {name}", "lacks", f"{folder} cannot be written; name another with {name}=")
         else:
-            yield _enough("build", f"disk of {name}", shutil.disk_usage(there).free, wanted, f"free some, or set {name}=")
+            yield _enough(
+                "build", f"disk of {name}", shutil.disk_usage(there).free, wanted, f"free some, or set {name}="
+            )
 
 
 def _enough(step: str, what: str, has: int, needed: int, remedy: str) -> Finding:
@@ -86,7 +92,9 @@ def _sources(cfg: Config) -> Iterator[Finding]:
         yield Finding("fetch", "Python index", "lacks" if absent else "ok", detail)
         return
     trouble = _index_trouble()
-    yield Finding("fetch", "Python index", "lacks" if trouble and absent else "note" if trouble else "ok", trouble or "answers")
+    yield Finding(
+        "fetch", "Python index", "lacks" if trouble and absent else "note" if trouble else "ok", trouble or "answers"
+    )
     yield _npm(cfg)
 
 
@@ -129,7 +137,9 @@ def _attestation(cfg: Config) -> Iterator[Finding]:
     del cfg
     device, library = tdxguest.device(), tdxguest.library()
     simulated = "; `make run` simulates TDX and says so"
-    yield Finding("run", "TDX device", "ok" if device else "note", device or f"none: this is not a TDX guest{simulated}")
+    yield Finding(
+        "run", "TDX device", "ok" if device else "note", device or f"none: this is not a TDX guest{simulated}"
+    )
     state = "ok" if library else "lacks" if device else "note"
     remedy = "not installed; install Intel's package libtdx-attest" if device else f"not installed{simulated}"
     yield Finding("run", tdxguest.LIBRARY, state, "loads" if library else remedy)

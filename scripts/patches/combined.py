@@ -46,10 +46,14 @@ def _difference(cfg: Config, queue: Queue, verifier: Path, work: Path) -> str:
     for name in (*changed, *queue.new_files):
         _copy(cfg.stage("patch") / name, work / name)
     if (work / VERIFIER).exists():
-        raise PatchError(f"patches/files/{VERIFIER} is there already; it is built from web/ and must not be in the queue.")
+        raise PatchError(
+            f"patches/files/{VERIFIER} is there already; it is built from web/ and must not be in the queue."
+        )
     _copy(verifier, work / VERIFIER)
     git(["add", "--all", "--force", "."], work)
-    return git(["diff", "--cached", "--no-color", "--no-ext-diff", "--no-renames", "--binary", "--full-index", "HEAD"], work)
+    return git(
+        ["diff", "--cached", "--no-color", "--no-ext-diff", "--no-renames", "--binary", "--full-index", "HEAD"], work
+    )
 
 
 def _copy(source: Path, place: Path) -> None:

@@ -1,4 +1,4 @@
-"""Editing a patch of the queue: open a tree with everything up to it applied, change files, write the difference back."""
+"""Editing a patch: open a tree with everything up to it applied, change files, write the difference back."""
 
 from __future__ import annotations
 

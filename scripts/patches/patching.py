@@ -30,7 +30,7 @@ class Outcome:
 
 
 def apply_queue(queue: Queue, tree: Path) -> list[Outcome]:
-    """Apply every patch to `tree`, then add the new files. PatchError names patch, file and hunk at the first failure."""
+    """Apply all patches to `tree`, then add the new files. PatchError names the first patch, file and hunk that fails."""
     git(INIT, tree)
     try:
         outcomes = [_apply_or_raise(patch, tree) for patch in queue.patches]
@@ -61,7 +61,9 @@ def apply(patch: Patch, tree: Path) -> Outcome:
     # git skips, and calls it success, what lies in a folder that a repository around ignores: look for ourselves.
     same = [name for name in patch.files if _state(tree / name) == before[name]]
     if same:
-        return Outcome(patch.name, tuple(f"{name}: git reports success, but the file did not change" for name in same), ())
+        return Outcome(
+            patch.name, tuple(f"{name}: git reports success, but the file did not change" for name in same), ()
+        )
     return Outcome(patch.name, (), offsets(told))
 
 
@@ -108,7 +110,9 @@ def add_files(queue: Queue, tree: Path) -> None:
     for name in queue.new_files:
         place = tree / name
         if place.exists():
-            raise PatchError(f"patches/files/{name} collides with a file of the same name upstream; change it with a patch.")
+            raise PatchError(
+                f"patches/files/{name} collides with a file of the same name upstream; change it with a patch."
+            )
         place.parent.mkdir(parents=True, exist_ok=True)
         source = queue.folder / "files" / name
         shutil.copyfile(source, place)

@@ -25,7 +25,9 @@ from scripts.sources.gitcmd import attempt
 
 HEADERS = ("What", "Why", "Upstream-status", "Drop-when")
 _HEADER = re.compile(r"([A-Z][A-Za-z-]*):[ \t]*(.*)")
-_UNWANTED = re.compile(r"^(new file mode|deleted file mode|rename from|copy from|old mode|GIT binary patch|Binary files)", re.M)
+_UNWANTED = re.compile(
+    r"^(new file mode|deleted file mode|rename from|copy from|old mode|GIT binary patch|Binary files)", re.M
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def _patch(path: Path, upstream: Collection[str]) -> Patch:
     unwanted = _UNWANTED.search(diff)
     if unwanted:
         raise PatchError(
-            f"{path.name}: '{unwanted[1]}' is not allowed; a patch changes text of upstream's files, new files lie in patches/files/"
+            f"{path.name}: '{unwanted[1]}' is not allowed; a patch changes text of upstream's files, new files lie in "
+            "patches/files/"
         )
     files = _touched(path)
     if not files:

@@ -47,7 +47,7 @@ def _copy(source: Path, work: Path) -> Path:
 
 def _summary(whole: bool) -> str:
     if whole:
-        return "The whole queue fits. Now change upstream.toml and run `python -m scripts list-upstream` (docs/patches.md)."
+        return "The whole queue fits. Now change upstream.toml and list upstream's files anew (docs/patches.md)."
     return (
         "Change upstream.toml, run `python -m scripts list-upstream`, "
         "then edit and refresh each patch that does not fit (docs/patches.md)."

@@ -1,1 +1,1 @@
-"""What turns built parts into something to publish: entry, licences, manifest, archive, bills of materials, signature."""
+"""How do built parts become a release: entry, licences, manifest, archive, bills of materials, signature?"""

@@ -27,7 +27,7 @@ def write(folder: Path, out: Path, node: Node) -> None:
     """Archive `folder` under its own name into `out` (.tar.gz); whole or not at all."""
     with beside(out) as fresh, fresh.open("wb") as file:
         command = [str(node.folder / "node"), "-e", _GZIP]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file)  # noqa: S603 - the pinned node
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file)
         assert process.stdin is not None
         try:
             write_tar(folder, process.stdin)

@@ -12,7 +12,13 @@ from pathlib import Path
 
 _TEXT = re.compile(r"(^|/)(licen[cs]e|copying|notice|authors)[^/]*$|/(licenses|licences)/[^/]+$", re.IGNORECASE)
 _CODE = (".py", ".pyc", ".js", ".mjs", ".ts", ".json", ".so")
-BUILDERS = ("svelte", "@sveltejs/kit", "@sveltejs/adapter-static", "tailwindcss", "vite")  # dev packages whose code reaches the pages
+BUILDERS = (
+    "svelte",
+    "@sveltejs/kit",
+    "@sveltejs/adapter-static",
+    "tailwindcss",
+    "vite",
+)  # dev packages whose code reaches the pages
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,17 @@ def python(site_packages: Path) -> list[Component]:
 
 
 def _distribution(info: Path) -> Component:
-    texts = [_read(path) for path in sorted(info.rglob("*")) if path.is_file() and _is_text(f"/{path.relative_to(info)}")]
+    texts = [
+        _read(path) for path in sorted(info.rglob("*")) if path.is_file() and _is_text(f"/{path.relative_to(info)}")
+    ]
     return _from_metadata(_read(info / "METADATA"), texts)
 
 
 def _from_metadata(metadata: str, texts: Iterable[str]) -> Component:
     head = HeaderParser().parsestr(metadata)
-    classifiers = [line.split("::")[-1].strip() for line in head.get_all("Classifier", []) if line.startswith("License ::")]
+    classifiers = [
+        line.split("::")[-1].strip() for line in head.get_all("Classifier", []) if line.startswith("License ::")
+    ]
     licence = (head.get("License-Expression") or head.get("License") or "").strip()
     declared = licence if licence and "\n" not in licence else ", ".join(classifiers)
     texts = [*texts] or ([licence] if "\n" in licence else [])
@@ -69,8 +79,12 @@ def npm(folder: Path) -> list[Component]:
         name = place.rpartition("node_modules/")[2]
         installed = folder / place
         if place and (not entry.get("dev") or name in BUILDERS) and installed.is_dir():
-            texts = tuple(_read(path) for path in sorted(installed.iterdir()) if path.is_file() and _is_text(f"/{path.name}"))
-            found[name, entry["version"]] = Component(name, entry["version"], str(entry.get("license", "not declared")), texts)
+            texts = tuple(
+                _read(path) for path in sorted(installed.iterdir()) if path.is_file() and _is_text(f"/{path.name}")
+            )
+            found[name, entry["version"]] = Component(
+                name, entry["version"], str(entry.get("license", "not declared")), texts
+            )
     return list(found.values())
 
 
@@ -85,7 +99,9 @@ def _document(components: list[Component], title: str) -> Iterator[str]:
     yield f"{title}\n"
     by_text: dict[str, list[str]] = {}
     for part in components:
-        yield f"{part.name} {part.version}: {part.declared}" + ("" if part.texts else " (no licence text in the package)")
+        yield f"{part.name} {part.version}: {part.declared}" + (
+            "" if part.texts else " (no licence text in the package)"
+        )
         for text in part.texts:
             by_text.setdefault(text.strip(), []).append(f"{part.name} {part.version}")
     for text, names in by_text.items():

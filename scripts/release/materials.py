@@ -39,7 +39,16 @@ def javascript(cfg: Config, run: Runner, node: Node, sources: Path, out: Path) -
     with tempfile.TemporaryDirectory(prefix="materials-") as folder:
         for name in ("package.json", "package-lock.json"):
             copy_tree(sources / name, Path(folder) / name)
-        command = [node.folder / "node", node.npm, "sbom", "--sbom-format", "cyclonedx", "--package-lock-only", "--omit", "dev"]
+        command = [
+            node.folder / "node",
+            node.npm,
+            "sbom",
+            "--sbom-format",
+            "cyclonedx",
+            "--package-lock-only",
+            "--omit",
+            "dev",
+        ]
         listing = run(command, cwd=Path(folder), env=node.environment(cfg), quiet=True, what="listing the npm packages")
     _write(cfg, json.loads(listing[listing.index("{") :]), out)
 

@@ -15,7 +15,7 @@ from scripts.tools.node import node
 
 
 def publish(cfg: Config, run: Runner) -> None:
-    """Write the archive, the plugin's wheel, the manifest, reference values, bills of materials and checksums into dist/."""
+    """Write archive, plugin's wheel, manifest, reference values, bills of materials and checksums into dist/."""
     if not (cfg.release / "release.json").is_file():
         raise MissingError(f"There is no release in {cfg.release}; run `make build` first.")
     tools = node(cfg, run)

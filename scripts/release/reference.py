@@ -81,7 +81,9 @@ def _write(cfg: Config, out: Path, name: str, answers: list[dict[str, str]], pla
 def _run(cfg: Config, command: list[str], environment: Mapping[str, str]) -> str:
     if not (cfg.release / "release.json").is_file():
         raise MissingError(f"There is no release in {cfg.release}; run `make build` first.")
-    done = subprocess.run(command, env=dict(environment), cwd="/", capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=dict(environment), cwd="/", capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CommandError(f"{Path(command[0]).name} could not say what this release measures: {done.stderr.strip()[-2000:]}")
+        raise CommandError(
+            f"{Path(command[0]).name} could not say what this release measures: {done.stderr.strip()[-2000:]}"
+        )
     return done.stdout

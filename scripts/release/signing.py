@@ -36,7 +36,8 @@ def how_to_check(folder: Path, signed: bool) -> str:
     text = f"To check a download: cd {folder} && sha256sum --check {SUMS}"
     if signed:
         text += (
-            f"\nTo check the signature, with the signer's public key in a file `signers` (a line `release ssh-ed25519 AAAA...`):\n"
+            "\nTo check the signature, with the signer's public key in a file `signers` (a line `release ssh-ed25519 "
+            "AAAA...`):\n"
             f"  ssh-keygen -Y verify -f signers -I release -n {NAMESPACE} -s {SUMS}.sig < {SUMS}"
         )
     return text

@@ -73,7 +73,8 @@ def verify(path: Path, pin: Pin) -> None:
             f"{pin.filename} is not the pinned file and was deleted.\n"
             f"    pinned: sha256 {pin.sha256}, {pin.size} bytes\n"
             f"    found:  sha256 {actual}, {size} bytes\n"
-            "If the index or a mirror altered it, use another one; if the version was meant to change, change upstream.toml."
+            "If the index or a mirror altered it, use another one; if the version was meant to change, change "
+            "upstream.toml."
         )
 
 
@@ -188,7 +189,8 @@ def _link(client: requests.Session, pin: Pin) -> str:
                 return package.url
         troubles.append(f"its project {pin.project} does not list the file")
     raise NetworkError(
-        f"{pin.filename} is not to be had from the configured Python index ({'; '.join(troubles) or 'none is configured'}); "
+        f"{pin.filename} is not to be had from the configured Python index "
+        f"({'; '.join(troubles) or 'none is configured'}); "
         "check the network and pip's index-url, or copy the file into CACHE_DIR/files."
     )
 
@@ -219,7 +221,13 @@ class _bar:
             TransferSpeedColumn,
         )
 
-        columns = (TextColumn(self._name[:28]), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn(self._name[:28]),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(*columns, disable=not sys.stdout.isatty())
         self._progress.start()
         self._task = self._progress.add_task("", total=self._total, completed=self._done)

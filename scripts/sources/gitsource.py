@@ -1,4 +1,4 @@
-"""Upstream's source by git, as the documented procedure has it: a shallow clone of the release's tag, kept in the cache."""
+"""Upstream's source by git, as the documented procedure has it: a shallow clone of the tag, kept in the cache."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def checkout(cfg: Config, run: Runner) -> Path:
     with exclusive(folder / f".{name}.lock"):
         if not place.is_dir():
             if cfg.offline and not is_local(cfg.git_url):
-                raise NetworkError(f"OFFLINE=1, but tag {tag} of {cfg.git_url} is not in the cache ({folder}); clone once with a network.")
+                raise NetworkError(
+                    f"OFFLINE=1, but tag {tag} of {cfg.git_url} is not in the cache ({folder}); clone once with a "
+                    "network."
+                )
             _clone(cfg, run, tag, place)
     return place
 

@@ -64,7 +64,9 @@ def load(path: Path) -> Pins:
         raise PinError(f"{path} is not TOML: {error}.") from None
     unknown = set(document) - {"release", "files"}
     if unknown:
-        raise PinError(f"{path.name}: unknown table or key {sorted(unknown)[0]!r}; known are [release] and [files.NAME].")
+        raise PinError(
+            f"{path.name}: unknown table or key {sorted(unknown)[0]!r}; known are [release] and [files.NAME]."
+        )
     release = Release(**_strings(path.name, "release", document.get("release"), Release))
     tables = document.get("files")
     if not isinstance(tables, dict) or not tables:

@@ -1,6 +1,6 @@
 """The pinned list of upstream's files: what any source, whatever it is, must hold byte for byte.
 
-`scripts/sources/upstream-files.sha256` is made from the pinned source distribution by `python -m scripts list-upstream`,
+`upstream-files.sha256` is made from the pinned source distribution by `python -m scripts list-upstream`,
 and the fetch stage compares the two each time that distribution is the source. Its text form: a line with a folder
 and a slash, then `<SHA-256> <name>` for each of that folder's files; ` *` instead of the space marks an executable one.
 PKG-INFO, which the packaging adds and no checkout has, is left out.
@@ -61,7 +61,9 @@ def read(path: Path) -> dict[str, Entry]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        raise PinError(f"{path} is missing; `python -m scripts list-upstream` makes it from the pinned source.") from None
+        raise PinError(
+            f"{path} is missing; `python -m scripts list-upstream` makes it from the pinned source."
+        ) from None
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if match:

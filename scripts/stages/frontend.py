@@ -65,7 +65,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
 
 
 def version(cfg: Config) -> str:
-    """The name that a browser compares to notice an update: of the inputs, where upstream takes the time of the build."""
+    """The name by which a browser notices an update: of the inputs, where upstream takes the time of the build."""
     parts = [output_digest(cfg, Output("patch", only=SOURCES)), output_digest(cfg, VERIFIER)]
     parts += [cfg.pins["nodejs"].sha256, cfg.pins["wheel"].sha256]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
@@ -78,7 +78,8 @@ def _work(cfg: Config) -> Iterator[Path]:
         work = Path(folder)
         for name in SOURCES:
             copy_tree(cfg.stage("patch") / name, work / name)
-        # Tailwind looks for class names in whatever git does not ignore. A folder that looks like a repository makes that
+        # Tailwind looks for class names in whatever git does not ignore. A folder that looks like a repository makes
+        # that
         # upstream's own rules, instead of those of a repository around it or of the person.
         (work / ".git").mkdir()
         for name in outputs.VERIFIER_FILES:

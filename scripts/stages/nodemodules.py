@@ -1,4 +1,4 @@
-"""The frontend's dependencies, from upstream's own lock. Apart from the frontend, so that a changed page fetches nothing."""
+"""The frontend's dependencies, from upstream's lock; not in `frontend`, so that a changed page fetches nothing."""
 
 from __future__ import annotations
 

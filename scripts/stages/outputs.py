@@ -1,4 +1,4 @@
-"""Names of what stages leave for others. Apart from the stages, so that whoever reads a result does not depend on how it was made."""
+"""Names of what stages leave for others; here, so that who reads a result does not depend on how it was made."""
 
 from __future__ import annotations
 
@@ -20,5 +20,7 @@ def plugin_wheel(folder: Path) -> Path:
     """The one wheel in the output of `plugin`."""
     found = sorted(folder.glob("quote_generator-*.whl"))
     if len(found) != 1:
-        raise MissingError(f"{folder} holds {len(found)} wheels of quote_generator instead of one; run `make clean build`.")
+        raise MissingError(
+            f"{folder} holds {len(found)} wheels of quote_generator instead of one; run `make clean build`."
+        )
     return found[0]

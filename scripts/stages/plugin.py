@@ -24,7 +24,9 @@ DEPENDS: tuple[str, ...] = ()
 SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "docs/plugin.md", "quote_generator", "simulator")
 
 # The standard interface of build backends (PEP 517), without an isolated environment: the tools are locked already.
-_BUILD = "import os, sys; os.umask(0o022); from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
+_BUILD = (
+    "import os, sys; os.umask(0o022); from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
+)
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
@@ -38,14 +40,30 @@ def inputs(cfg: Config) -> Iterable[Input]:
 def build(cfg: Config, run: Runner, out: Path) -> None:
     check_headers(Path(sysconfig.get_paths()["include"]), cfg.python_version)
     compiler = zig(cfg, run)
-    environment = {**reproducible(), **zig_environment(cfg), "CC": compiler, "CFLAGS": None, "LDFLAGS": None, "PYTHONPATH": None}
+    environment = {
+        **reproducible(),
+        **zig_environment(cfg),
+        "CC": compiler,
+        "CFLAGS": None,
+        "LDFLAGS": None,
+        "PYTHONPATH": None,
+    }
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".plugin.work.") as folder:
         work = Path(folder)
         for name in SOURCES:
             if (cfg.root / name).exists():
                 copy_tree(cfg.root / name, work / name)
         run([sys.executable, "-c", _BUILD, out], cwd=work, env=environment, what="building the quote_generator wheel")
-        simulator = [sys.executable, "-m", "simulator", "build", "--out", out, "--cc", shlex.join(shlex.split(compiler))]
+        simulator = [
+            sys.executable,
+            "-m",
+            "simulator",
+            "build",
+            "--out",
+            out,
+            "--cc",
+            shlex.join(shlex.split(compiler)),
+        ]
         run(simulator, cwd=work, env=environment, what="compiling the simulator")
     plugin_wheel(out)
 
@@ -54,6 +72,7 @@ def check_headers(include: Path, python_version: str) -> None:
     """MissingError unless Python's own headers are here."""
     if not (include / "Python.h").is_file():
         raise MissingError(
-            f"The headers of Python {python_version} are missing ({include}/Python.h): install python{python_version}-dev "
+            f"The headers of Python {python_version} are missing ({include}/Python.h): install "
+            f"python{python_version}-dev "
             f"(Debian, Ubuntu) or python{python_version}-devel (Alibaba Cloud Linux, Fedora)."
         )

@@ -44,8 +44,12 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         bundle = [tools.folder / "node", "build.mjs", "--dcap-qvl", qvl / "dcap-qvl-js", "--out", out]
         bundle += ["--simulator-root", cfg.root / SIMULATOR_ROOT]
         run(bundle, cwd=package, env=environment, what="bundling the web verifier")
-        dcap = licences.Component("dcap-qvl", cfg.pins["dcap_qvl"].version, "MIT", ((qvl / "LICENSE").read_text(encoding="utf-8"),))
-        licences.write([dcap, *licences.npm(package)], "JavaScript of the browser's verifier", out / outputs.VERIFIER_LICENCES)
+        dcap = licences.Component(
+            "dcap-qvl", cfg.pins["dcap_qvl"].version, "MIT", ((qvl / "LICENSE").read_text(encoding="utf-8"),)
+        )
+        licences.write(
+            [dcap, *licences.npm(package)], "JavaScript of the browser's verifier", out / outputs.VERIFIER_LICENCES
+        )
     for name in outputs.VERIFIER_FILES:
         if not (out / name).is_file():
             raise CommandError(f"web/build.mjs succeeded but wrote no {name}; see {run.log}.")

@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 STARTER = ROOT / "scripts" / "bootstrap.py"
 
 
-def start(tmp_path: Path, *arguments: str, python: str = sys.executable, **environment: str) -> subprocess.CompletedProcess[str]:
+def start(
+    tmp_path: Path, *arguments: str, python: str = sys.executable, **environment: str
+) -> subprocess.CompletedProcess[str]:
     settings = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CACHE_DIR": str(tmp_path / "cache"), **environment}
     command = [python, str(STARTER), *arguments]
     return subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
@@ -25,7 +27,9 @@ def start(tmp_path: Path, *arguments: str, python: str = sys.executable, **envir
 def test_offline_with_a_cold_cache_is_one_sentence(tmp_path: Path) -> None:
     done = start(tmp_path, "--", "-c", "pass", OFFLINE="1")
     assert done.returncode == bootstrap.NETWORK
-    assert done.stderr.startswith("error: OFFLINE=1, but the environment of scripts/requirements.lock is not in the cache")
+    assert done.stderr.startswith(
+        "error: OFFLINE=1, but the environment of scripts/requirements.lock is not in the cache"
+    )
     assert "Traceback" not in done.stderr
 
 
@@ -123,7 +127,7 @@ def test_the_locks_have_hashes_and_no_address(part: str) -> None:
 
 @pytest.mark.parametrize("part", ["scripts", "tests"])
 def test_the_locks_are_for_both_pythons(part: str) -> None:
-    """A binary package has a wheel for each version: a lock with the hash of one of them only would fail on the other."""
+    """A binary package has a wheel for each version: a lock with the hash of one alone would fail on the other."""
     text = (ROOT / part / "requirements.lock").read_text()
     for package in ("cffi==", "pydantic-core==", "lxml=="):
         block = text.split(f"\n{package}", 1)[1].split("\n", 1)[1].split("==", 1)[0]

@@ -39,7 +39,9 @@ def test_a_value_that_cannot_be_meant_is_refused(name: str, value: str, told: st
 
 def test_an_unknown_profile_ends_the_command_with_one_sentence() -> None:
     command = [sys.executable, "-m", "scripts", "build"]
-    done = subprocess.run(command, cwd=ROOT, env={"PROFILE": "medium", "HOME": "/"}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env={"PROFILE": "medium", "HOME": "/"}, capture_output=True, text=True, check=False
+    )
     assert done.returncode == UsageError.exit_code
     assert done.stderr == "error: PROFILE=medium is not known; use one of: slim, full.\n"
 

@@ -85,7 +85,10 @@ def test_a_removal_of_something_that_is_not_there_is_refused() -> None:
 
 def test_reading_keeps_who_asks_for_what(tmp_path: Path) -> None:
     lock = tmp_path / "x.txt"
-    lock.write_text(f"one==1.0 \\\n{HASH}\n    # via -r list.txt\ntwo==2.0 \\\n{HASH} \\\n{HASH}\n    # via\n    #   one\n    #   three\n")
+    lock.write_text(
+        f"one==1.0 \\\n{HASH}\n    # via -r list.txt\ntwo==2.0 \\\n{HASH} \\\n{HASH}\n    # via\n    #   one\n    #   "
+        "three\n"
+    )
     found = locks.read(lock)
     assert found["one"].via == {"-r list.txt"}
     assert found["two"].via == {"one", "three"}

@@ -48,7 +48,9 @@ def test_two_jobs_run_side_by_side_in_the_declared_order(tmp_path: Path) -> None
             assert lines.index(f"end {dependency}") < lines.index(f"begin {name}")
     span = {name: (lines.index(f"begin {name}"), lines.index(f"end {name}")) for name in stage.STAGES}
     begin, end = span.pop("backend")
-    assert any(other[0] < end and begin < other[1] for other in span.values()), "nothing ran beside the backend environment"
+    assert any(other[0] < end and begin < other[1] for other in span.values()), (
+        "nothing ran beside the backend environment"
+    )
 
 
 def test_build_asks_once_and_does_only_what_is_needed(tmp_path: Path) -> None:

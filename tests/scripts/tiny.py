@@ -14,7 +14,12 @@ from scripts.run import Runner
 from scripts.sources.pins import Pin
 
 LINES = "".join(f"line {number}\n" for number in range(1, 31))
-UPSTREAM = {"README.md": "Upstream\n", "src/app.txt": LINES, "backend/main.py": "routers = []\n", "run.sh": "#!/bin/sh\n"}
+UPSTREAM = {
+    "README.md": "Upstream\n",
+    "src/app.txt": LINES,
+    "backend/main.py": "routers = []\n",
+    "run.sh": "#!/bin/sh\n",
+}
 GITIGNORE = "node_modules\n*.log\n"
 HEADER = "What: Change a line.\nWhy: A test needs it.\nUpstream-status: none\nDrop-when: never\n---\n"
 

@@ -14,11 +14,23 @@ from scripts.building.closure import NEUTRAL, TOP, closure
 from scripts.building.stage import STAGES, load
 
 ALL = set(STAGES)
-SOURCES = ("scripts", "launcher", "simulator", "patches", "quote_generator", "web", "docs", "upstream.toml", "setup.py", "pyproject.toml")
+NODE = {"webverifier", "nodemodules", "frontend"}
+SOURCES = (
+    "scripts",
+    "launcher",
+    "simulator",
+    "patches",
+    "quote_generator",
+    "web",
+    "docs",
+    "upstream.toml",
+    "setup.py",
+    "pyproject.toml",
+)
 # What is changed (a file; the text to replace, or nothing to append a line) and the stages that read it themselves.
 CHANGES = {
     "the pinned source": ("upstream.toml", ("{source}", "0" * 64), {"fetch", "assemble"}),
-    "the pinned Node.js": ("upstream.toml", ("{nodejs}", "0" * 64), {"webverifier", "nodemodules", "frontend", "assemble"}),
+    "the pinned Node.js": ("upstream.toml", ("{nodejs}", "0" * 64), NODE | {"assemble"}),
     "the pinned zig": ("upstream.toml", ("{zig}", "0" * 64), {"plugin", "assemble"}),
     "the list of upstream's files": ("scripts/sources/upstream-files.sha256", None, {"fetch"}),
     "a patch": ("patches/series", None, {"patch", "assemble"}),
@@ -31,7 +43,7 @@ CHANGES = {
     "the launcher": ("launcher/run.py", None, {"assemble"}),
     "a lock of the backend": ("scripts/locks/own.txt", ("==", "==9."), {"backend", "assemble"}),
     "the compiler's target": ("scripts/tools/zig.py", ("gnu.2.28", "gnu.2.31"), {"plugin"}),
-    "how Node.js is started": ("scripts/tools/node.py", None, {"webverifier", "nodemodules", "frontend"}),
+    "how Node.js is started": ("scripts/tools/node.py", None, NODE),
     "how patches are applied": ("scripts/patches/patching.py", None, {"patch"}),
     "how wheels are installed": ("scripts/stages/backend.py", None, {"backend"}),
     "how archives are unpacked": ("scripts/sources/archives.py", None, ALL - {"patch", "backend"}),

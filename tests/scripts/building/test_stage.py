@@ -72,7 +72,9 @@ def test_a_stage_is_built_once_and_again_when_content_changes(project: Project, 
     assert fake.built == 3
 
 
-def test_a_change_that_a_dependency_does_not_pass_on_rebuilds_nothing(project: Project, stages: dict[str, Fake]) -> None:
+def test_a_change_that_a_dependency_does_not_pass_on_rebuilds_nothing(
+    project: Project, stages: dict[str, Fake]
+) -> None:
     source = project.cfg.root / "source"
     source.write_text("backend 1")
 

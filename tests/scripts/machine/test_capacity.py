@@ -10,7 +10,9 @@ from scripts.errors import MissingError
 from scripts.machine import capacity
 from tests.scripts.tiny import Project
 
-MEMINFO = "MemTotal: 8000000 kB\nMemFree: 100000 kB\nMemAvailable: 2000000 kB\nSwapTotal: 1000000 kB\nSwapFree: 500000 kB\n"
+MEMINFO = (
+    "MemTotal: 8000000 kB\nMemFree: 100000 kB\nMemAvailable: 2000000 kB\nSwapTotal: 1000000 kB\nSwapFree: 500000 kB\n"
+)
 
 
 def files(folder: Path, **content: str) -> Path:
@@ -25,7 +27,13 @@ def test_memory_counts_swap(tmp_path: Path) -> None:
 
 
 def test_a_container_limit_counts_when_it_is_tighter(tmp_path: Path) -> None:
-    files(tmp_path, meminfo=MEMINFO, memory_max="1000000000\n", memory_current="700000000\n", memory_stat="inactive_file 50000000\n")
+    files(
+        tmp_path,
+        meminfo=MEMINFO,
+        memory_max="1000000000\n",
+        memory_current="700000000\n",
+        memory_stat="inactive_file 50000000\n",
+    )
     assert capacity.available_memory_mb(tmp_path / "meminfo", tmp_path) == 350
 
 
@@ -38,7 +46,10 @@ def test_an_unlimited_container_is_the_machine(tmp_path: Path) -> None:
     ("needed", "said"),
     [
         (capacity.Needed("the frontend build", 10**9, 1), "needs 1000000000 MB, and"),
-        (capacity.Needed("the frontend build", 1, 10**12), "it needs 1000000000000 MB, and .* MB are free in .*BUILD_DIR"),
+        (
+            capacity.Needed("the frontend build", 1, 10**12),
+            "it needs 1000000000000 MB, and .* MB are free in .*BUILD_DIR",
+        ),
     ],
 )
 def test_too_little_is_refused_with_the_numbers(project: Project, needed: capacity.Needed, said: str) -> None:

@@ -79,12 +79,16 @@ def test_gits_success_is_not_believed(fetched: Project, monkeypatch: pytest.Monk
     sh("git", "init", "-q", ".", cwd=fetched.cfg.build)
     (fetched.cfg.build / ".gitignore").write_text("*\n")
     fetched.patch("a.patch", line_patch(5, "five"))
-    monkeypatch.setattr(patching, "git", lambda arguments, tree: "" if arguments is gitcmd.INIT else gitcmd.git(arguments, tree))
+    monkeypatch.setattr(
+        patching, "git", lambda arguments, tree: "" if arguments is gitcmd.INIT else gitcmd.git(arguments, tree)
+    )
     with pytest.raises(PatchError, match="git reports success, but the file did not change"):
         stage.ensure(fetched.cfg, "patch")
 
 
-def test_a_personal_git_configuration_changes_nothing(fetched: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_personal_git_configuration_changes_nothing(
+    fetched: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = tmp_path / "gitconfig"
     config.write_text("[core]\n\tautocrlf = true\n[apply]\n\twhitespace = error-all\n\tignoreWhitespace = change\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))

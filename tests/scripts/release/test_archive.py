@@ -37,7 +37,13 @@ def test_it_unpacks_to_what_went_in(tmp_path: Path) -> None:
     content = make(tmp_path, ["start", "b/deep/file"])
     with tarfile.open(fileobj=io.BytesIO(content)) as opened:
         members = {member.name: member for member in opened}
-        assert set(members) == {"release-1", "release-1/b", "release-1/b/deep", "release-1/b/deep/file", "release-1/start"}
+        assert set(members) == {
+            "release-1",
+            "release-1/b",
+            "release-1/b/deep",
+            "release-1/b/deep/file",
+            "release-1/start",
+        }
         assert members["release-1/start"].mode == 0o755
         assert members["release-1/b/deep/file"].mode == 0o644
         assert {(member.uid, member.gid, member.uname, member.gname) for member in members.values()} == {(0, 0, "", "")}

@@ -47,7 +47,9 @@ def test_other_inputs_are_told_before_the_files(project: Project, tmp_path: Path
     make(project.cfg.release, a="1")
     published = make(tmp_path / "published", a="2")
     manifest.write(published, {"v": 1, "tools": {"zig": "2"}})
-    with pytest.raises(MismatchError, match=r'differs from .*:\n    tools: published {"zig": "2"}, here {"zig": "1"}\n    a:'):
+    with pytest.raises(
+        MismatchError, match=r'differs from .*:\n    tools: published {"zig": "2"}, here {"zig": "1"}\n    a:'
+    ):
         compare(project.cfg, published)
 
 

@@ -21,7 +21,8 @@ def release(tmp_path: Path, project: object) -> Path:
     folder = tmp_path / "a folder with spaces"
     (folder / "launcher").mkdir(parents=True)
     (folder / "launcher" / "__main__.py").write_text(
-        "import sys\nprint(sys.version_info[:2], sys.flags.isolated, sys.flags.no_site, sys.argv[1:], sys.dont_write_bytecode)\n"
+        "import sys\nprint(sys.version_info[:2], sys.flags.isolated, sys.flags.no_site, sys.argv[1:], "
+        "sys.dont_write_bytecode)\n"
     )
     return folder
 

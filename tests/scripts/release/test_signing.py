@@ -37,7 +37,19 @@ def test_ssh_keygen_verifies_the_signature(published: list[Path], tmp_path: Path
     sums = signing.write_sums(published[0].parent, published)
     signature = signing.sign(Runner("test", tmp_path / "log"), sums, key)
     (tmp_path / "signers").write_text(f"release {key.with_suffix('.pub').read_text()}")
-    verify = ["ssh-keygen", "-Y", "verify", "-f", str(tmp_path / "signers"), "-I", "release", "-n", signing.NAMESPACE, "-s", str(signature)]
+    verify = [
+        "ssh-keygen",
+        "-Y",
+        "verify",
+        "-f",
+        str(tmp_path / "signers"),
+        "-I",
+        "release",
+        "-n",
+        signing.NAMESPACE,
+        "-s",
+        str(signature),
+    ]
     assert subprocess.run(verify, input=sums.read_bytes(), capture_output=True).returncode == 0
     assert subprocess.run(verify, input=sums.read_bytes() + b"x", capture_output=True).returncode != 0
 

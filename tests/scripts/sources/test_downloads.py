@@ -120,7 +120,9 @@ def test_a_server_that_ignores_ranges_starts_anew(project: Project, cfg: Config,
 
 
 @pytest.mark.parametrize("wrong", [b"x" * len(CONTENT), CONTENT + b"more", CONTENT[:-1] + b"?"])
-def test_a_wrong_hash_deletes_the_file_and_shows_both(project: Project, cfg: Config, server: Index, wrong: bytes) -> None:
+def test_a_wrong_hash_deletes_the_file_and_shows_both(
+    project: Project, cfg: Config, server: Index, wrong: bytes
+) -> None:
     server.content = wrong
     with pytest.raises(MismatchError) as caught:
         obtain(cfg, project.runner(), "thing")

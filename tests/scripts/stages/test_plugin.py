@@ -11,7 +11,9 @@ from scripts.stages import plugin
 
 
 def test_missing_headers_are_named_with_the_package_that_has_them(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match=r"headers of Python 3\.12 are missing \(.*Python\.h\): install python3\.12-dev"):
+    with pytest.raises(
+        MissingError, match=r"headers of Python 3\.12 are missing \(.*Python\.h\): install python3\.12-dev"
+    ):
         plugin.check_headers(tmp_path, "3.12")
 
 

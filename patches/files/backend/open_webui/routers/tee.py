@@ -5,18 +5,17 @@ Answers hold evidence and public settings only; judging is the client's business
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
-
 from open_webui.tee import collateral as relay
 from open_webui.tee.attester import AttesterClient, AttesterError
 from open_webui.tee.limits import RateLimit, client_key
 from open_webui.tee.settings import load
+from pydantic import BaseModel, Field
 
 router = APIRouter()
 
@@ -37,12 +36,18 @@ class Evidence(BaseModel):
     """Evidence bound to a nonce: `report_data` is SHA-384 of the JCS form of `runtime_data`, then 16 zero bytes."""
 
     quote: str = Field(description="The TDX quote, lower-case hex")
-    quote_parse: dict[str, Any] = Field(description="The quote's fields by name, for reading only: judge what you parsed yourself")
+    quote_parse: dict[str, Any] = Field(
+        description="The quote's fields by name, for reading only: judge what you parsed yourself"
+    )
     timestamp: str = Field(description="When the evidence was collected, ISO 8601, UTC")
     id: str = Field(description="UUID 4 of this answer")
     status: bool = Field(description="true: this answer holds a quote")
-    tee: str = Field(description="tdx or tdx-simulated, for display: the judgement follows the root that verifies the quote")
-    runtime_data: dict[str, Any] = Field(description="What the quote is bound to: v, nonce, release, origin, tls_spki_sha256")
+    tee: str = Field(
+        description="tdx or tdx-simulated, for display: the judgement follows the root that verifies the quote"
+    )
+    runtime_data: dict[str, Any] = Field(
+        description="What the quote is bound to: v, nonce, release, origin, tls_spki_sha256"
+    )
     event_log: str = Field(description="Application event log (AAEL text) that replays to RTMR 3")
 
 
@@ -99,7 +104,7 @@ async def get_quote(nonce: str | None = None) -> dict[str, Any]:
     except AttesterError as error:
         status, retry_after = _STATUS.get(error.code, (502, None))
         raise _unavailable(status, str(error), retry_after) from None
-    return {**evidence, "timestamp": datetime.now(timezone.utc).isoformat(), "id": str(uuid4()), "status": True}
+    return {**evidence, "timestamp": datetime.now(UTC).isoformat(), "id": str(uuid4()), "status": True}
 
 
 async def _fetch_collateral() -> dict[str, str]:

@@ -49,9 +49,13 @@ class AttesterClient:
     async def evidence(self, nonce: str | None = None) -> dict[str, Any]:
         """The attester's evidence for `nonce` (its own draw if None); raises AttesterError."""
         if self._socket is None:
-            raise AttesterError("unreachable", "This server was started without an attester, so it has no evidence to give.")
+            raise AttesterError(
+                "unreachable", "This server was started without an attester, so it has no evidence to give."
+            )
         if self._waiting >= MAX_WAITING:
-            raise AttesterError("busy", f"{MAX_WAITING} attestation requests are waiting already; ask again in a second.")
+            raise AttesterError(
+                "busy", f"{MAX_WAITING} attestation requests are waiting already; ask again in a second."
+            )
         request = {} if nonce is None else {"nonce": check_nonce(nonce)}
         self._waiting += 1
         try:

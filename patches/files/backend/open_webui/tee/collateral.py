@@ -1,6 +1,6 @@
 """Relay of Intel's collateral for this platform, from the PCCS that the operator configured.
 
-Everything in it is signed by Intel, so the relay need not be trusted: it can withhold, and clients then do not see green.
+All of it is signed by Intel, so the relay need not be trusted: it can withhold, and clients then do not see green.
 Paths and header names are those of Intel's PCS and PCCS, version 4.
 """
 
@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -56,7 +56,7 @@ class Platform:
 
 
 def find_pccs(configured: str | None, conf: Path = QCNL_CONF) -> Pccs:
-    """The PCCS to ask: `configured`, else the one in Intel's own `conf` (JSON with comments, or old key=value lines)."""
+    """The PCCS to ask: `configured`, else the one in Intel's `conf` (JSON with comments, or old key=value lines)."""
     if configured:
         return Pccs(_base(configured))
     try:
@@ -96,7 +96,9 @@ def platform_of(quote: bytes) -> Platform:
     start = at + len(_FMSPC_DER)
     names = leaf.issuer.get_attributes_for_oid(NameOID.COMMON_NAME)
     issuer = str(names[0].value) if names else ""
-    return Platform(fmspc=data[start : start + 6].hex().upper(), ca="processor" if "Processor" in issuer else "platform")
+    return Platform(
+        fmspc=data[start : start + 6].hex().upper(), ca="processor" if "Processor" in issuer else "platform"
+    )
 
 
 async def fetch(pccs: Pccs, platform: Platform) -> dict[str, str]:
@@ -208,7 +210,7 @@ class CollateralCache:
         self,
         fetch_now: Callable[[], Awaitable[dict[str, str]]],
         clock: Callable[[], float] = time.monotonic,
-        utcnow: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        utcnow: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._fetch_now = fetch_now
         self._clock = clock

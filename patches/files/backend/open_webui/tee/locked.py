@@ -29,6 +29,7 @@ def keeps(name: str, current: Any, new: Any) -> bool:
     if new != current:
         raise HTTPException(
             status_code=403,
-            detail=f"{name} was measured at launch and cannot be changed here: set it in the server's environment and restart it.",
+            detail=f"{name} was measured at launch and cannot be changed here: set it in the server's environment and "
+            "restart it.",
         )
     return True

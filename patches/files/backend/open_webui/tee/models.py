@@ -29,7 +29,7 @@ def canonical(name: str) -> str:
 
 
 async def check(url: str, payload: str | bytes) -> None:
-    """Raise HTTPException 403 if `payload`, about to be posted to Ollama at `url`, asks an unmeasured model to answer."""
+    """Raise HTTPException 403 if `payload`, about to go to Ollama at `url`, asks an unmeasured model to answer."""
     file = os.environ.get("TEE_MEASURED_MODELS")
     path = next((path for path in CHAT_PATHS if url.endswith(path)), None)
     if not file or path is None:
@@ -38,16 +38,22 @@ async def check(url: str, payload: str | bytes) -> None:
         name = canonical(json.loads(payload)["model"])
         measured = json.loads(Path(file).read_text())["models"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise HTTPException(403, "It cannot be told whether this model was measured, so it cannot be chatted with.") from None
+        raise HTTPException(
+            403, "It cannot be told whether this model was measured, so it cannot be chatted with."
+        ) from None
     if name not in measured:
         raise HTTPException(
-            403, f"The model {name} was not measured, so it cannot be chatted with: its operator can add it with measure-model {name}."
+            403,
+            f"The model {name} was not measured, so it cannot be chatted with: its operator can add it with "
+            f"measure-model {name}.",
         )
     for fresh in (False, True):  # nobody is refused from memory: the model may have come a moment ago
         if (await _list(url.removesuffix(path), fresh)).get(name) == measured[name]:
             return
     raise HTTPException(
-        403, f"The model {name} is not the one that was measured, so it cannot be chatted with: its operator can measure it anew."
+        403,
+        f"The model {name} is not the one that was measured, so it cannot be chatted with: its operator can measure "
+        "it anew.",
     )
 
 
