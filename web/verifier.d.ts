@@ -71,7 +71,10 @@ export interface ParsedQuote extends TdReport {
 	signed_size: number;
 	pck_chain: string;
 	qe_auth_size: number;
+	qe_report: string;
 	qe_isv_svn: number;
+	signature: string;
+	attestation_key: string;
 	size: number;
 	hex: string;
 }
@@ -148,7 +151,8 @@ export interface Policy {
 		allow_cached_keys?: boolean;
 		allow_smt?: boolean;
 	};
-	platform?: Partial<Record<keyof Platform, string[]>>;
+	/** Lists of allowed values; `mr_service_td`: the service TDs that may be bound to the TD. */
+	platform?: Partial<Record<keyof Platform | 'mr_service_td', string[]>> & { allow_migration?: boolean };
 	services?: { required?: ('alibaba' | 'trustee')[] };
 	freshness?: { max_age_s?: number };
 }
@@ -156,7 +160,8 @@ export type Platform = Record<'mr_td' | 'rtmr_0' | 'rtmr_1' | 'rtmr_2' | 'xfam' 
 export interface References {
 	name: string;
 	events: string[];
-	platforms: Platform[];
+	/** Without `mr_service_td` no service TD is expected. */
+	platforms: (Platform & { mr_service_td?: string })[];
 }
 export interface Snapshot {
 	v: 1;

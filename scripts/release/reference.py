@@ -64,7 +64,17 @@ def platform(cfg: Config, settings: Mapping[str, str]) -> dict[str, str]:
         environment |= {"LD_LIBRARY_PATH": str(cfg.release / "simulator"), "TDX_SIM_STATE": str(state)}
         print("TDX is SIMULATED on this machine: these reference values describe no real platform.")
     fields = json.loads(_run(cfg, [str(cfg.python), "-I", "-S", "-B", "-c", _QUOTE, str(cfg.release)], environment))
-    return {name: fields[name] for name in PLATFORM}
+    return measurements(fields)
+
+
+def measurements(fields: Mapping[str, str]) -> dict[str, str]:
+    """Of the body of a quote (field names to lower-case hex) what reference values hold of a platform.
+
+    A service TD, where one is bound to the TD, as on Alibaba Cloud: whoever trusts these reference values trusts it.
+    """
+    bound = fields.get("mr_servicetd", "")
+    named = {"mr_service_td": bound} if bound.strip("0") else {}
+    return {name: fields[name] for name in PLATFORM} | named
 
 
 def _write(cfg: Config, out: Path, name: str, answers: list[dict[str, str]], platforms: list[dict[str, str]]) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from quote_verifier.collateral import parse_collateral
-from quote_verifier.genuine import ATTRIBUTE_REFUSALS, NotGenuine, RootName, root_certificate, verify_quote
+from quote_verifier.errors import NotGenuine
+from quote_verifier.genuine import ATTRIBUTE_REFUSALS, RootName, root_certificate, verify_quote
 from quote_verifier.quote import parse_quote
 from quote_verifier.verdict import Check, Verdict
 
@@ -98,9 +99,9 @@ def test_revoked_tcb_is_found_after_the_signatures() -> None:
 def test_an_attribute_refusal_is_never_an_acceptance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if our own reading of the attributes found nothing, dcap-qvl's refusal stands."""
     blind = Check("quote.debug", "pass", "blind")
-    monkeypatch.setattr("quote_verifier.appraise.check_debug", lambda quote: blind)
-    verdict = judge(make_quote(b"x" * 64, fault="debug"))
-    assert verdict.overall == "not-acceptable"
+    monkeypatch.setattr("quote_verifier.appraise.check_debug", lambda *_: blind)
+    for fault in ("debug", "profiled", "reserved-attribute", "sept-ve"):
+        assert judge(make_quote(b"x" * 64, fault=fault)).overall == "not-acceptable"
     assert len(ATTRIBUTE_REFUSALS) == 7
 
 

@@ -20,6 +20,11 @@ def test_good() -> None:
     assert held.platforms == (platform(),)
 
 
+def test_a_platform_may_name_its_service_td() -> None:
+    named = platform() | {"mr_service_td": "38" * 48}
+    assert load(references() | {"platforms": [platform(), named]}).platforms == (platform(), named)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -34,6 +39,9 @@ def test_good() -> None:
         ({"platforms": [platform() | {"mr_td": "ab"}]}, "expected 48"),
         ({"platforms": [platform() | {"mr_td": "AB" * 48}]}, "lower-case"),
         ({"platforms": [platform() | {"rtmr_3": "ab" * 48}]}, "unknown member"),
+        ({"platforms": [platform() | {"mr_service_td": ""}]}, "mr_service_td is empty"),
+        ({"platforms": [platform() | {"mr_service_td": "ab"}]}, "expected 48"),
+        ({"platforms": [platform() | {"mr_service_td": "00" * 48}]}, "leave it out"),
     ],
 )
 def test_refuses(change: dict[str, Any], reason: str) -> None:

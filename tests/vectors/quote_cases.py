@@ -5,11 +5,13 @@ import json
 from tests.vectors.ground import (
     EVENTS,
     GOOD,
+    REFERENCES,
     W,
     bundle,
     case,
     log_of,
     options,
+    platform_of,
     quote_for,
     runtime_data,
     service,
@@ -214,7 +216,7 @@ def tcb_cases() -> None:
 def debug_cases() -> None:
     for fault in ("debug", "profiled", "reserved-attribute", "migratable", "sept-ve"):
         quote = quote_for(runtime_data(), log_of(EVENTS), fault=fault)
-        changed = {"quote.tcb": "fail", "quote.debug": "fail", "platform.match": "fail"}
+        changed = {"quote.debug": "fail", "platform.match": "fail"}
         case(
             f"debug-{fault}",
             f"Quote fault {fault}; its attributes are not the references' either",
@@ -222,11 +224,87 @@ def debug_cases() -> None:
             changed,
             bundle(fault, quote=quote),
         )
+    migratable = quote_for(runtime_data(), log_of(EVENTS), fault="migratable")
+    held = [REFERENCES | {"platforms": [platform_of(GOOD) | {"td_attributes": "0000003000000000"}]}]
+    for allowed, overall, status in ((True, "incomplete", "warn"), (False, "not-acceptable", "fail")):
+        case(
+            f"debug-migratable-{'accepted' if allowed else 'refused'}",
+            "A TD that can be moved to another platform, and a policy that says whether it may",
+            overall,
+            {"quote.debug": status},
+            bundle("migratable", quote=migratable),
+            references=held,
+            policy={"v": 1, "platform": {"allow_migration": allowed}},
+        )
+
+
+def service_td_cases() -> None:
+    """A TD 1.5 bound to a service TD, named by nobody, by the policy, by reference values, or wrongly."""
     quote = quote_for(runtime_data(), log_of(EVENTS), version=5, fault="service-td")
+    given = bundle("service-td", quote=quote)
+    bound, other = "01" * 48, "02" * 48
+    named = [REFERENCES | {"platforms": [platform_of(GOOD) | {"mr_service_td": bound}]}]
+    named_other = [REFERENCES | {"platforms": [platform_of(GOOD) | {"mr_service_td": other}]}]
+    elsewhere = platform_of(GOOD) | {"mr_td": "ab" * 48, "mr_service_td": bound}
+    accepted, unlike = ({"v": 1, "platform": {"mr_service_td": [value]}} for value in (bound, other))
+    debug, platform = {"quote.debug": "fail"}, {"platform.match": "fail"}
+    for name, about, overall, changed, held in (
+        ("", "Named by nobody", "not-acceptable", debug | platform, {}),
+        ("-accepted", "Accepted by the policy alone", "incomplete", {"quote.debug": "warn"}, {"policy": accepted}),
+        ("-other-accepted", "The policy accepts another", "not-acceptable", debug | platform, {"policy": unlike}),
+        ("-held", "Named by the reference values held", "verified", {}, {"references": named}),
+        (
+            "-other-held",
+            "Another is named, and the policy accepts this one",
+            "not-acceptable",
+            {"quote.debug": "warn"} | platform,
+            {"references": named_other, "policy": accepted},
+        ),
+        (
+            "-held-elsewhere",
+            "Named for another platform only: this one may have none",
+            "not-acceptable",
+            platform,
+            {"references": [REFERENCES | {"platforms": [platform_of(GOOD), elsewhere]}]},
+        ),
+        (
+            "-no-references",
+            "Accepted by the policy, and nothing held",
+            "incomplete",
+            {"quote.debug": "warn", "release.match": "warn", "platform.match": "warn"},
+            {"references": None, "policy": accepted},
+        ),
+    ):
+        case(f"debug-service-td{name}", f"A TD 1.5 bound to a service TD. {about}", overall, changed, given, **held)
+    none = {"references": named, "policy": accepted}
     case(
-        "debug-service-td",
-        "A TD 1.5 bound to a service TD",
+        "debug-service-td-missing",
+        "Reference values and a policy name a service TD; a TD 1.0 has none",
         "not-acceptable",
-        {"quote.tcb": "fail", "quote.debug": "fail"},
-        bundle("service-td", quote=quote),
+        platform,
+        bundle("good"),
+        **none,
+    )
+    old = {"v": 1, "tcb": {"accepted_statuses": ["OutOfDate"]}} | {"platform": accepted["platform"]}
+    for name, overall, changed, policy in (
+        ("", "not-acceptable", {"quote.tcb": "fail", "quote.debug": "warn"}, accepted),
+        ("-accepted", "incomplete", {"quote.tcb": "warn", "quote.debug": "warn"}, old),
+    ):
+        case(
+            f"debug-service-td-out-of-date{name}",
+            "The TCB of a TD with an accepted service TD is judged like any other's",
+            overall,
+            changed,
+            bundle("service-td", quote=quote, fault="tcb-OutOfDate"),
+            policy=policy,
+        )
+    forged = bytearray(quote)
+    forged[600] ^= 1
+    case(
+        "debug-service-td-forged",
+        "An accepted service TD in a forged quote",
+        "not-genuine",
+        stopped("quote.signature"),
+        bundle("service-td-forged", quote=bytes(forged)),
+        policy=accepted,
     )

@@ -83,7 +83,11 @@ test.each([
 	[{ platform: { mr_td: [] } }, 'platform.mr_td is []'],
 	[{ platform: { mr_td: [''] } }, 'platform.mr_td is [""]'],
 	[{ freshness: { max_age_s: 0 } }, 'max_age_s is 0'],
-	[{ tcb: { min_pce_svn: '3' } }, 'min_pce_svn is "3"']
+	[{ tcb: { min_pce_svn: '3' } }, 'min_pce_svn is "3"'],
+	[{ platform: { mr_service_td: ['aa'] } }, 'platform.mr_service_td is ["aa"]'],
+	[{ platform: { mr_service_td: [] } }, 'platform.mr_service_td is []'],
+	[{ platform: { mr_service_td: ['00'.repeat(48)] } }, 'none of them zeros'],
+	[{ platform: { allow_migration: 1 } }, 'expected true or false']
 ])('policy %j is refused: %s', async (policy, reason) => {
 	await expect(release.verify({ bundle: goodBundle(), now: NOW, policy: policy as never })).rejects.toThrow(reason);
 });

@@ -4,10 +4,11 @@ Says nothing about genuineness: call only with claims whose signature was proven
 actual and its expected value.
 """
 
-from .genuine import REVOKED, Genuine, Tcb
-from .policy import PLATFORM_SIZES, Policy
+from .genuine import Genuine
+from .policy import NO_SERVICE_TD, PLATFORM_SIZES, Policy
 from .quote import Quote
 from .references import References
+from .tcb import Tcb
 from .verdict import Check
 
 # TD attributes, Intel TDX module ABI specification, table 3.23: bit -> what it opens
@@ -18,12 +19,12 @@ _SERVTD_EXT, _SEPT_VE_DISABLE, _MIGRATABLE = 17, 28, 29
 
 def check_tcb(genuine: Genuine, quote: Quote, policy: Policy) -> Check:
     """`quote.tcb`: status, advisories and minimums."""
-    if genuine.refusal == REVOKED:
+    if genuine.tcb is None:
+        return Check("quote.tcb", "fail", f"{genuine.missing}; nothing accepts that, the platform must be updated")
+    if genuine.tcb.status == "Revoked":
         return Check(
             "quote.tcb", "fail", "TCB status is Revoked, expected UpToDate: the platform's keys are not to be trusted"
         )
-    if genuine.tcb is None:
-        return Check("quote.tcb", "fail", f"Not asked: no TCB status is given for such a TD ({genuine.refusal}).")
     fault = _tcb_fault(genuine.tcb, quote, policy)
     if fault:
         return Check("quote.tcb", "fail", fault)
@@ -84,22 +85,57 @@ def _flag_fault(tcb: Tcb, policy: Policy) -> str | None:
     return None
 
 
-def check_debug(quote: Quote) -> Check:
-    """`quote.debug`: TD attributes that let anybody outside look in or move the TD elsewhere."""
-    attributes = int.from_bytes(quote.body["td_attributes"], "little")
-    shown = quote.hex("td_attributes")
+def service_td(quote: Quote) -> str:
+    """The quote's MR_SERVICE_TD in hexadecimal; zeros where none is bound, or a TD 1.0 can have none."""
+    return quote.hex("mr_service_td") if "mr_service_td" in quote.body else NO_SERVICE_TD
+
+
+def _attribute_faults(attributes: int, policy: Policy) -> str | None:
     faults = (
         (attributes & _TD_UNDER_DEBUG, "the TD is under debug: the host can read its memory"),
-        (attributes >> _MIGRATABLE & 1, "the TD can be migrated to another platform"),
+        (
+            attributes >> _MIGRATABLE & 1 and not policy.allow_migration,
+            "the TD can be migrated to another platform; the policy's allow_migration would accept it",
+        ),
         (attributes >> _SERVTD_EXT & 1, "the TD has extended service TDs"),
         (not attributes >> _SEPT_VE_DISABLE & 1, "SEPT_VE_DISABLE is not set: the host can inject exceptions"),
         (attributes & _RESERVED, "reserved bits are set"),
-        (any(quote.body.get("mr_service_td", b"")), "a service TD is bound to it"),
     )
-    for fault, sentence in faults:
-        if fault:
-            return Check("quote.debug", "fail", f"{sentence} (td_attributes {shown})")
-    return Check("quote.debug", "pass", f"td_attributes {shown}: not debuggable, not migratable")
+    return next((sentence for fault, sentence in faults if fault), None)
+
+
+def check_debug(quote: Quote, references: References, policy: Policy) -> Check:
+    """`quote.debug`: what lets anybody outside look into the TD or move it elsewhere: its attributes, a service TD."""
+    attributes = int.from_bytes(quote.body["td_attributes"], "little")
+    shown, bound = quote.hex("td_attributes"), service_td(quote)
+    fault = _attribute_faults(attributes, policy)
+    if fault:
+        return Check("quote.debug", "fail", f"{fault} (td_attributes {shown})")
+    named = bound == NO_SERVICE_TD or any(item.get("mr_service_td") == bound for item in references.platforms)
+    if not named and bound not in policy.mr_service_td:
+        return Check(
+            "quote.debug",
+            "fail",
+            f"a service TD is bound to it: another TD, of the cloud's choosing, which may reach into this one. "
+            f"mr_service_td is {bound}, expected none; whoever trusts it names it in the policy "
+            f"(platform.mr_service_td) or in the reference values",
+        )
+    if not named:
+        return Check("quote.debug", "warn", f"the policy accepts service TD {bound}, which may reach into the TD")
+    if attributes >> _MIGRATABLE & 1:
+        return Check("quote.debug", "warn", f"the policy accepts that the TD can be migrated (td_attributes {shown})")
+    also = "" if bound == NO_SERVICE_TD else f"; service TD {bound} is in the reference values"
+    return Check("quote.debug", "pass", f"td_attributes {shown}: not debuggable, not migratable{also}")
+
+
+def _differences(quote: Quote, platform: dict[str, str], policy: Policy) -> list[tuple[str, str, str]]:
+    """Field, actual and expected value of what differs. A platform that names no service TD expects none, but for one
+    that the policy accepts."""
+    actual = {field: quote.hex(field) for field in PLATFORM_SIZES} | {"mr_service_td": service_td(quote)}
+    expected = {"mr_service_td": NO_SERVICE_TD} | platform
+    if "mr_service_td" not in platform and actual["mr_service_td"] in policy.mr_service_td:
+        del expected["mr_service_td"]
+    return [(field, actual[field], value) for field, value in expected.items() if actual[field] != value]
 
 
 def check_platform(quote: Quote, references: References, policy: Policy) -> Check:
@@ -115,12 +151,8 @@ def check_platform(quote: Quote, references: References, policy: Policy) -> Chec
         )
     if not references.platforms:
         return Check("platform.match", "pass", "All platform measurements are in the policy's lists")
-    differences = [
-        [(field, expected) for field, expected in platform.items() if quote.hex(field) != expected]
-        for platform in references.platforms
-    ]
-    closest = min(differences, key=len)
+    closest = min((_differences(quote, platform, policy) for platform in references.platforms), key=len)
     if not closest:
         return Check("platform.match", "pass", "Firmware, kernel and TDX module equal the reference values")
-    sentences = "; ".join(f"{field} is {quote.hex(field)}, expected {expected}" for field, expected in closest)
+    sentences = "; ".join(f"{field} is {actual}, expected {expected}" for field, actual, expected in closest)
     return Check("platform.match", "fail", sentences)

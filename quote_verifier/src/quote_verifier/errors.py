@@ -1,4 +1,4 @@
-"""What can go wrong, as three exceptions: their messages are one sentence and are shown to people as they are."""
+"""What can go wrong, as four exceptions: their messages are one sentence and are shown to people as they are."""
 
 
 class VerifierError(Exception):
@@ -7,6 +7,10 @@ class VerifierError(Exception):
 
 class Malformed(VerifierError):
     """A document or byte string breaks its format. Evidence that is malformed is not genuine."""
+
+
+class NotGenuine(VerifierError):
+    """No known root signs the quote; the message says why in one sentence."""
 
 
 class UsageError(VerifierError):

@@ -7,6 +7,7 @@ apart, and reads dcap-qvl's answers.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,56 +15,53 @@ from importlib import resources
 from typing import Any, Literal
 
 import dcap_qvl  # type: ignore[import-untyped]
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from .collateral import Collateral, Seen, crl_number
-from .errors import Malformed
+from .errors import Malformed, NotGenuine
 from .quote import Quote
 from .reasons import explain
 from .roles import role_fault
+from .tcb import BelowLevels, Tcb, judge_tcb
 
 RootName = Literal["intel", "simulator"]
 NOTHING_SEEN = Seen()
-# dcap-qvl appraises TD attributes and TCB revocation after every signature has been verified, and reports them as
-# errors of the same kind. They say "not acceptable", not "forged". (tests/quote_verifier/test_genuine.py holds this
-# order: each of them together with a broken signature must be reported as the broken signature.)
 FOREIGN_CRL = "Failed to parse root CA CRL"
-REVOKED = "TCB status is invalid: Revoked"
+# Some of dcap-qvl's errors say "not acceptable", not "forged", and come after both certificate chains, both documents
+# and the QE's report have been verified. Then our own judgement is asked: see `_judged`.
+# (tests/quote_verifier/test_genuine.py holds this order: each of them together with something forged is refused.)
+SERVICE_TD = "Invalid MR service TD"
+MIGRATABLE = "TD migration is enabled"
 ATTRIBUTE_REFUSALS = {
     "Debug mode is enabled",
     "TD profiling is enabled",
     "Reserved bits in TD attributes are set",
-    "TD migration is enabled",
+    MIGRATABLE,
     "SERVTD_EXT is enabled",
     "SEPT_VE_DISABLE is not enabled",
-    "Invalid MR service TD",
+    SERVICE_TD,
 }
+_TCB_REFUSALS = re.compile(
+    r"TCB status is invalid: Revoked|No matching TCB level found|TDX module TCB level check"
+    r"|Failed to evaluate the current TDX TCB \(TEE_TCB_SVN2\)"
+    r"|QE ISVSVN \d{1,5} is below minimum required \d{1,5} from QE Identity"
+)
+_FLAGS = {"True": True, "False": False, "Undefined": None}  # as dcap-qvl writes them into its JSON
 # dcap-qvl's name of a body field -> ours, where they differ
 _DCAP_NAMES = {"rt_mr0": "rtmr_0", "rt_mr1": "rtmr_1", "rt_mr2": "rtmr_2", "rt_mr3": "rtmr_3"}
 
 
-class NotGenuine(Exception):
-    """No known root signs the quote; the message says why in one sentence."""
-
-
-@dataclass(frozen=True)
-class Tcb:
-    """What the collateral says about the platform's and the QE's security version (status names are Intel's)."""
-
-    status: str
-    qe_status: str
-    advisories: tuple[str, ...]
-    evaluation_data_number: int
-    pce_svn: int
-    qe_isv_svn: int
-    flags: dict[str, bool | None]  # dynamic_platform, cached_keys, smt_enabled; None: not stated
-
-
 @dataclass(frozen=True)
 class Genuine:
-    """The root that verified; the TCB, or in `refusal` why dcap-qvl gives none; how new the collateral is."""
+    """The root that verified; the TCB, or in `missing` why there is none: below which levels it is; in `refusal` what
+    dcap-qvl has against the TD's attributes; how new the collateral is."""
 
     root: RootName
     tcb: Tcb | None
+    missing: str
     refusal: str
     collateral: Seen
 
@@ -100,10 +98,7 @@ def _body_of(report: dict[str, Any]) -> dict[str, str]:
 
 def _tcb(claims: dict[str, Any]) -> Tcb:
     pck, qe = claims["platform"]["pck"], claims["qe"]
-    flags = {
-        name: pck[name] if isinstance(pck[name], bool) else None
-        for name in ("dynamic_platform", "cached_keys", "smt_enabled")
-    }
+    flags = {name: _FLAGS[pck[name]] for name in ("dynamic_platform", "cached_keys", "smt_enabled")}
     return Tcb(
         status=claims["tcb"]["status"],
         qe_status=qe["tcb_level"]["tcbStatus"],
@@ -136,13 +131,44 @@ def verify_quote(
     reasons: dict[RootName, str] = {}
     for root in ("intel", "simulator"):
         claims, reason = _try_root(quote, text, root, now)
-        if claims is not None or reason in ATTRIBUTE_REFUSALS or reason == REVOKED:
+        if claims is not None or reason in ATTRIBUTE_REFUSALS or _TCB_REFUSALS.fullmatch(reason):
             floor = seen if isinstance(seen, Seen) else seen.get(root, Seen())
             return _accept(quote, collateral, root, claims, reason, floor)
         reasons[root] = reason
     # the root's CRL tells under which root the collateral claims to be
     claimed: RootName = "simulator" if reasons["intel"] == FOREIGN_CRL != reasons["simulator"] else "intel"
     raise NotGenuine(f"neither Intel's chain of trust nor the simulator's signs it: {explain(reasons[claimed])}")
+
+
+def _signature_holds(quote: Quote) -> bool:
+    """Whether the attestation key signed header and body. dcap-qvl stops at a QE below all levels before it looks."""
+    r, s = (int.from_bytes(half, "big") for half in (quote.signature[:32], quote.signature[32:]))
+    try:
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + quote.attestation_key)
+        key.verify(encode_dss_signature(r, s), quote.raw[: quote.signed_size], ec.ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _body_again(quote: Quote) -> dict[str, str]:
+    """The body as dcap-qvl's parser reads it."""
+    report = dcap_qvl.parse_quote(quote.raw).report
+    ours = {name: dcap for dcap, name in _DCAP_NAMES.items()}
+    return {name: getattr(report, ours.get(name, name)).hex() for name in quote.body}
+
+
+def _judged(quote: Quote, collateral: Collateral, claims: dict[str, Any] | None) -> Tcb:
+    """The TCB, where both judgements agree or dcap-qvl gave none. Raises as `judge_tcb` does."""
+    body = _body_again(quote) if claims is None else _body_of(claims["report"])
+    if body != {name: value.hex() for name, value in quote.body.items()}:
+        raise NotGenuine("two parsers read the quote differently")
+    if claims is None and not _signature_holds(quote):
+        raise NotGenuine("the quote's signature is wrong")
+    tcb = judge_tcb(quote, collateral)
+    if claims is not None and tcb != _tcb(claims):
+        raise NotGenuine(f"dcap-qvl and this verifier judge the TCB differently: {_tcb(claims)} and {tcb}")
+    return tcb
 
 
 def _accept(
@@ -154,8 +180,12 @@ def _accept(
     except Malformed as error:
         fault, age = str(error), seen
     fault = fault or seen.refusal(age)
-    if claims is not None and _body_of(claims["report"]) != {name: value.hex() for name, value in quote.body.items()}:
-        fault = "two parsers read the quote differently"
     if fault:
         raise NotGenuine(fault)
-    return Genuine(root, _tcb(claims) if claims is not None else None, reason, age)
+    refusal = reason if reason in ATTRIBUTE_REFUSALS else ""
+    try:
+        return Genuine(root, _judged(quote, collateral, claims), "", refusal, age)
+    except BelowLevels as error:
+        if claims is not None:
+            raise NotGenuine(f"dcap-qvl and this verifier judge the TCB differently: {error}") from None
+        return Genuine(root, None, str(error), refusal, age)

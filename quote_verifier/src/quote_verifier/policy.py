@@ -20,6 +20,8 @@ PLATFORM_SIZES = {
     "td_attributes": 8,
     "mr_seam": 48,
 }
+SERVICE_TD_SIZE = 48
+NO_SERVICE_TD = "00" * SERVICE_TD_SIZE
 ACCEPTABLE_STATUSES = (
     "SWHardeningNeeded",
     "ConfigurationNeeded",
@@ -44,7 +46,7 @@ _ALLOWED = {
         "allow_cached_keys",
         "allow_smt",
     },
-    "platform": set(PLATFORM_SIZES),
+    "platform": {*PLATFORM_SIZES, "mr_service_td", "allow_migration"},
     "services": {"required"},
     "freshness": {"max_age_s"},
 }
@@ -72,6 +74,11 @@ allow_smt = true
 # Allow-lists of lower-case hexadecimal values, asked in addition to the reference values; each may be left out.
 # mr_td = ["..."]
 # rtmr_0, rtmr_1, rtmr_2, xfam, td_attributes, mr_seam likewise
+# Service TDs (MR_SERVICE_TD) that may be bound to the TD: TDs of the cloud's own that may reach into it, to migrate it
+# for instance. None is always fine; one listed here is accepted, and still only a warning.
+# mr_service_td = ["..."]
+# Whether a TD that may be moved to another platform is accepted, and still only a warning.
+allow_migration = false
 
 [services]
 # Attestation services whose token must be there: "alibaba", "trustee".
@@ -98,6 +105,8 @@ class Policy:
     allow_cached_keys: bool = True
     allow_smt: bool = True
     platform: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    mr_service_td: tuple[str, ...] = ()
+    allow_migration: bool = False
     required_services: tuple[str, ...] = ()
     max_age_s: int = 600
 
@@ -165,14 +174,31 @@ def _tcb_section(section: dict[str, Any]) -> dict[str, Any]:
     return members
 
 
-def _platform_section(section: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    lists = {}
-    for key, value in section.items():
-        items = _strings(value, f"platform.{key}")
-        if not items:
-            raise _bad(f"platform.{key}", "is an empty list; leave the key out to expect nothing")
-        lists[key] = tuple(_hexadecimal(item, f"platform.{key}", PLATFORM_SIZES[key]) for item in items)
-    return lists
+def _hexadecimals(value: Any, key: str, size: int) -> tuple[str, ...]:
+    items = _strings(value, key)
+    if not items:
+        raise _bad(key, "is an empty list; leave the key out to expect nothing")
+    return tuple(_hexadecimal(item, key, size) for item in items)
+
+
+def _service_tds(value: Any, key: str) -> tuple[str, ...]:
+    values = _hexadecimals(value, key, SERVICE_TD_SIZE)
+    if NO_SERVICE_TD in values:
+        raise _bad(key, "holds zeros, which mean no service TD; that needs no permission")
+    return values
+
+
+def _platform_section(section: dict[str, Any]) -> dict[str, Any]:
+    members: dict[str, Any] = {"platform": {}}
+    for name, value in section.items():
+        key = f"platform.{name}"
+        if name == "mr_service_td":
+            members[name] = _service_tds(value, key)
+        elif name == "allow_migration":
+            members[name] = _boolean(value, key)
+        else:
+            members["platform"][name] = _hexadecimals(value, key, PLATFORM_SIZES[name])
+    return members
 
 
 def policy_from(document: dict[str, Any]) -> Policy:
@@ -189,8 +215,7 @@ def policy_from(document: dict[str, Any]) -> Policy:
         for name in section:
             if name not in _ALLOWED[key]:
                 raise _bad(f"key '{key}.{name}'", f"is unknown; known are {', '.join(sorted(_ALLOWED[key]))}")
-    members = _tcb_section(document.get("tcb", {}))
-    members["platform"] = _platform_section(document.get("platform", {}))
+    members = _tcb_section(document.get("tcb", {})) | _platform_section(document.get("platform", {}))
     members["required_services"] = _listed(
         document.get("services", {}).get("required", []), "services.required", SERVICES
     )

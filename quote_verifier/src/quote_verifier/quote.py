@@ -41,13 +41,27 @@ TD10_FIELDS = (
 TD15_FIELDS = (*TD10_FIELDS, ("tee_tcb_svn2", 16), ("mr_service_td", 48))
 BODY_TYPES = {2: TD10_FIELDS, 3: TD15_FIELDS}
 
+# SGX report body of the quoting enclave (Intel SDM, volume 3D, REPORT): name -> offset, size; 384 bytes in all
+QE_REPORT_SIZE = 384
+QE_REPORT_FIELDS = {
+    "misc_select": (16, 4),
+    "attributes": (48, 16),
+    "mr_signer": (128, 32),
+    "isv_prod_id": (256, 2),
+    "isv_svn": (258, 2),
+}
+
 _PEM = re.compile(rb"\s*(?:-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----\s*)+\x00*\Z")
 _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 
 
 @dataclass(frozen=True)
 class Quote:
-    """A parsed quote. `body` maps the specification's field names to raw bytes; `pck_chain` holds DER, leaf first."""
+    """A parsed quote. `body` maps the specification's field names to raw bytes; `pck_chain` holds DER, leaf first.
+
+    `signature` is r || s, `attestation_key` x || y, 32 bytes each and big-endian; both of the curve P-256. The
+    signature covers the first `signed_size` bytes.
+    """
 
     raw: bytes
     version: int
@@ -58,6 +72,9 @@ class Quote:
     body_type: int
     body: dict[str, bytes]
     signed_size: int
+    signature: bytes
+    attestation_key: bytes
+    qe_report: bytes
     pck_chain: tuple[bytes, ...]
 
     def hex(self, field: str) -> str:
@@ -117,18 +134,18 @@ def _body(reader: _Reader, version: int) -> tuple[int, dict[str, bytes]]:
     return body_type, {name: reader.take(width, name) for name, width in BODY_TYPES[body_type]}
 
 
-def _pck_chain(reader: _Reader) -> tuple[bytes, ...]:
+def _signature_data(reader: _Reader) -> tuple[bytes, bytes, bytes, tuple[bytes, ...]]:
+    """Signature, attestation key, QE report and PCK chain."""
     auth = _Reader(reader.take(reader.u32("the signature data size"), "the signature data"), "signature data")
-    auth.take(64, "the quote signature")
-    auth.take(64, "the attestation key")
+    signature, key = auth.take(64, "the quote signature"), auth.take(64, "the attestation key")
     auth.u16("the outer certification type")  # unsigned and without meaning: never relied on
     outer = _Reader(auth.take(auth.u32("the certification data size"), "the certification data"), "certification data")
-    outer.take(384, "the QE report")
+    qe_report = outer.take(QE_REPORT_SIZE, "the QE report")
     outer.take(64, "the QE report signature")
     outer.take(outer.u16("the QE authentication data size"), "the QE authentication data")
     _expect(outer.u16("the certification type"), CERTIFICATION_PCK_CHAIN, "certification type")
     chain = outer.take(outer.u32("the certificate chain size"), "the certificate chain")
-    return pem_certificates(chain, "the quote's certificate chain")
+    return signature, key, qe_report, pem_certificates(chain, "the quote's certificate chain")
 
 
 def parse_quote(raw: bytes) -> Quote:
@@ -149,5 +166,5 @@ def parse_quote(raw: bytes) -> Quote:
     _expect(vendor_id, INTEL_QE_VENDOR_ID, "QE vendor id")
     body_type, body = _body(reader, version)
     signed_size = reader.offset
-    chain = _pck_chain(reader)
-    return Quote(raw, version, key_type, tee_type, vendor_id, user_data, body_type, body, signed_size, chain)
+    header = (version, key_type, tee_type, vendor_id, user_data)
+    return Quote(raw, *header, body_type, body, signed_size, *_signature_data(reader))

@@ -9,8 +9,10 @@ from typing import Any
 
 from .encoding import from_hex
 from .errors import Malformed, UsageError
-from .policy import PLATFORM_SIZES
+from .policy import NO_SERVICE_TD, PLATFORM_SIZES, SERVICE_TD_SIZE
 from .strictjson import load_object
+
+_MEMBERS = {**PLATFORM_SIZES, "mr_service_td": SERVICE_TD_SIZE}  # the last may be left out: no service TD
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,16 @@ def _platform(value: Any) -> dict[str, str]:
     _require(isinstance(value, dict), "an entry of platforms is not an object")
     missing = sorted(set(PLATFORM_SIZES) - set(value))
     _require(not missing, f"a platform lacks {', '.join(missing)}")
-    unknown = sorted(set(value) - set(PLATFORM_SIZES))
+    unknown = sorted(set(value) - set(_MEMBERS))
     _require(not unknown, f"a platform has the unknown member {', '.join(unknown)[:64]!r}")
-    for field, size in PLATFORM_SIZES.items():
+    for field in value:
         _require(isinstance(value[field], str) and value[field] != "", f"a platform's {field} is empty or not a string")
         try:
-            from_hex(value[field], f"a platform's {field}", size)
+            from_hex(value[field], f"a platform's {field}", _MEMBERS[field])
         except Malformed as error:
             _require(False, str(error))
+    zeros = value.get("mr_service_td") == NO_SERVICE_TD
+    _require(not zeros, "a platform's mr_service_td is zeros; leave it out where there is no service TD")
     return dict(value)
 
 

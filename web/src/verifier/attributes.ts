@@ -1,7 +1,10 @@
 /** What the bits of td_attributes and xfam mean (Intel TDX Module ABI specification, TD attributes; Intel SDM, XSAVE). */
 
 import { fromHex } from '../shared/bytes.js';
+import type { PlatformPolicy } from './policy.js';
 import type { ParsedQuote } from './quote.js';
+import { foreign } from './reason.js';
+import { NO_SERVICE_TD, serviceTd, type ReferencePlatform } from './references.js';
 import type { Outcome } from './outcome.js';
 
 /** Names of the attribute bits, by bit number. */
@@ -41,6 +44,8 @@ const XFAM: Record<number, string> = {
 	17: 'amx_tilecfg',
 	18: 'amx_tiledata'
 };
+/** dcap-qvl's words for it, which knows no policy about it. */
+const REFUSED_MIGRATION = 'TD migration is enabled';
 const SERVTD_EXT = 17;
 const SEPT_VE_DISABLE = 28;
 const MIGRATABLE = 29;
@@ -72,16 +77,36 @@ export function debugBits(td_attributes: string): string[] {
 	);
 }
 
-/** May anybody outside look into the TD, or move it elsewhere? */
-export function checkDebug(quote: ParsedQuote): Outcome {
+type Held = { policy: Pick<PlatformPolicy, 'mr_service_td' | 'allow_migration'>; platforms: ReferencePlatform[] };
+
+/** A TD of the cloud's own that may reach into this one: named by reference values, accepted by the policy, or neither. */
+function checkServiceTd(quote: ParsedQuote, { policy, platforms }: Held): Outcome | null {
+	const actual = serviceTd(quote);
+	if (actual === NO_SERVICE_TD || platforms.some((platform) => platform.mr_service_td === actual)) return null;
+	const accepted = policy.mr_service_td?.includes(actual);
+	return accepted
+		? { status: 'warn', key: 'tee.check.quote.debug.servicetdaccepted', params: { actual } }
+		: { status: 'fail', key: 'tee.check.quote.debug.servicetd', params: { actual } };
+}
+
+/** May anybody outside look into the TD, or move it elsewhere? `refusal`: what dcap-qvl has against its attributes. */
+export function checkDebug(quote: ParsedQuote, refusal: string, held: Held): Outcome {
 	const actual = quote.td_attributes;
 	const set = bits(actual);
 	const under = debugBits(actual);
+	const migratable = set.includes(MIGRATABLE);
 	const fail = (key: Outcome['key']): Outcome => ({ status: 'fail', key, params: { actual, bits: under.join(', ') } });
 	if (under.length > 0) return fail('tee.check.quote.debug.debug');
-	if (set.includes(MIGRATABLE)) return fail('tee.check.quote.debug.migratable');
-	if (set.includes(SERVTD_EXT) || /[^0]/.test(quote.mr_servicetd ?? '')) return fail('tee.check.quote.debug.servicetd');
+	if (migratable && !held.policy.allow_migration) return fail('tee.check.quote.debug.migratable');
+	if (set.includes(SERVTD_EXT)) return fail('tee.check.quote.debug.servtdext');
 	if (!set.includes(SEPT_VE_DISABLE)) return fail('tee.check.quote.debug.septve');
 	if (set.some(isReserved)) return fail('tee.check.quote.debug.reserved');
+	const service = checkServiceTd(quote, held);
+	if (service?.status === 'fail') return service;
+	// whatever else dcap-qvl refuses stays refused, should our reading miss it
+	if (refusal && refusal !== REFUSED_MIGRATION)
+		return { status: 'fail', key: 'tee.check.quote.debug.refused', params: { reason: foreign(refusal) } };
+	if (service) return service;
+	if (migratable) return { status: 'warn', key: 'tee.check.quote.debug.migrationaccepted', params: { actual } };
 	return { status: 'pass', key: 'tee.check.quote.debug.pass', params: { actual } };
 }

@@ -8,6 +8,7 @@ declare module '#dcap' {
 	}
 	export interface Verifier {
 		allowDebug(allow: boolean): Verifier;
+		allowServiceTd(allow: boolean): Verifier;
 		verify(quote: Uint8Array, collateral: Record<string, string>, nowSeconds: number): VerifiedReport;
 	}
 	export const QuoteVerifier: { newWithRootCa(root: Uint8Array): Verifier };

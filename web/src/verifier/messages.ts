@@ -29,14 +29,21 @@ export const messages = {
 	'tee.check.quote.tcb.minimum': '{{field}} is {{actual}}; the policy asks for at least {{expected}}.',
 	'tee.check.quote.tcb.flag': "The platform's {{field}} is {{actual}}; the policy asks for {{expected}}.",
 	'tee.check.quote.tcb.revoked': "The TCB status is Revoked: the platform's keys are not to be trusted.",
-	'tee.check.quote.tcb.unasked': 'There is no TCB status for a TD with such attributes: {{reason}}.',
+	'tee.check.quote.tcb.below': 'The TCB has no status, as {{reason}}. Nothing accepts that: the platform must be updated.',
 
 	'tee.check.quote.debug.title': 'Closed to debuggers',
 	'tee.check.quote.debug.pass': 'The TD is neither debuggable nor migratable (td_attributes {{actual}}).',
 	'tee.check.quote.debug.debug':
 		'The TD is under debug ({{bits}}): the host can read its memory (td_attributes {{actual}}).',
 	'tee.check.quote.debug.migratable': 'The TD can be migrated to another platform (td_attributes {{actual}}).',
-	'tee.check.quote.debug.servicetd': 'A service TD is bound to this TD, or can be (td_attributes {{actual}}).',
+	'tee.check.quote.debug.migrationaccepted':
+		'The policy accepts that the TD can be migrated to another platform (td_attributes {{actual}}).',
+	'tee.check.quote.debug.servicetd':
+		"A service TD is bound to this TD: another TD, of the cloud's choosing, which may reach into this one. Whoever trusts it names it in the policy (platform.mr_service_td) or in the reference values: {{actual}}.",
+	'tee.check.quote.debug.servicetdaccepted':
+		'The policy accepts the service TD that is bound to this TD, which may reach into it: {{actual}}.',
+	'tee.check.quote.debug.servtdext': 'The TD has extended service TDs (td_attributes {{actual}}).',
+	'tee.check.quote.debug.refused': "dcap-qvl refuses the TD's attributes: {{reason}}.",
 	'tee.check.quote.debug.septve':
 		'SEPT_VE_DISABLE is not set, so the host can inject exceptions (td_attributes {{actual}}).',
 	'tee.check.quote.debug.reserved': 'Reserved bits are set in td_attributes {{actual}}.',

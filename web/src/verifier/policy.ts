@@ -4,13 +4,16 @@
  */
 
 import { isHex } from '../shared/bytes.js';
-import { PLATFORM_FIELDS, type PlatformField } from './references.js';
+import { NO_SERVICE_TD, PLATFORM_FIELDS, SERVICE_TD_SIZE, type PlatformField } from './references.js';
 import { isObject, type Json, type JsonObject } from '../shared/strict-json.js';
 
 export class PolicyError extends Error {}
 
 const SERVICES = ['alibaba', 'trustee'] as const;
 type ServiceName = (typeof SERVICES)[number];
+
+/** Lists of allowed values; `mr_service_td`: the service TDs that may be bound to the TD. */
+export type PlatformPolicy = Partial<Record<PlatformField | 'mr_service_td', string[]>> & { allow_migration?: boolean };
 
 /** A policy as written; every member may be left out. */
 export interface Policy {
@@ -27,7 +30,7 @@ export interface Policy {
 		allow_cached_keys?: boolean;
 		allow_smt?: boolean;
 	};
-	platform?: Partial<Record<PlatformField, string[]>>;
+	platform?: PlatformPolicy;
 	services?: { required?: ServiceName[] };
 	freshness?: { max_age_s?: number };
 }
@@ -37,7 +40,7 @@ export type TcbPolicy = Required<NonNullable<Policy['tcb']>>;
 /** A policy with every default filled in. */
 export interface FullPolicy {
 	tcb: TcbPolicy;
-	platform: Partial<Record<PlatformField, string[]>>;
+	platform: PlatformPolicy;
 	required_services: ServiceName[];
 	max_age_s: number;
 }
@@ -77,6 +80,10 @@ type Rule = [rule: (value: Json) => boolean, expected: string];
 const natural: Rule = [(value) => isNatural(value), 'a whole number'];
 const flag: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 const advisories: Rule = [(value) => isList(value, isAdvisory), 'a list of advisories such as INTEL-SA-00837'];
+const hexadecimals = (size: number): Rule => [
+	(value) => Array.isArray(value) && value.length > 0 && isList(value, (item) => isHex(item, size)),
+	`a list of ${size} bytes as lower-case hex`
+];
 const RULES: Record<string, Record<string, Rule>> = {
 	tcb: {
 		accepted_statuses: [(value) => isList(value, isOneOf(...ACCEPTABLE)), `a list of ${ACCEPTABLE.join(', ')}`],
@@ -90,15 +97,14 @@ const RULES: Record<string, Record<string, Rule>> = {
 		allow_cached_keys: flag,
 		allow_smt: flag
 	},
-	platform: Object.fromEntries(
-		Object.entries(PLATFORM_FIELDS).map(([field, size]): [string, Rule] => [
-			field,
-			[
-				(value) => Array.isArray(value) && value.length > 0 && isList(value, (item) => isHex(item, size)),
-				`a list of ${size} bytes as lower-case hex`
-			]
-		])
-	),
+	platform: {
+		...Object.fromEntries(Object.entries(PLATFORM_FIELDS).map(([field, size]) => [field, hexadecimals(size)])),
+		mr_service_td: [
+			(value) => hexadecimals(SERVICE_TD_SIZE)[0](value) && !(value as string[]).includes(NO_SERVICE_TD),
+			`${hexadecimals(SERVICE_TD_SIZE)[1]}, none of them zeros`
+		],
+		allow_migration: flag
+	},
 	services: { required: [(value) => isList(value, isOneOf(...SERVICES)), `a list of ${SERVICES.join(', ')}`] },
 	freshness: { max_age_s: [(value) => isNatural(value, 1), 'a whole number of at least 1'] }
 };

@@ -47,8 +47,14 @@ export interface ParsedQuote extends TdReport {
 	pck_chain: string;
 	/** Size of the QE authentication data; Intel's QE writes 32 bytes. */
 	qe_auth_size: number;
+	/** The quoting enclave's report: an SGX report body of 384 bytes, hex; `QE_REPORT_FIELDS` are in it. */
+	qe_report: string;
 	/** Security version of the quoting enclave, from its report. */
 	qe_isv_svn: number;
+	/** r || s over the first `signed_size` bytes, 32 bytes each, big-endian; hex. */
+	signature: string;
+	/** x || y, a point of P-256, likewise. */
+	attestation_key: string;
 	size: number;
 	/** The quote itself. */
 	hex: string;
@@ -60,6 +66,14 @@ export const MAX_QUOTE_SIZE = 64 * 1024;
 export const INTEL_QE_VENDOR_ID = '939a7233f79c4ca9940a0db3957f0607';
 const PCK_CERT_CHAIN = 5;
 const QE_REPORT_SIZE = 384;
+/** Offset and size in the SGX report body (Intel SDM, volume 3D, REPORT). */
+export const QE_REPORT_FIELDS = {
+	misc_select: [16, 4],
+	attributes: [48, 16],
+	mr_signer: [128, 32],
+	isv_prod_id: [256, 2],
+	isv_svn: [258, 2]
+} as const;
 
 const TD_10: [keyof TdReport, number][] = [
 	['tee_tcb_svn', 16],
@@ -141,15 +155,20 @@ function bodyLayout(cursor: Cursor, version: number): [ParsedQuote['body'], [key
 	return [known[0], known[1]];
 }
 
-/** The PCK chain inside the signature data, and the size of the QE authentication data. */
-function signatureData(cursor: Cursor): { pem: string; authentication: number; isvSvn: number } {
+type SignatureData = Pick<
+	ParsedQuote,
+	'pck_chain' | 'qe_auth_size' | 'qe_report' | 'qe_isv_svn' | 'signature' | 'attestation_key'
+>;
+
+function signatureData(cursor: Cursor): SignatureData {
 	const whole = new Cursor(cursor.take(cursor.u32('signature size'), 'signature data'), clause('signature data'));
-	whole.take(64, 'signature');
-	whole.take(64, 'attestation key');
+	const signature = toHex(whole.take(64, 'signature'));
+	const attestation_key = toHex(whole.take(64, 'attestation key'));
 	whole.u16('outer certification type'); // unsigned and without meaning: never relied on
 	const certification = whole.take(whole.u32('certification size'), 'certification data');
 	const qe = new Cursor(certification, clause('certification data'));
-	const [low, high] = qe.take(QE_REPORT_SIZE, 'QE report').subarray(258, 260) as unknown as [number, number];
+	const report = qe.take(QE_REPORT_SIZE, 'QE report');
+	const svnAt = QE_REPORT_FIELDS.isv_svn[0];
 	qe.take(64, 'QE report signature');
 	const authentication = qe.u16('QE authentication size');
 	qe.take(authentication, 'QE authentication data');
@@ -162,7 +181,14 @@ function signatureData(cursor: Cursor): { pem: string; authentication: number; i
 	} catch (error) {
 		throw new QuoteFormatError(clauseOf(error));
 	}
-	return { pem, authentication, isvSvn: low | (high << 8) };
+	return {
+		pck_chain: pem,
+		qe_auth_size: authentication,
+		qe_report: toHex(report),
+		qe_isv_svn: report[svnAt]! | (report[svnAt + 1]! << 8),
+		signature,
+		attestation_key
+	};
 }
 
 /**
@@ -193,16 +219,13 @@ export function parseQuote(quote: string | Uint8Array): ParsedQuote {
 			actual: vendor_id,
 			expected: INTEL_QE_VENDOR_ID
 		});
-	const { pem, authentication, isvSvn } = signatureData(cursor);
 	const head = { version, att_key_type, tee_type, vendor_id, user_data } as const;
 	return {
 		...head,
 		...(report as unknown as TdReport),
 		body,
 		signed_size,
-		pck_chain: pem,
-		qe_auth_size: authentication,
-		qe_isv_svn: isvSvn,
+		...signatureData(cursor),
 		size: bytes.length,
 		hex: toHex(bytes)
 	};

@@ -16,13 +16,11 @@ const KNOWN = [
 	clause('CRL is expired'),
 	clause('CRL signature is invalid'),
 	clause('Fmspc mismatch'),
-	clause('No matching TCB level found'),
 	clause('Debug mode is enabled'),
 	clause('Reserved bits in TD attributes are set'),
 	clause('TD migration is enabled'),
 	clause('SERVTD_EXT is enabled'),
-	clause('SEPT_VE_DISABLE is not enabled'),
-	clause('Invalid mr service td')
+	clause('SEPT_VE_DISABLE is not enabled')
 ];
 
 /** A library's own words: translated where they are known, else passed on. Never a template, whatever is in them. */

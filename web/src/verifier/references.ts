@@ -22,6 +22,10 @@ export const PLATFORM_FIELDS = {
 } as const;
 export type PlatformField = keyof typeof PLATFORM_FIELDS;
 export type Platform = Record<PlatformField, string>;
+export const SERVICE_TD_SIZE = 48;
+export const NO_SERVICE_TD = '00'.repeat(SERVICE_TD_SIZE);
+/** A platform as reference values name it; without `mr_service_td` no service TD is expected. */
+export type ReferencePlatform = Platform & { mr_service_td?: string };
 export const platformFields = Object.keys(PLATFORM_FIELDS) as PlatformField[];
 
 /** Known event lines and known platforms, of all documents held together. Empty: none held. */
@@ -29,15 +33,15 @@ export interface References {
 	name: string;
 	/** Exact event lines, any of which a log may hold. */
 	events: string[];
-	platforms: Platform[];
+	platforms: ReferencePlatform[];
 }
 
 const KEYS = ['v', 'name', 'events', 'rtmr_3', 'platforms'];
 
-function parsePlatform(value: Json, index: number): Platform {
+function parsePlatform(value: Json, index: number): ReferencePlatform {
 	const number = index + 1;
 	if (!isObject(value)) throw new ReferencesError('platform {{number}} is not an object', { number });
-	const unknown = Object.keys(value).find((key) => !(key in PLATFORM_FIELDS));
+	const unknown = Object.keys(value).find((key) => !Object.hasOwn(PLATFORM_FIELDS, key) && key !== 'mr_service_td');
 	if (unknown !== undefined)
 		throw new ReferencesError('platform {{number}} has the unknown key "{{name}}"', { number, name: unknown });
 	for (const field of platformFields)
@@ -47,7 +51,17 @@ function parsePlatform(value: Json, index: number): Platform {
 				field,
 				size: PLATFORM_FIELDS[field]
 			});
-	return value as Platform;
+	const { mr_service_td: service } = value;
+	if (service !== undefined && !isHex(service, SERVICE_TD_SIZE))
+		throw new ReferencesError("platform {{number}}'s mr_service_td is not {{size}} bytes as lower-case hex", {
+			number,
+			size: SERVICE_TD_SIZE
+		});
+	if (service === NO_SERVICE_TD)
+		throw new ReferencesError("platform {{number}}'s mr_service_td is zeros; leave it out where there is no service TD", {
+			number
+		});
+	return value as ReferencePlatform;
 }
 
 function parseLines(value: Json | undefined): string[] {
@@ -151,24 +165,29 @@ export function refusedByPolicy(quote: ParsedQuote, allowed: Partial<Record<Plat
 	};
 }
 
-/** All registers equal those of one and the same reference platform. */
-export function matchPlatform(quote: ParsedQuote, { name, platforms }: References): Outcome {
-	const actual = platformOf(quote);
-	const differences = platforms.map((platform) => platformFields.filter((field) => platform[field] !== actual[field]));
+/** The quote's MR_SERVICE_TD; zeros where none is bound, or a TD 1.0 can have none. */
+export const serviceTd = (quote: ParsedQuote): string => quote.mr_servicetd ?? NO_SERVICE_TD;
+
+/** Field, actual and expected value of what differs. A platform that names no service TD expects none, but for `accepted`. */
+function differencesFrom(quote: ParsedQuote, platform: ReferencePlatform, accepted: string[]): [string, string, string][] {
+	const differences = platformFields
+		.filter((field) => platform[field] !== quote[field])
+		.map((field): [string, string, string] => [field, quote[field], platform[field]]);
+	const [actual, named] = [serviceTd(quote), platform.mr_service_td];
+	const fine = actual === (named ?? NO_SERVICE_TD) || (named === undefined && accepted.includes(actual));
+	return fine ? differences : [...differences, ['mr_service_td', actual, named ?? NO_SERVICE_TD]];
+}
+
+/** All registers equal those of one and the same reference platform. `accepted`: service TDs that the policy accepts. */
+export function matchPlatform(quote: ParsedQuote, { name, platforms }: References, accepted: string[] = []): Outcome {
+	const differences = platforms.map((platform) => differencesFrom(quote, platform, accepted));
 	const index = differences.findIndex((fields) => fields.length === 0);
 	if (index >= 0) return { status: 'pass', key: 'tee.check.platform.match.pass', params: { index: index + 1, name } };
 	// the nearest platform tells most about what is different
-	const nearest = differences.reduce((best, fields, i) => (fields.length < differences[best]!.length ? i : best), 0);
-	const changes = differences[nearest]!.map((field) =>
-		clause('{{field}} is {{actual}}, expected {{expected}}', {
-			field,
-			actual: actual[field],
-			expected: platforms[nearest]![field]
-		})
+	const nearest = differences.reduce((best, fields) => (fields.length < best.length ? fields : best));
+	const changes = nearest.map(([field, actual, expected]) =>
+		clause('{{field}} is {{actual}}, expected {{expected}}', { field, actual, expected })
 	);
-	return {
-		status: 'fail',
-		key: 'tee.check.platform.match.fail',
-		params: { name, fields: differences[nearest]!.join(', '), changes: series(changes) }
-	};
+	const fields = nearest.map(([field]) => field).join(', ');
+	return { status: 'fail', key: 'tee.check.platform.match.fail', params: { name, fields, changes: series(changes) } };
 }

@@ -4,6 +4,7 @@
  */
 
 import { Buffer, QuoteVerifier, type VerifiedReport } from '#dcap';
+import { p256 } from '@noble/curves/nist.js';
 import {
 	parseChain,
 	requireChain,
@@ -25,12 +26,12 @@ import {
 	type SeenByRoot
 } from './collateral.js';
 import { equalBytes, fromHex, toHex } from '../shared/bytes.js';
-import { debugBits } from './attributes.js';
 import { parsePck, type PckExtension } from './pck.js';
 import type { ParsedQuote, TdReport } from './quote.js';
 import { clause, type Clause } from '../shared/sentence.js';
 import { clauseOf } from './reason.js';
 import { INTEL, ROOTS, SIMULATOR, type Root } from './roots.js';
+import { BelowLevels, judgeTcb, type Tcb } from './tcb-levels.js';
 import type { Outcome } from './outcome.js';
 
 /** What a valid signature establishes. */
@@ -39,10 +40,9 @@ export interface Genuine {
 	collateral: Collateral;
 	chain: ParsedCertificate[];
 	pck: PckExtension;
-	/** TCB status of platform, TDX module and QE together, as dcap-qvl converges them; empty where it gives none. */
-	status: string;
-	advisories: string[];
-	/** Why dcap-qvl gives no TCB status for a TD with such attributes; empty where it does. */
+	/** TCB of platform, TDX module and QE together; what it lacks, where it is below every level. */
+	tcb: Tcb | Clause;
+	/** What dcap-qvl has against the TD's attributes; empty where there is nothing. */
 	refusal: string;
 	seen: SeenByRoot;
 }
@@ -53,18 +53,23 @@ export interface SignatureResult {
 }
 
 const PCK_CHAIN = clause('PCK chain');
-const REVOKED = 'TCB status is invalid: Revoked';
 /**
- * dcap-qvl appraises TD attributes and revocation of the TCB last, after every signature was verified, and reports them
- * as errors like any other. They say "not acceptable", not "forged". Debugging is not among them: it is allowed below,
- * since dcap-qvl uses the same words for a debuggable QE, whose quotes anybody could have made.
+ * Some of dcap-qvl's errors say "not acceptable", not "forged", and come after chains, documents and the QE's report
+ * have been verified: then only our own judgement is asked. Debugging and service TDs are not among them: dcap-qvl is
+ * told to allow them, since it uses the same words for a debuggable QE, whose quotes anybody could have made.
  */
 const ATTRIBUTE_REFUSALS = [
 	'Reserved bits in TD attributes are set',
 	'TD migration is enabled',
 	'SERVTD_EXT is enabled',
-	'SEPT_VE_DISABLE is not enabled',
-	'Invalid mr service td'
+	'SEPT_VE_DISABLE is not enabled'
+];
+const TCB_REFUSALS = [
+	/^TCB status is invalid: Revoked$/,
+	/^No matching TCB level found$/,
+	/^TDX module ISVSVN \d+ is below minimum required from TDX module TCB levels$/,
+	/^Failed to evaluate the current TDX TCB \(TEE_TCB_SVN2\)$/,
+	/^QE ISVSVN \d+ is below minimum required \d+ from QE Identity$/
 ];
 
 /** dcap-qvl's error and its cause as one clause. */
@@ -73,8 +78,6 @@ function reason(error: unknown): Clause {
 	const what = clauseOf(error);
 	return cause instanceof Error ? clause('{{what}} ({{cause}})', { what, cause: reason(cause) }) : what;
 }
-
-type Judgement = Pick<Genuine, 'status' | 'advisories' | 'refusal'>;
 
 /** Every chain re-encoded, so that dcap-qvl sees the same certificates as the checks here. */
 function forDcap({ document, chains }: Collateral, chain: ParsedCertificate[]): Record<string, string> {
@@ -108,27 +111,57 @@ function requireSameReading(quote: ParsedQuote, report: VerifiedReport['report']
 	if (fields.length !== expected || !same) throw new CollateralError('two parsers read the quote differently');
 }
 
-/** What dcap-qvl says under `root`; throws where anything is forged, revoked or out of date. */
-function judge(
+/** dcap-qvl's answer under `root`, or as text what it refuses; throws where anything is forged, revoked or out of date. */
+function ask(
 	quote: ParsedQuote,
 	collateral: Collateral,
 	chain: ParsedCertificate[],
 	root: Root,
 	now: Date
-): Judgement {
-	const verifier = QuoteVerifier.newWithRootCa(Buffer.from(root.der)).allowDebug(true);
+): VerifiedReport | string {
+	const verifier = QuoteVerifier.newWithRootCa(Buffer.from(root.der)).allowDebug(true).allowServiceTd(true);
 	const seconds = Math.floor(now.getTime() / 1000);
 	try {
-		const verified = verifier.verify(Buffer.from(fromHex(quote.hex)), forDcap(collateral, chain), seconds);
-		requireSameReading(quote, verified.report);
-		const refusal = debugBits(quote.td_attributes).length > 0 ? 'Debug mode is enabled' : '';
-		return { status: verified.status, advisories: verified.advisory_ids, refusal };
+		return verifier.verify(Buffer.from(fromHex(quote.hex)), forDcap(collateral, chain), seconds);
 	} catch (error) {
 		const { message } = error as Error;
-		if (message === REVOKED) return { status: 'Revoked', advisories: [], refusal: '' };
-		if (ATTRIBUTE_REFUSALS.includes(message)) return { status: '', advisories: [], refusal: message };
+		if (ATTRIBUTE_REFUSALS.includes(message) || TCB_REFUSALS.some((one) => one.test(message))) return message;
 		throw error;
 	}
+}
+
+/** Did the attestation key sign header and body? dcap-qvl stops at a QE below all levels before it looks. */
+function requireSignature(quote: ParsedQuote): void {
+	const signed = fromHex(quote.hex).subarray(0, quote.signed_size);
+	const key = fromHex(`04${quote.attestation_key}`);
+	let valid = false;
+	try {
+		valid = p256.verify(fromHex(quote.signature), signed, key, { format: 'compact', lowS: false, prehash: true });
+	} catch {
+		// no point of the curve, or no signature
+	}
+	if (!valid) throw new CollateralError("the quote's signature is wrong");
+}
+
+/** The TCB, where both judgements agree or dcap-qvl gave none. */
+function judge(quote: ParsedQuote, collateral: Collateral, pck: PckExtension, answer: VerifiedReport | string): Genuine['tcb'] {
+	if (typeof answer === 'string') requireSignature(quote);
+	else requireSameReading(quote, answer.report);
+	let tcb: Tcb | Clause;
+	try {
+		tcb = judgeTcb(quote, collateral, pck);
+	} catch (error) {
+		if (!(error instanceof BelowLevels)) throw error;
+		tcb = error.clause;
+	}
+	if (typeof answer === 'string') return tcb;
+	const { status, advisory_ids } = answer;
+	if (!('status' in tcb) || tcb.status !== status || tcb.advisories.join() !== advisory_ids.join())
+		throw new CollateralError('dcap-qvl and this verifier judge its TCB differently: {{theirs}} and {{ours}}', {
+			theirs: status,
+			ours: 'status' in tcb ? tcb.status : tcb
+		});
+	return tcb;
 }
 
 function requirePlatform(quote: ParsedQuote, chain: ParsedCertificate[], root: Root, now: Date): void {
@@ -163,9 +196,10 @@ function underRoot(
 	requirePlatform(quote, chain, root, now);
 	requireInDate(collateral, now);
 	requireIssuers(collateral, root, now);
-	const judgement = judge(quote, collateral, chain, root, now);
+	const answer = ask(quote, collateral, chain, root, now);
 	const pck = parsePck(chain[0]!.der);
 	requirePce(collateral, pck);
+	const tcb = judge(quote, collateral, pck, answer);
 	const current = numbers(collateral);
 	const older = rolledBack(current, seen[root.kind]);
 	if (older)
@@ -177,7 +211,8 @@ function underRoot(
 			collateral,
 			chain,
 			pck,
-			...judgement,
+			tcb,
+			refusal: typeof answer === 'string' && ATTRIBUTE_REFUSALS.includes(answer) ? answer : '',
 			seen: { ...seen, [root.kind]: newest(current, seen[root.kind]) }
 		}
 	};

@@ -5,9 +5,9 @@ import type { PckExtension } from './pck.js';
 import type { TcbPolicy } from './policy.js';
 import type { ParsedQuote } from './quote.js';
 import { clause, type Clause } from '../shared/sentence.js';
-import { either, foreign } from './reason.js';
-import { isObject, type Json, type JsonObject } from '../shared/strict-json.js';
+import { either } from './reason.js';
 import type { Genuine } from './signature.js';
+import type { Tcb } from './tcb-levels.js';
 import type { Outcome } from './outcome.js';
 
 export interface TcbFacts {
@@ -24,38 +24,13 @@ export interface TcbFacts {
 	due: string;
 }
 
-const objects = (value: Json | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
-const components = (tcb: JsonObject, name: string): number[] =>
-	objects(tcb[name]).map((one) => Number(one['svn'] ?? NaN));
-const reaches = (actual: Iterable<number>, least: number[], from = 0): boolean =>
-	[...actual].every((svn, i) => i < from || svn >= (least[i] ?? NaN));
+const UNKNOWN: Tcb = { status: 'unknown', qe_status: 'unknown', advisories: [], date: 'unknown' };
+const isTcb = (tcb: Genuine['tcb']): tcb is Tcb => 'status' in tcb;
+const reaches = (actual: Uint8Array, least: Uint8Array): boolean => actual.every((svn, i) => svn >= least[i]!);
 
-/** Date of the platform's TCB level: the first that it reaches, as dcap-qvl chooses it. For display only. */
-function levelDate(tcbInfo: JsonObject, pck: PckExtension, quote: ParsedQuote): string {
-	const svn = fromHex(quote.tee_tcb_svn);
-	const level = objects(tcbInfo['tcbLevels']).find(
-		({ tcb }) =>
-			isObject(tcb) &&
-			pck.pce_svn >= Number(tcb['pcesvn']) &&
-			reaches(pck.cpu_svn, components(tcb, 'sgxtcbcomponents')) &&
-			reaches(svn, components(tcb, 'tdxtcbcomponents'), svn[1]! > 0 ? 2 : 0)
-	);
-	return level ? String(level['tcbDate']).slice(0, 10) : 'unknown';
-}
-
-/** TCB status of the quoting enclave; dcap-qvl lets only a bad one show in the platform's. */
-function qeStatus(qeIdentity: JsonObject, isvSvn: number): string {
-	const level = objects(qeIdentity['tcbLevels']).find(({ tcb }) => isObject(tcb) && isvSvn >= Number(tcb['isvsvn']));
-	return level ? String(level['tcbStatus']) : 'unknown';
-}
-
-export function tcbFacts({ status, advisories, collateral, pck }: Genuine, quote: ParsedQuote): TcbFacts {
-	const { tcbInfo, qeIdentity } = collateral;
+export function tcbFacts({ tcb, collateral: { tcbInfo }, pck }: Genuine): TcbFacts {
 	return {
-		status,
-		qe_status: qeStatus(qeIdentity, quote.qe_isv_svn),
-		advisories,
-		date: levelDate(tcbInfo, pck, quote),
+		...(isTcb(tcb) ? tcb : UNKNOWN),
 		evaluation: Number(tcbInfo['tcbEvaluationDataNumber']),
 		fmspc: pck.fmspc,
 		pce_svn: pck.pce_svn,
@@ -77,7 +52,7 @@ function checkMinimums(facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): 
 	}
 	for (const field of ['tee_tcb_svn', 'tee_tcb_svn2'] as const) {
 		const actual = quote[field];
-		if (actual === undefined || reaches(fromHex(actual), [...fromHex(policy.min_tee_tcb_svn)])) continue;
+		if (actual === undefined || reaches(fromHex(actual), fromHex(policy.min_tee_tcb_svn))) continue;
 		return {
 			status: 'fail',
 			key: 'tee.check.quote.tcb.minimum',
@@ -120,9 +95,8 @@ function checkStatus(facts: TcbFacts, policy: TcbPolicy): Outcome | null {
 
 /** `facts` are those of a genuine quote; see `docs/web-verifier.md` for what passes. */
 export function checkTcb(genuine: Genuine, facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): Outcome {
-	if (genuine.status === 'Revoked') return { status: 'fail', key: 'tee.check.quote.tcb.revoked' };
-	if (genuine.refusal)
-		return { status: 'fail', key: 'tee.check.quote.tcb.unasked', params: { reason: foreign(genuine.refusal) } };
+	if (!isTcb(genuine.tcb)) return { status: 'fail', key: 'tee.check.quote.tcb.below', params: { reason: genuine.tcb } };
+	if (genuine.tcb.status === 'Revoked') return { status: 'fail', key: 'tee.check.quote.tcb.revoked' };
 	const refused = facts.advisories.find((one) => policy.refused_advisories.includes(one));
 	const refusal: Outcome | null = refused
 		? { status: 'fail', key: 'tee.check.quote.tcb.advisory', params: { actual: refused } }

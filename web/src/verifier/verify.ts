@@ -116,7 +116,8 @@ function checkPlatform(quote: ParsedQuote, { references, trusted, policy }: Held
 	if (references && 'text' in references) return malformed('platform.match', references);
 	const refused = refusedByPolicy(quote, policy.platform);
 	if (refused) return refused;
-	if (references && references.platforms.length > 0) return matchPlatform(quote, references);
+	if (references && references.platforms.length > 0) 
+		return matchPlatform(quote, references, policy.platform.mr_service_td);
 	if (platformFields.every((field) => policy.platform[field]))
 		return { status: 'pass', key: 'tee.check.platform.match.listed' };
 	if (trusted) return matchTrustedPlatform(quote, trusted);
@@ -144,9 +145,10 @@ function judgeQuote(
 	outcomes['quote.signature'] = outcome;
 	if (!genuine) return null;
 	facts.chain = genuine.chain.map(summary);
-	facts.tcb = tcbFacts(genuine, quote);
+	facts.tcb = tcbFacts(genuine);
 	outcomes['quote.tcb'] = checkTcb(genuine, facts.tcb, quote, held.policy.tcb);
-	outcomes['quote.debug'] = checkDebug(quote);
+	const platforms = held.references && 'platforms' in held.references ? held.references.platforms : [];
+	outcomes['quote.debug'] = checkDebug(quote, genuine.refusal, { policy: held.policy.platform, platforms });
 	outcomes['tee.real'] = checkRoot(genuine);
 	return genuine;
 }

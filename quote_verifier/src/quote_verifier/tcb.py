@@ -1,0 +1,249 @@
+"""The TCB: what Intel's signed documents say of the security versions of platform, TDX module and quoting enclave.
+
+dcap-qvl judges this as well, but gives no answer for what it refuses: a platform, module or enclave below every level
+that Intel lists, or a TD with a service TD. Both are genuine, and the second may be accepted. `genuine` asks both and
+believes neither alone where both answer. Call only with documents whose signatures and layout dcap-qvl has checked.
+(Intel PCS API version 4, "Get TDX TCB Info", "Enclave Identity Information"; the rules are those of Intel's quote
+verification library, SGX-TDX-DCAP-QuoteVerificationLibrary.)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import dcap_qvl  # type: ignore[import-untyped]
+
+from .collateral import Collateral, pem
+from .errors import NotGenuine
+from .quote import QE_REPORT_FIELDS, Quote
+
+_PLATFORM_STATUSES = {
+    "UpToDate",
+    "OutOfDate",
+    "ConfigurationNeeded",
+    "Revoked",
+    "OutOfDateConfigurationNeeded",
+    "SWHardeningNeeded",
+    "ConfigurationAndSWHardeningNeeded",
+}
+_MODULE_STATUSES = {"UpToDate", "OutOfDate", "Revoked"}
+_QE_STATUSES = {"UpToDate", "OutOfDate", "ConfigurationNeeded", "Revoked", "OutOfDateConfigurationNeeded"}
+_NEEDING_CONFIGURATION = {"ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDateConfigurationNeeded"}
+_PCK_CONFIGURATION = "1.2.840.113741.1.13.1.7"
+_SGX_DEBUG = 0x02
+
+
+class BelowLevels(Exception):
+    """The platform, the TDX module or the QE is below every TCB level listed; the message names what it lacks."""
+
+
+@dataclass(frozen=True)
+class Tcb:
+    """What the collateral says about the platform's and the QE's security version (status names are Intel's)."""
+
+    status: str
+    qe_status: str
+    advisories: tuple[str, ...]
+    evaluation_data_number: int
+    pce_svn: int
+    qe_isv_svn: int
+    flags: dict[str, bool | None]  # dynamic_platform, cached_keys, smt_enabled; None: not stated
+
+
+@dataclass(frozen=True)
+class _Level:
+    status: str
+    advisories: tuple[str, ...]
+
+    def with_component(self, other: "_Level") -> "_Level":
+        """Converged with a component's level: only one that is out of date or revoked makes the whole worse."""
+        status = self.status
+        if other.status == "Revoked":
+            status = "Revoked"
+        elif other.status == "OutOfDate":
+            configuration = status in _NEEDING_CONFIGURATION
+            status = status if status == "Revoked" else "OutOfDateConfigurationNeeded" if configuration else "OutOfDate"
+        return _Level(status, tuple(dict.fromkeys(self.advisories + other.advisories)))
+
+
+def _level(entry: dict[str, Any], known: set[str], where: str) -> _Level:
+    if entry["tcbStatus"] not in known:
+        raise NotGenuine(f"the {where} has a level of the unknown TCB status {entry['tcbStatus'][:64]!r}")
+    return _Level(entry["tcbStatus"], tuple(entry.get("advisoryIDs", ())))
+
+
+def _masked(value: bytes, mask: bytes) -> bytes:
+    return bytes(byte & bits for byte, bits in zip(value, mask, strict=True))
+
+
+# --- the quoting enclave ---------------------------------------------------------------------------------------------
+def _qe_field(quote: Quote, name: str) -> bytes:
+    offset, size = QE_REPORT_FIELDS[name]
+    return quote.qe_report[offset : offset + size]
+
+
+def qe_isv_svn(quote: Quote) -> int:
+    """The security version of the quoting enclave, as its report says."""
+    return int.from_bytes(_qe_field(quote, "isv_svn"), "little")
+
+
+def _require_qe(quote: Quote, identity: dict[str, Any]) -> None:
+    """The quoting enclave is the one that the QE identity describes, in production mode."""
+    for field, name in (("misc_select", "miscselect"), ("attributes", "attributes")):
+        actual, mask = _qe_field(quote, field), bytes.fromhex(identity[f"{name}Mask"])
+        if _masked(actual, mask) != _masked(bytes.fromhex(identity[name]), mask):
+            raise NotGenuine(f"the quoting enclave's {name} is {actual.hex()}, not the QE identity's")
+    if _qe_field(quote, "attributes")[0] & _SGX_DEBUG:
+        raise NotGenuine("the quoting enclave is under debug: anybody could have made the quote")
+    if _qe_field(quote, "mr_signer") != bytes.fromhex(identity["mrsigner"]):
+        raise NotGenuine("the quoting enclave's signer is not the QE identity's")
+    if int.from_bytes(_qe_field(quote, "isv_prod_id"), "little") != identity["isvprodid"]:
+        raise NotGenuine("the quoting enclave's product id is not the QE identity's")
+
+
+def _qe_level(quote: Quote, identity: dict[str, Any]) -> _Level:
+    svn = qe_isv_svn(quote)
+    for entry in identity["tcbLevels"]:
+        if svn >= entry["tcb"]["isvsvn"]:
+            return _level(entry, _QE_STATUSES, "QE identity")
+    _below("the quoting enclave", svn, [entry["tcb"]["isvsvn"] for entry in identity["tcbLevels"]])
+
+
+def _below(what: str, actual: int, listed: Sequence[int]) -> NoReturn:
+    if not listed:
+        raise NotGenuine(f"the collateral lists no TCB level of {what}")
+    raise BelowLevels(f"{what} is below every TCB level that Intel lists: its SVN is {actual}, the lowest {listed[-1]}")
+
+
+# --- the TDX module --------------------------------------------------------------------------------------------------
+def _module(tcb_info: dict[str, Any], svn: bytes) -> dict[str, Any] | None:
+    """The identity of the module version that the second SVN names; the first version has none of its own."""
+    if svn[1] == 0:
+        return None
+    wanted = f"TDX_{svn[1]:02X}"
+    for identity in tcb_info.get("tdxModuleIdentities", ()):
+        if identity["id"].upper() == wanted:
+            return dict(identity)
+    raise NotGenuine(f"the TCB info does not know the TDX module {wanted}")
+
+
+def _require_module(quote: Quote, tcb_info: dict[str, Any]) -> None:
+    """The TDX module that made the report is signed by whom the TCB info says, with these attributes and no others."""
+    expected = _module(tcb_info, quote.body["tee_tcb_svn"]) or tcb_info["tdxModule"]
+    if quote.body["mr_signer_seam"] != bytes.fromhex(expected["mrsigner"]):
+        raise NotGenuine("the TDX module's signer is not the one in the TCB info")
+    actual, mask = quote.body["seam_attributes"], bytes.fromhex(expected["attributesMask"])
+    if actual != _masked(bytes.fromhex(expected["attributes"]), mask):
+        raise NotGenuine("the TDX module's attributes are not those in the TCB info")
+
+
+def _module_level(tcb_info: dict[str, Any], svn: bytes) -> _Level | None:
+    identity = _module(tcb_info, svn)
+    if identity is None:
+        return None
+    for entry in identity["tcbLevels"]:
+        if svn[0] >= entry["tcb"]["isvsvn"]:
+            return _level(entry, _MODULE_STATUSES, "TDX module's identity")
+    _below(f"the TDX module {identity['id']}", svn[0], [item["tcb"]["isvsvn"] for item in identity["tcbLevels"]])
+
+
+# --- the platform ----------------------------------------------------------------------------------------------------
+def _components(tcb: dict[str, Any], name: str) -> tuple[int, ...]:
+    return tuple(item["svn"] for item in tcb[name])
+
+
+def _rank(entry: dict[str, Any]) -> tuple[Any, ...]:
+    tcb = entry["tcb"]
+    return _components(tcb, "sgxtcbcomponents"), tcb["pcesvn"], _components(tcb, "tdxtcbcomponents")
+
+
+def _lacking(tcb: dict[str, Any], pck: Any, svn: bytes) -> str:
+    """What the platform lacks for a level, the first of it; empty if it reaches the level."""
+    if pck.pce_svn < tcb["pcesvn"]:
+        return f"PCESVN {tcb['pcesvn']}, it has {pck.pce_svn}"
+    # a module with an identity of its own is judged by that: its two components are not asked here
+    parts = (
+        ("CPUSVN", "sgxtcbcomponents", pck.cpu_svn, 0),
+        ("TEE_TCB_SVN", "tdxtcbcomponents", svn, 2 if svn[1] else 0),
+    )
+    for name, key, actual, first in parts:
+        least = _components(tcb, key)
+        if len(least) != len(actual):
+            raise NotGenuine(f"a TCB level has {len(least)} components of the {name}, not {len(actual)}")
+        for index in range(first, len(least)):
+            if actual[index] < least[index]:
+                return f"{name}[{index}] {least[index]}, it has {actual[index]}"
+    return ""
+
+
+def _platform_level(tcb_info: dict[str, Any], pck: Any, svn: bytes) -> _Level:
+    lacking, entry = "", {}
+    for entry in sorted(tcb_info["tcbLevels"], key=_rank, reverse=True):
+        lacking = _lacking(entry["tcb"], pck, svn)
+        if not lacking:
+            level, module = _level(entry, _PLATFORM_STATUSES, "TCB info"), _module_level(tcb_info, svn)
+            return level.with_component(module) if module else level
+    if not entry:
+        raise NotGenuine("the TCB info lists no TCB level")
+    lowest = f"the lowest, of {entry['tcbDate'][:10]}, asks for {lacking}"
+    raise BelowLevels(f"the platform is below every TCB level that Intel lists: {lowest}")
+
+
+def _after_relaunch(launch: str, current: str) -> str:
+    """A TD 1.5 that was launched on an old module, which has been updated under it since: to be launched anew."""
+    if not launch.startswith("OutOfDate") or current.startswith("OutOfDate"):
+        return launch
+    both = {launch, current}
+    return "TDRelaunchAdvisedConfigurationNeeded" if both & _NEEDING_CONFIGURATION else "TDRelaunchAdvised"
+
+
+# --- all together ----------------------------------------------------------------------------------------------------
+def pck_flags(pck: Any) -> dict[str, bool | None]:
+    """What the PCK certificate says of the platform's registration: dcap-qvl's extension -> our three flags."""
+    flags: dict[str, bool | None] = {}
+    for number, name in enumerate(("dynamic_platform", "cached_keys", "smt_enabled"), 1):
+        value = pck.get_value(f"{_PCK_CONFIGURATION}.{number}")
+        flags[name] = None if value is None else any(value)
+    return flags
+
+
+def judge_tcb(quote: Quote, collateral: Collateral) -> Tcb:
+    """The TCB of platform, TDX module (at launch and, in a TD 1.5, now) and QE, converged as Intel does.
+
+    Raises `NotGenuine` if QE or TDX module are not those that the documents describe, or the documents are another
+    platform's; `BelowLevels` if one of them is below every level.
+    """
+    tcb_info, identity = collateral.documents["tcb_info"], collateral.documents["qe_identity"]
+    pck = dcap_qvl.parse_pck_extension_from_pem(pem(quote.pck_chain[:1]).encode())
+    try:
+        if (tcb_info["id"], identity["id"]) != ("TDX", "TD_QE") or tcb_info["version"] < 3:
+            raise NotGenuine("the collateral is not for TDX")
+        if bytes.fromhex(tcb_info["fmspc"]) != pck.fmspc:
+            raise NotGenuine("the collateral is of another platform model")
+        _require_qe(quote, identity)
+        _require_module(quote, tcb_info)
+        for svn in _svns(quote):
+            _module(tcb_info, svn)
+        return _converge(quote, tcb_info, identity, pck)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise NotGenuine(f"the collateral is malformed: {type(error).__name__} {error}") from None
+
+
+def _svns(quote: Quote) -> tuple[bytes, ...]:
+    return tuple(quote.body[name] for name in ("tee_tcb_svn", "tee_tcb_svn2") if name in quote.body)
+
+
+def _converge(quote: Quote, tcb_info: dict[str, Any], identity: dict[str, Any], pck: Any) -> Tcb:
+    qe = _qe_level(quote, identity)
+    levels = [_platform_level(tcb_info, pck, svn).with_component(qe) for svn in _svns(quote)]
+    statuses = [level.status for level in levels]
+    status = "Revoked" if "Revoked" in statuses else _after_relaunch(statuses[0], statuses[-1])
+    return Tcb(
+        status=status,
+        qe_status=qe.status,
+        advisories=levels[0].advisories,
+        evaluation_data_number=min(tcb_info["tcbEvaluationDataNumber"], identity["tcbEvaluationDataNumber"]),
+        pce_svn=pck.pce_svn,
+        qe_isv_svn=qe_isv_svn(quote),
+        flags=pck_flags(pck),
+    )
