@@ -16,10 +16,30 @@ from pathlib import Path
 RELEASE = Path(__file__).absolute().parent.parent
 
 
+# Packages of the standard library that no launch measures (launcher/measure/interpreter.py): big, and of no use here.
+UNMEASURED = frozenset({"test", "idlelib", "turtledemo"})
+
+
+class _Refusing:
+    """A finder before all others that lets nobody import what was not measured."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        if name in UNMEASURED:
+            raise ModuleNotFoundError(f"No module named {name!r}: it is not measured", name=name)
+
+
 def find_packages(release: Path) -> None:
-    """Append the release to ``sys.path``: after the standard library, so that no package can shadow it."""
+    """Make ``sys.path`` the standard library and the release, in this order, so that no package can shadow it.
+
+    Python itself also puts the folder of this file and a zip there, which need not exist and are not measured.
+    """
     if __package__ in (None, ""):
-        sys.path.pop(0)  # the folder of this file, which Python put there
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        library = [f"{prefix}/{sys.platlibdir}/{version}" for prefix in (sys.base_prefix, sys.base_exec_prefix)]
+        measured = {*library, *(f"{folder}/lib-dynload" for folder in library)}
+        sys.path[:] = [folder for folder in sys.path if folder in measured]
+        sys.meta_path.insert(0, _Refusing)
     for folder in (release, release / "backend", release / "site-packages"):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from .datadir import DataDir, boot_id
 from .errors import Stopped
-from .measure import found, manifest, models, registers, tdx
+from .measure import found, interpreter, manifest, models, registers, tdx
 from .measure.manifest import Checked
 from .measure.registers import Outcome
 from .plan import environment, plan, settings, webserver
@@ -45,7 +44,14 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
         try:
             checked = check_release(release, allow_modified, supervisor)
             launch = Launch(
-                release, chosen, data, _kind(chosen, release, environ), environ, sys.executable, os.getpid(), sockets
+                release,
+                chosen,
+                data,
+                _kind(chosen, release, environ),
+                environ,
+                interpreter.executable(),
+                os.getpid(),
+                sockets,
             )
             planned = _plan(launch, checked, allow_modified, supervisor)
             _Running(planned, supervisor).start(bool(checked.differences)).print(time.monotonic() - started)

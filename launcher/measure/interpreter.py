@@ -12,20 +12,44 @@ from pathlib import Path
 from ..errors import ModifiedError, reason
 from . import hashing
 
-# What Python reads as code. Bytecode is left out because it is never used (see DataDir.bytecode), and packages that
-# nothing imports because they would double the time.
-SUFFIXES = (".py", ".so", ".zip")
+# What Python reads as code. Cached bytecode is left out because it is never used (see DataDir.bytecode); a lone .pyc is
+# code. Packages that would double the time are left out as well: launcher/__main__.py lets nobody import them.
+SUFFIXES = (".py", ".so", ".zip", ".pyc")
 SKIPPED = frozenset({"__pycache__", "site-packages", "dist-packages", "test", "idlelib", "turtledemo"})
 
 
-def standard_library() -> list[str]:
-    """Every file of the standard library that is imported from, resolved and sorted."""
-    found: set[str] = set()
-    for name in ("stdlib", "platstdlib"):
-        for folder, folders, files in os.walk(os.path.realpath(sysconfig.get_path(name))):
-            folders[:] = [each for each in folders if each not in SKIPPED]
-            found.update(os.path.realpath(f"{folder}/{each}") for each in files if each.endswith(SUFFIXES))
-    return sorted(found)
+def executable() -> str:
+    """The program that runs, as the kernel knows it: ``sys.executable`` is what its caller said."""
+    return str(Path("/proc/self/exe").readlink())
+
+
+def standard_library() -> dict[str, str]:
+    """Every file that is imported from besides the release's: its path as Python sees it, to the real one.
+
+    Links are followed, as Python does. The zip that Python puts before its standard library counts where there is one.
+    """
+    found: dict[str, str] = {}
+    for folder in dict.fromkeys(os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")):
+        _walk(folder, found, frozenset())
+    for prefix in {sys.base_prefix, sys.base_exec_prefix}:
+        path = f"{prefix}/{sys.platlibdir}/python{sys.version_info.major}{sys.version_info.minor}.zip"
+        if Path(path).is_dir():
+            _walk(path, found, frozenset())
+        elif Path(path).exists():
+            found[path] = os.path.realpath(path)
+    return dict(sorted(found.items()))
+
+
+def _walk(folder: str, found: dict[str, str], above: frozenset[str]) -> None:
+    real = os.path.realpath(folder)
+    if real in above:  # a link to a folder that it is in
+        return
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            if entry.name not in SKIPPED:
+                _walk(entry.path, found, above | {real})
+        elif entry.name.endswith(SUFFIXES):
+            found[entry.path] = os.path.realpath(entry.path)
 
 
 def shared_library() -> Path | None:
@@ -44,17 +68,20 @@ def measure() -> dict[str, str]:
 
     ``environment`` is SHA-384 over the lines ``<sha384 hex> <path below the prefix>``, sorted by path.
     """
-    binary = Path("/proc/self/exe").resolve()
+    binary = os.path.realpath(executable())
     prefix = Path(sys.base_prefix).resolve()
     library = shared_library()
-    files = [binary, *([library.resolve()] if library else []), *map(Path, standard_library())]
-    digests = hashing.digest_files(files, "sha384")
+    real = {binary: binary, **standard_library()} | (
+        {str(library.resolve()): str(library.resolve())} if library else {}
+    )
+    digests = hashing.digest_files(map(Path, set(real.values())), "sha384")
     found: dict[str, str] = {}
-    for path, digest in digests.items():
+    for name, path in real.items():
+        digest = digests[Path(path)]
         if isinstance(digest, OSError):
-            raise ModifiedError(f"Python's own file {path} cannot be read to be measured: {reason(digest)}.")
-        found[str(path.relative_to(prefix) if path.is_relative_to(prefix) else path)] = digest.hex
-    program = found.pop(str(binary.relative_to(prefix) if binary.is_relative_to(prefix) else binary))
+            raise ModifiedError(f"Python's own file {name} cannot be read to be measured: {reason(digest)}.")
+        found[str(Path(name).relative_to(prefix) if Path(name).is_relative_to(prefix) else name)] = digest.hex
+    program = found.pop(str(Path(binary).relative_to(prefix) if Path(binary).is_relative_to(prefix) else binary))
     text = "".join(f"{digest} {name}\n" for name, digest in sorted(found.items()))
     return {
         "version": platform.python_version(),

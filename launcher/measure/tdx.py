@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import stat
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import TdxError, UnavailableError
+from . import interpreter
 
 DEVICES = ("/dev/tdx_guest", "/dev/tdx-guest", "/dev/tdx-attest")
 CONFIGFS = "/sys/kernel/config/tsm/report"
@@ -59,7 +59,7 @@ def _library(environ: Mapping[str, str]) -> str:
     """What the system's loader finds under the library's name; in a process of its own, for loading runs its code."""
     env = {name: value for name, value in environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
     done = subprocess.run(  # noqa: S603 - our own commands
-        [sys.executable, "-I", "-S", "-c", _LOOK, LIBRARY, MARKER],
+        [interpreter.executable(), "-I", "-S", "-c", _LOOK, LIBRARY, MARKER],
         env=env,
         capture_output=True,
         text=True,

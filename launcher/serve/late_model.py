@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from ..datadir import DataDir, boot_id
 from ..errors import ModifiedError, UnavailableError
-from ..measure import model_store, models, ollama, registers, tdx
+from ..measure import interpreter, model_store, models, ollama, registers, tdx
 from ..plan import environment, processes, settings
 from ..plan.events import model_event
 from ..plan.launch import Launch
@@ -31,7 +30,7 @@ def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
     if problems:
         raise ModifiedError(problems[0].sentence)
     kind = tdx.choose(chosen.tdx, tdx.look(environment.base(environ)), release / "simulator")
-    launch = Launch(release, chosen, data, kind, environ, sys.executable, os.getpid())
+    launch = Launch(release, chosen, data, kind, environ, interpreter.executable(), os.getpid())
     outcome = registers.extend(processes.registrar(launch), [model_event(model.name, model.digest)])
     measured_models.write(data, measured_models.read(data) | {model.name: model.digest})
     where = f"measured (RTMR 3 is {outcome.rtmr3[:16]}...)" if outcome.measured else "allowed, but not measured"
