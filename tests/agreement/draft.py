@@ -130,6 +130,7 @@ def fresh(rng: Random) -> Draft:
     if rng.random() < 0.8:
         held = [*EVENTS, *OTHERS.values()]
         draft.references = [{"v": 1, "name": "test", "events": held, "platforms": []}]
+        draft.references[0]["rtmr_3"] = rng.choice((None, "00" * 48))
         draft.held_platform = rng.random() < 0.85
     for service in SERVICE_URL:
         if rng.random() < 0.2:

@@ -151,9 +151,18 @@ def test_bare_quote(tmp_path: Path) -> None:
     assert list(statuses(done)) == ["quote.format", "quote.signature", "quote.tcb", "quote.debug", "tee.real"]
     quote.write_text(make_quote(b"x").hex() + "\n")
     assert run("--quote", quote, "--collateral", made, "--at", "2025-07-01T12:00:00Z", cache=tmp_path).returncode == 6
+    quote.write_text("0x" + make_quote(b"x").hex())
+    assert run("--quote", quote, "--collateral", made, "--at", "2025-07-01T12:00:00Z", cache=tmp_path).returncode == 6
     done = run("--quote", quote, "--collateral", made, cache=tmp_path)
     assert done.returncode == 4
     assert "expired" in done.stdout
+    quote.write_text(make_quote(b"x").hex()[:-1])
+    done = run("--quote", quote, "--collateral", made, cache=tmp_path)
+    assert done.returncode == 4 and "an odd number: one is missing" in done.stderr
+    quote.write_bytes(make_quote(b"x"))
+    made.write_text('{"tcb_info": ')
+    done = run("--quote", quote, "--collateral", made, cache=tmp_path)
+    assert done.returncode == 4 and "the collateral is not JSON" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -199,9 +208,26 @@ def test_closed_output(site: Site, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"{}", "'pck_crl_issuer_chain' is missing"),
+        (b'{"a": 1, "a": 1}', "the key 'a' appears twice"),
+        (b"[1]", "the relayed collateral is malformed: not a JSON object"),
+        (b"<html>", "the relayed collateral is not JSON"),
+    ],
+)
+def test_malformed_collateral_says_what_is_malformed(site: Site, tmp_path: Path, answer: bytes, reason: str) -> None:
+    site.broken["/api/v1/tee/collateral"] = world.answering(answer)
+    saved = tmp_path / "bundle.json"
+    done = run(site.url, "--save", saved, cache=tmp_path)
+    assert done.returncode == 4
+    (line,) = (line for line in done.stdout.splitlines() if "quote.signature  " in line)
+    assert "FAIL" in line and reason in line
+    assert isinstance(json.loads(saved.read_text()).get("collateral", {}), dict)
+
+
 def test_collateral_that_misbehaves(site: Site, tmp_path: Path) -> None:
-    site.broken["/api/v1/tee/collateral"] = world.answering(b"{}")
-    assert run(site.url, cache=tmp_path).returncode == 4
     site.broken["/api/v1/tee/collateral"] = world.answering(b"gone", 503)
     assert run(site.url, cache=tmp_path).returncode == 3
 
@@ -227,6 +253,23 @@ def test_policy(site: Site, held: Path, tmp_path: Path) -> None:
     assert printed.returncode == 0
     policy.write_text(printed.stdout)
     assert run(site.url, "--release", held, "--policy", policy, cache=tmp_path).returncode == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--nonsense",), "No such option: --nonsense"),
+        (("--timeout",), "Option '--timeout' requires an argument"),
+        (("--timeout", "soon", "http://a"), "Invalid value for '--timeout'"),
+        (("--timeout", "0", "http://a"), "Invalid value for '--timeout'"),
+        (("http://a", "http://b"), "Got unexpected extra argument"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    done = run(*arguments, cache=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"quote-verifier: {sentence}") and done.stderr.endswith("; see --help\n")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -275,7 +318,12 @@ def request(**members: Any) -> Request:
         ({"url": "http://a", "pccs": "b"}, "--pccs"),
         ({"url": "http://a", "release": [Path("/missing")]}, "cannot be read"),
         ({"url": "http://a", "policy": Path("/")}, "cannot be read"),
-        ({"url": "http://a", "ca_file": Path("/missing")}, "does not exist"),
+        ({"url": "http://a", "ca_file": Path("/missing")}, "--ca-file /missing cannot be read: No such file"),
+        ({"url": "http://a", "ca_file": Path("/dev/null")}, "--ca-file /dev/null holds no certificate"),
+        ({"url": "http://a", "ca_file": Path("/etc/hostname")}, "--ca-file /etc/hostname holds no certificate"),
+        ({"url": "http://a", "save": Path("/tmp")}, "--save /tmp is a folder"),
+        ({"url": "http://a", "cache": Path("/dev/null")}, "--cache /dev/null is a file"),
+        ({"evidence": Path("/dev/null"), "at": "1969-12-31T23:59:59Z"}, "before 1970"),
         ({"url": "http://a", "service": ["trustee"]}, "needs --service-url"),
         ({"url": "http://a", "service": ["trustee"] * 2, "service_url": ["https://b"] * 2}, "twice"),
         ({"url": "http://a", "service": ["alibaba"], "service_key": [Path("a"), Path("b")]}, "one for each"),

@@ -25,6 +25,11 @@ def test_base64url(text: str) -> None:
         from_base64url(text, "x")
 
 
+def test_a_prefix_is_named() -> None:
+    with pytest.raises(Malformed, match="x begins with 0x, expected"):
+        from_hex("0x00", "x")
+
+
 def test_sizes() -> None:
     with pytest.raises(Malformed, match="2 bytes, expected 3"):
         from_hex("0000", "x", 3)

@@ -45,6 +45,14 @@ def test_commented_examples_are_readable() -> None:
         ('[services]\nrequired = ["google"]', "holds 'google'"),
         ("[freshness]\nmax_age_s = 0", "at least 1"),
         ("[", "not TOML"),
+        ("v = true", "v is True"),
+        ("v = 1.0", r"v is 1\.0"),
+        ("a = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("v = " + "9" * 5000, "too many digits"),
+        ("v = " + "9" * 4000, r"v is 9{60}\.\.\., this"),
+        ("v = 0x" + "f" * 5000, "v is a huge number"),
+        (f"[tcb]\nmin_pce_svn = {2**53}", "is 9007199254740992, expected a whole number"),
+        (f'[platform]\nmr_td = ["0x{"ab" * 48}"]', "begins with 0x"),
     ],
 )
 def test_refuses(text: str, reason: str) -> None:

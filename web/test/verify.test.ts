@@ -87,7 +87,8 @@ test.each([
 	[{ platform: { mr_service_td: ['aa'] } }, 'platform.mr_service_td is ["aa"]'],
 	[{ platform: { mr_service_td: [] } }, 'platform.mr_service_td is []'],
 	[{ platform: { mr_service_td: ['00'.repeat(48)] } }, 'none of them zeros'],
-	[{ platform: { allow_migration: 1 } }, 'expected true or false']
+	[{ platform: { allow_migration: 1 } }, 'expected true or false'],
+	[{ tcb: { min_pce_svn: 2 ** 53 } }, 'min_pce_svn is 9007199254740992']
 ])('policy %j is refused: %s', async (policy, reason) => {
 	await expect(release.verify({ bundle: goodBundle(), now: NOW, policy: policy as never })).rejects.toThrow(reason);
 });

@@ -32,7 +32,7 @@ class Bundle:
     origin: str | None
     spki: str | None
     evidence: dict[str, Any]
-    collateral: Any
+    collateral: Any  # or the `Malformed` that came of it
     tokens: tuple[Token, ...] = field(default=())
 
 

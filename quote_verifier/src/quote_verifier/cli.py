@@ -121,10 +121,17 @@ def _complain(code: int, message: str) -> int:
     return code
 
 
+def _wrong_option(error: BaseException) -> str | None:
+    """What the option parser says is wrong. Its exceptions are click's, which newer typers carry: one method tells."""
+    message = getattr(error, "format_message", None)
+    return str(message()).rstrip(".") if callable(message) else None
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Carry out a command line and return its exit code; every exception becomes one sentence on standard error."""
     try:
-        app(arguments, prog_name="quote-verifier")
+        code = app(arguments, prog_name="quote-verifier", standalone_mode=False)
+        return code if isinstance(code, int) else INTERNAL  # a command always ends with an exit code
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else INTERNAL
     except UsageError as error:
@@ -133,11 +140,13 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(UNREACHABLE, str(error))
     except Malformed as error:
         return _complain(NOT_GENUINE, str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return _complain(INTERNAL, "interrupted")
     except BaseException as error:
+        wrong = _wrong_option(error)
+        if wrong:
+            return _complain(USAGE, f"{wrong}; see --help")
         return _complain(INTERNAL, f"internal error: {type(error).__name__}: {error}")
-    return INTERNAL  # a command always ends with an exit code
 
 
 def main() -> None:

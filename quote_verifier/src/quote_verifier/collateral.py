@@ -76,7 +76,12 @@ def pem(chain: tuple[bytes, ...]) -> str:
 
 
 def parse_collateral(value: Any) -> Collateral:
-    """Check the shape of a collateral object. Raises `Malformed`: members missing, unknown, or badly encoded."""
+    """Check the shape of a collateral object. Raises `Malformed`: members missing, unknown, or badly encoded.
+
+    Where what came could not even be read as an object, `value` is the `Malformed` that says why, and is raised.
+    """
+    if isinstance(value, Malformed):
+        raise value
     if not isinstance(value, dict):
         raise Malformed("the collateral is malformed: not a JSON object")
     unknown = sorted(set(value) - set(MEMBERS))

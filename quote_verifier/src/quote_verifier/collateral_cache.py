@@ -6,7 +6,6 @@ read back is verified like anything fetched; a damaged file counts as absent, ex
 
 import json
 import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from .collateral import MEMBERS, Seen
 from .collateral_source import Source, platform_of
 from .errors import Malformed, Unreachable, UsageError
 from .quote import Quote
+from .storing import write_json
 from .strictjson import load_object
 
 FRESH_S = 3600
@@ -40,12 +40,7 @@ class CollateralCache:
     def _write(self, path: Path, document: dict[str, Any]) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder, prefix=path.name)
-            with os.fdopen(handle, "w") as file:
-                json.dump(document, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
+            write_json(path, document)
         except OSError as error:
             raise UsageError(
                 f"the cache {self.folder} cannot be written ({error.strerror}); name another with --cache"

@@ -11,6 +11,8 @@ _HEX = re.compile(r"[0-9a-f]*\Z")
 
 def from_hex(text: str, what: str, size: int | None = None) -> bytes:
     """Bytes of lower-case hexadecimal `text`; `size` in bytes, if it is fixed. Raises `Malformed`."""
+    if text[:2] in ("0x", "0X"):
+        raise Malformed(f"{what} begins with 0x, expected lower-case hexadecimal digits alone")
     if len(text) % 2 or not _HEX.match(text):
         raise Malformed(f"{what} is not lower-case hexadecimal")
     if size is not None and len(text) != 2 * size:

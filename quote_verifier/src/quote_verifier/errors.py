@@ -19,3 +19,12 @@ class UsageError(VerifierError):
 
 class Unreachable(VerifierError):
     """A service, PCCS or server did not answer in time with something usable."""
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A wrong value as an error message shows it: at most `limit` characters of it."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of more digits than Python writes
+        return "a huge number"
+    return text if len(text) <= limit else f"{text[:limit]}..."

@@ -55,7 +55,7 @@ def judge(
     try:
         collateral = cache.get(live.quote, source)
     except Malformed as error:
-        collateral = str(error)  # no object, so quote.signature fails
+        collateral = error
     services, tokens = _ask_all(options.services, bundle, live.quote, fetcher)
     bundle = replace(bundle, collateral=collateral, tokens=tokens)
     seen: dict[RootName, Seen] = {root: cache.seen(live.quote, root) for root in ("intel", "simulator")}
@@ -82,7 +82,7 @@ def as_document(bundle: Bundle) -> dict[str, Any]:
         "nonce": bundle.nonce,
         "connected": {key: value for key, value in connected.items() if value is not None} or None,
         "evidence": bundle.evidence,
-        "collateral": bundle.collateral,
+        "collateral": None if isinstance(bundle.collateral, Malformed) else bundle.collateral,
         "service_tokens": [dict(token.__dict__) for token in bundle.tokens] or None,
     }
     return {key: value for key, value in document.items() if value is not None}

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .encoding import from_hex
-from .errors import Malformed, UsageError
+from .errors import Malformed, UsageError, shown
+from .strictjson import MAX_INTEGER, is_version
 
 PLATFORM_SIZES = {
     "mr_td": 48,
@@ -124,14 +125,14 @@ def _strings(value: Any, key: str) -> tuple[str, ...]:
 
 
 def _natural(value: Any, key: str, least: int = 0) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise _bad(key, f"is {value!r}, expected a whole number of at least {least}")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MAX_INTEGER:
+        raise _bad(key, f"is {shown(value)}, expected a whole number of at least {least}")
     return value
 
 
 def _boolean(value: Any, key: str) -> bool:
     if not isinstance(value, bool):
-        raise _bad(key, f"is {value!r}, expected true or false")
+        raise _bad(key, f"is {shown(value)}, expected true or false")
     return value
 
 
@@ -203,8 +204,8 @@ def _platform_section(section: dict[str, Any]) -> dict[str, Any]:
 
 def policy_from(document: dict[str, Any]) -> Policy:
     """A policy from its TOML or JSON object. Raises `UsageError`, naming the key, its value and what was expected."""
-    if document.get("v", 1) != 1 or isinstance(document.get("v"), bool):
-        raise _bad("v", f"is {document['v']!r}, this version reads 1")
+    if not is_version(document.get("v", 1), 1):
+        raise _bad("v", f"is {shown(document['v'])}, this version reads 1")
     for key, section in document.items():
         if key == "v":
             continue
@@ -226,6 +227,10 @@ def policy_from(document: dict[str, Any]) -> Policy:
 def load_policy(text: str) -> Policy:
     """A policy from TOML text. Raises `UsageError`."""
     try:
-        return policy_from(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"the policy is not TOML: {error}") from None
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise UsageError("the policy is not usable: it is nested too deeply") from None
+    except ValueError as error:  # tomllib's own, and what Python says to a number of thousands of digits
+        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "a number in it has too many digits"
+        raise UsageError(f"the policy is not TOML: {reason}") from None
+    return policy_from(document)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .encoding import from_hex
-from .errors import Malformed, UsageError
+from .errors import Malformed, UsageError, shown
 from .policy import NO_SERVICE_TD, PLATFORM_SIZES, SERVICE_TD_SIZE
-from .strictjson import load_object
+from .strictjson import is_version, load_object
 
 _MEMBERS = {**PLATFORM_SIZES, "mr_service_td": SERVICE_TD_SIZE}  # the last may be left out: no service TD
 
@@ -46,12 +46,24 @@ def _platform(value: Any) -> dict[str, str]:
     return dict(value)
 
 
+def _require_rtmr_3(value: Any) -> None:
+    """For reading only, and still not allowed to be something else than it says."""
+    if value is None:
+        return
+    _require(isinstance(value, str), "rtmr_3 is not a string")
+    try:
+        from_hex(value, "rtmr_3", 48)
+    except Malformed as error:
+        _require(False, str(error))
+
+
 def references_from(document: dict[str, Any]) -> References:
     """One document's reference values. Raises `UsageError`: unknown or missing members, empty or badly sized values."""
-    _require(document.get("v") == 1, f"v is {document.get('v')!r}, this version reads 1")
+    _require(is_version(document.get("v"), 1), f"v is {shown(document.get('v'))}, this version reads 1")
     unknown = sorted(set(document) - {"v", "name", "events", "rtmr_3", "platforms"})
     _require(not unknown, f"unknown member {', '.join(unknown)[:64]!r}")
     events, platforms, name = document.get("events"), document.get("platforms", []), document.get("name", "")
+    _require_rtmr_3(document.get("rtmr_3"))
     _require(isinstance(events, list), "events is missing or not a list")
     _require(isinstance(platforms, list) and isinstance(name, str), "platforms or name has the wrong type")
     for event in events or ():

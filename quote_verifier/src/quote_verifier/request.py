@@ -1,8 +1,6 @@
 """What one run is asked to judge, and with what: the command line as data, checked and carried out."""
 
-import json
-import os
-import tempfile
+import ssl
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,7 @@ from .policy import Policy, load_policy
 from .quote import MAX_QUOTE_BYTES, parse_quote
 from .references import load_references, merge
 from .service_client import choose
+from .storing import write_json
 from .strictjson import MAX_BYTES, load_object
 from .tokens import Service
 from .verdict import Verdict
@@ -96,9 +95,12 @@ def _moment(request: Request) -> int:
     if request.at is None:
         return int(time.time())
     try:
-        return int(parse_time(request.at, "--at").timestamp())
+        moment = int(parse_time(request.at, "--at").timestamp())
     except Malformed as error:
         raise UsageError(str(error)) from None
+    if moment < 0:
+        raise UsageError(f"--at is {request.at}, a time before 1970, when no evidence was made")
+    return moment
 
 
 def _check_usage(request: Request) -> None:
@@ -123,10 +125,27 @@ def _check_usage(request: Request) -> None:
         )
     if request.save and not request.url:
         raise UsageError("--save keeps the evidence of a running service: it needs a URL")
+    if request.save and request.save.is_dir():
+        raise UsageError(f"--save {request.save} is a folder; name the file to write")
+    if request.cache and request.cache.exists() and not request.cache.is_dir():
+        raise UsageError(f"--cache {request.cache} is a file; name a folder")
     if request.pccs and request.pcs:
         raise UsageError("--pccs and --pcs exclude each other")
     if request.pccs:
         _origin_checked(request.pccs, "--pccs")
+
+
+def _check_authorities(path: Path) -> None:
+    """Whether the file of --ca-file is one, so that it is not the server that gets the blame."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        raise UsageError(f"--ca-file {path} holds no certificate (PEM)") from None
+    except OSError as error:
+        raise UsageError(f"--ca-file {path} cannot be read: {error.strerror}") from None
+    if not context.cert_store_stats()["x509"]:
+        raise UsageError(f"--ca-file {path} holds no certificate (PEM)")
 
 
 def _source(request: Request, fetcher: Fetcher) -> collateral_source.Source:
@@ -160,24 +179,28 @@ def _judge_bundle(path: Path, request: Request, options: Options) -> Verdict:
     return verify(data, now=_moment(request), options=options)
 
 
-def _judge_quote(path: Path, request: Request, options: Options, fetcher: Fetcher) -> Verdict:
-    raw = read(path, "the quote", 4 * MAX_QUOTE_BYTES)
+def _quote_bytes(raw: bytes) -> bytes:
+    """A quote's bytes; a file that is all hexadecimal digits, with or without 0x before them, holds their bytes."""
     text = raw.strip()
-    if text and all(byte in b"0123456789abcdefABCDEF" for byte in text) and len(text) % 2 == 0:
-        raw = bytes.fromhex(text.decode("ascii"))
+    digits = text[2:] if text[:2].lower() == b"0x" else text
+    if not digits or any(byte not in b"0123456789abcdefABCDEF" for byte in digits):
+        return raw
+    if len(digits) % 2:
+        raise Malformed(f"the quote is hexadecimal of {len(digits)} digits, which is an odd number: one is missing")
+    return bytes.fromhex(digits.decode("ascii"))
+
+
+def _judge_quote(path: Path, request: Request, options: Options, fetcher: Fetcher) -> Verdict:
+    raw = _quote_bytes(read(path, "the quote", 4 * MAX_QUOTE_BYTES))
     collateral: Any = None
-    if request.collateral:
-        try:
+    try:
+        if request.collateral:
             collateral = load_object(read(request.collateral, "the collateral"), "the collateral")
-        except Malformed as error:
-            collateral = str(error)  # no object: quote.signature fails
-    else:
-        try:
-            collateral = CollateralCache(request.cache, request.offline).get(
-                parse_quote(raw), _source(request, fetcher)
-            )
-        except Malformed:
-            collateral = None
+        else:
+            cache = CollateralCache(request.cache, request.offline)
+            collateral = cache.get(parse_quote(raw), _source(request, fetcher))
+    except Malformed as error:
+        collateral = error
     return verify_bare(raw, collateral, now=_moment(request), options=options)
 
 
@@ -203,12 +226,7 @@ def _judge_service(base: str, request: Request, options: Options, fetcher: Fetch
 
 def _save(path: Path, document: dict[str, Any]) -> None:
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "w") as file:
-            json.dump(document, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
+        write_json(path, document, indent=1)
     except OSError as error:
         raise UsageError(f"--save {path} cannot be written: {error.strerror}") from None
 
@@ -217,8 +235,8 @@ def judge(request: Request) -> Verdict:
     """Do what the command line asks. Raises `UsageError`, `Unreachable` or `Malformed`."""
     _check_usage(request)
     options = _options(request)
-    if request.ca_file and not request.ca_file.is_file():
-        raise UsageError(f"--ca-file {request.ca_file} does not exist")
+    if request.ca_file:
+        _check_authorities(request.ca_file)
     fetcher = Fetcher(str(request.ca_file) if request.ca_file else None, request.timeout)
     if request.evidence:
         return _judge_bundle(request.evidence, request, options)

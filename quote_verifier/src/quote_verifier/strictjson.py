@@ -90,6 +90,11 @@ def load_object(data: bytes | str, what: str = "the document", max_bytes: int = 
     return value
 
 
+def is_version(value: Any, version: int) -> bool:
+    """Whether `value` is that whole number: neither true nor 1.0, which Python takes for 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value == version
+
+
 def text_member(members: dict[str, Any], key: str, what: str) -> str:
     """The string at `key`. Raises `Malformed` if it is missing or something else."""
     value = members.get(key)

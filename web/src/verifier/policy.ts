@@ -74,7 +74,7 @@ const isOneOf =
 	(item: Json) =>
 		typeof item === 'string' && allowed.includes(item);
 const isAdvisory = (item: Json) => typeof item === 'string' && ADVISORY.test(item);
-const isNatural = (value: Json, least = 0) => typeof value === 'number' && Number.isInteger(value) && value >= least;
+const isNatural = (value: Json, least = 0) => typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
 
 type Rule = [rule: (value: Json) => boolean, expected: string];
 const natural: Rule = [(value) => isNatural(value), 'a whole number'];
