@@ -11,11 +11,11 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin webverifier nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast fuzz lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
+.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible fuzz lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ' ## ' '/^[a-z-]+:.* ## / { split($$1, t, ":"); printf "  make %-14s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' ## ' '/^[a-z-]+:.* ## / { split($$1, t, ":"); printf "  make %-17s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the release in dist/ (a second time: only what changed)
 	@$(TOOL) status --quiet; status=$$?; \
@@ -24,14 +24,17 @@ build: ## build the release in dist/ (a second time: only what changed)
 run: build ## start the release: the web server, the attester and a model; Ctrl-C stops them all
 	@exec $(TOOL) run
 
-test: build ## every test: units, the release, the browser, the web verifier
+test: build ## every test of one build: units, the release, the browser, the web verifier
 	@$(TOOL) test
 
 test-attacks: build ## the ways by which something else than what was measured could run (part of `make test`)
 	@$(TESTS) -m pytest tests -q -m attack
 
 test-fast: ## the tests that need no build, in seconds
-	@$(TESTS) -m pytest tests -q -m "not slow and not release and not browser"
+	@$(TESTS) -m pytest tests -q -n auto --dist loadfile -m "not slow and not release and not browser"
+
+test-reproducible: build ## build a second time, elsewhere, as somebody else, in another year: the same bytes
+	@$(TESTS) -m pytest tests/release/test_reproducible.py
 
 fuzz: ## random questions to both verifiers: N=20000 SEED=; shows where their answers differ
 	@$(TESTS) -m tests.agreement --count $(or $(N),20000) $(if $(SEED),--seed $(SEED))

@@ -10,10 +10,28 @@ from types import ModuleType
 
 import pytest
 
-from tests import compiled
+from tests import compiled, leftovers
 from tests.compiled import ROOT, built_once, digest_of
 
 __all__ = ["ROOT", "built_once", "digest_of"]  # for the conftests of the parts
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """Every process and thread that a test or a shared fixture started has ended when the last test has."""
+    leftovers.adopt_orphans()
+    before = leftovers.threads()
+    yield
+    assert leftovers.children() == []
+    assert leftovers.threads() == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_changed(nothing_runs_on: None) -> Iterator[None]:
+    """A module leaves no event loop, signal handler, folder or setting of the environment for the next one."""
+    before = leftovers.condition()
+    yield
+    assert leftovers.changed(before, leftovers.condition()) == {}
 
 
 @pytest.fixture(scope="session")

@@ -25,9 +25,18 @@ def run_all(cfg: Config) -> bool:
 
     def pytest() -> None:
         browser = chromium.obtain(cfg, run, python)
-        _call([python, "-m", "pytest", "tests"], cfg.root, {"CHROMIUM": str(browser), "DIST_DIR": str(cfg.dist)})
+        command: list[str | Path] = [python, "-m", "pytest", "tests", "-m", "not reproducible", *_side_by_side(cfg)]
+        _call(command, cfg.root, {"CHROMIUM": str(browser), "DIST_DIR": str(cfg.dist)})
 
     return _report({"Python": pytest, "web verifier": lambda: _web_verifier(cfg, run)})
+
+
+def _side_by_side(cfg: Config) -> list[str]:
+    """Options of pytest: whole files side by side, one more than processors, as the browser's tests mostly wait.
+
+    More than four would each need a server's gigabyte. Files go in their order: the browser's, the longest, are early.
+    """
+    return ["-n", str(min(cfg.jobs + 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def run_benchmarks(cfg: Config) -> bool:

@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,11 +150,17 @@ def test_the_socket_is_for_its_owner_alone(tmp_path: Path, simulator_environment
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can reach; pytest's own are private, and each new run makes them so again."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes the user")
-def test_other_users_are_let_in_by_name_only(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    path = tmp_path / "s"
+def test_other_users_are_let_in_by_name_only(open_folder: Path, simulator_environment: dict[str, str]) -> None:
+    path = open_folder / "s"
     client = (
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b'{}\\n')\n"
         "print(s.makefile().readline()[:100])"

@@ -28,7 +28,7 @@ from scripts.sources.registry import uv_environment
 from scripts.stages.outputs import plugin_wheel
 from scripts.tools.zig import zig, zig_environment
 
-pytestmark = [pytest.mark.release, pytest.mark.slow]
+pytestmark = [pytest.mark.release, pytest.mark.slow, pytest.mark.reproducible]
 
 SHIFT = 400 * 86400  # seconds
 USER = ("unshare", "--user", "--map-user=12345", "--map-group=12345", "--")

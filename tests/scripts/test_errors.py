@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -24,6 +26,15 @@ def test_a_full_or_forbidden_disk_is_one_sentence(number: int) -> None:
     assert "\n" not in told
 
 
+@pytest.fixture
+def own_handler() -> Iterator[None]:
+    """What a process does at SIGTERM afterwards, as before."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("own_handler")
 def test_main_turns_an_error_into_its_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/x")

@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_death_by_signal_is_named(run: Runner) -> None:
         run(python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as at a terminal, also where these tests are a background job, which shells start with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_what_was_started_children_included(run: Runner, tmp_path: Path) -> None:
     sign = tmp_path / "alive"
     child = f"import time; time.sleep(2); open({str(sign)!r}, 'w')"
