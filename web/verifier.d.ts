@@ -45,7 +45,7 @@ export interface Verdict {
 export interface TdReport {
 	tee_tcb_svn: string;
 	mr_seam: string;
-	mrsigner_seam: string;
+	mr_signer_seam: string;
 	seam_attributes: string;
 	td_attributes: string;
 	xfam: string;
@@ -59,7 +59,7 @@ export interface TdReport {
 	rtmr_3: string;
 	report_data: string;
 	tee_tcb_svn2?: string;
-	mr_servicetd?: string;
+	mr_service_td?: string;
 }
 export interface ParsedQuote extends TdReport {
 	version: 4 | 5;

@@ -20,7 +20,7 @@ class TdBody10(Record):
 
     tee_tcb_svn: bytes = raw(0, 16)  # security versions of the TDX module (bytes 0, 1) and the SEAM loader
     mr_seam: bytes = raw(16, 48)  # measurement of the TDX module
-    mrsigner_seam: bytes = raw(64, 48)  # signer of the TDX module; zeros for Intel's
+    mr_signer_seam: bytes = raw(64, 48)  # signer of the TDX module; zeros for Intel's
     seam_attributes: bytes = raw(112, 8)  # zeros for a TDX 1.x module
     td_attributes: bytes = raw(120, 8)  # see TdAttributes
     xfam: bytes = raw(128, 8)  # see Xfam
@@ -50,7 +50,7 @@ class TdBody15(TdBody10):
     TITLE: ClassVar[str] = "a TD 1.5 quote body"
 
     tee_tcb_svn2: bytes = raw(584, 16)  # the TDX module that is running now, after an update without a reboot
-    mr_servicetd: bytes = raw(600, 48)  # service TDs bound to this one; zeros for none
+    mr_service_td: bytes = raw(600, 48)  # service TDs bound to this one; zeros for none
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class TeeTcbInfo(Record):
     valid: int = uint(0, 8)
     tee_tcb_svn: bytes = raw(8, 16)
     mr_seam: bytes = raw(24, 48)
-    mrsigner_seam: bytes = raw(72, 48)
+    mr_signer_seam: bytes = raw(72, 48)
     seam_attributes: bytes = raw(120, 8)
     tee_tcb_svn2: bytes = raw(128, 16)  # TDX 1.5; zeros before
     reserved: bytes = raw(144, 95)

@@ -39,7 +39,7 @@ class Signed:
 
     def text(self) -> str:
         """The text that is signed."""
-        head = {"id": self.values["id"], "version": self.values["version"]}
+        head = {key: self.values[key] for key in ("id", "version") if key in self.values}
         dates = {"issueDate": stamp(self.issued), "nextUpdate": stamp(self.expires)}
         text = json.dumps(head | dates | self.values, separators=(",", ":"))
         return self.spell(text) if self.spell else text

@@ -49,7 +49,7 @@ def test_version_5_puts_a_descriptor_of_6_bytes_before_the_body() -> None:
     data = QUOTES["version 5, TD 1.5"]
     body = parse_quote(data).body
     assert isinstance(body, TdBody15)
-    assert body.report_data == data[574:638] and body.mr_servicetd == data[654:702]
+    assert body.report_data == data[574:638] and body.mr_service_td == data[654:702]
 
 
 @pytest.mark.parametrize(("name", "offset"), [("mr_td", 528), ("rtmr_0", 720), ("rtmr_3", 864), ("servtd_hash", 912)])
@@ -145,7 +145,15 @@ def test_a_report_comes_back_byte_for_byte() -> None:
 
 def test_fields_have_intels_names_in_lower_case_hex() -> None:
     fields = parse_quote(V5).fields()
-    measurements = {"mr_td", "mr_seam", "mrsigner_seam", "mr_config_id", "mr_owner", "mr_owner_config", "mr_servicetd"}
+    measurements = {
+        "mr_td",
+        "mr_seam",
+        "mr_signer_seam",
+        "mr_config_id",
+        "mr_owner",
+        "mr_owner_config",
+        "mr_service_td",
+    }
     others = {"rtmr_0", "rtmr_1", "rtmr_2", "rtmr_3", "td_attributes", "xfam", "seam_attributes", "report_data"}
     assert measurements | others | {"tee_tcb_svn", "tee_tcb_svn2", "version"} <= set(fields)
     assert fields["mr_td"] == V5[190:238].hex()

@@ -56,6 +56,14 @@ FAULTS = {
     "warning": "the appraisal is warning (Trustee)",
     "contraindicated": "the appraisal is contraindicated, answered with 200 (Trustee)",
     "two-cpus": "submodules cpu and cpu0 (Trustee)",
+    "critical-extension": "an extension that must be understood, in the header",
+    "unencoded-payload": "the header says that the payload is not encoded (RFC 7797)",
+    "number-as-key-id": "the key id is a number",
+    "padded-signature": "the signature's base64url has padding",
+    "far-expiry": "expires in the year 285,428,681",
+    "debug-null": "does not say whether the TD is debuggable (Alibaba Cloud)",
+    "null-report-data": "report data null beside the true one (Trustee)",
+    "two-spellings": "states a field by two names, by the second with another value",
     "error-500": "HTTP 500",
     "hang": "accepts and never answers",
     "drip": "one byte of the answer a second, for ever",
@@ -139,6 +147,8 @@ def _lied_about(fields: dict[str, str], fault: str | None) -> dict[str, str]:
         changed["body.report_data"] = "ab" * 64
     if fault == "other-measurements":
         changed["body.mr_td"] = "cd" * 48
+    if fault == "two-spellings":
+        changed["body.mr_signer_seam"] = "ef" * 48
     return {} if fault == "no-claims" else changed
 
 
@@ -151,6 +161,8 @@ def _alibaba_payload(quote: bytes, origin: str, now: int, fault: str | None) -> 
     status |= {f"tdx.td_attributes.{name}": bool(attributes >> bit & 1) for name, bit in flags.items()}
     if fault == "debug":
         status["tdx.td_attributes.debug"] = True
+    if fault == "debug-null":
+        status["tdx.td_attributes.debug"] = None
     if fault == "no-claims":
         status = {}
     return {
@@ -170,10 +182,12 @@ def _alibaba_payload(quote: bytes, origin: str, now: int, fault: str | None) -> 
 
 def _trustee_payload(quote: bytes, shape: str, now: int, fault: str | None) -> dict[str, Any]:
     fields = _lied_about(read_quote(quote), fault)
-    part = {
+    part: dict[str, dict[str, Any]] = {
         name: {key.split(".", 1)[1]: value for key, value in fields.items() if key.startswith(f"{name}.")}
         for name in ("header", "body")
     }
+    if fault == "null-report-data":
+        part["body"]["report_data"] = None
     annotated = {
         "init_data": "",
         "init_data_claims": None,
@@ -216,7 +230,12 @@ def _header(service: str, fault: str | None) -> dict[str, Any]:
         header["kid"] = key_id("nobody")
     if fault in ("alg-none", "hs256"):
         header["alg"] = {"alg-none": "none", "hs256": "HS256"}[fault]
-    return header
+    odd = {
+        "critical-extension": {"crit": ["exp"], "exp": 1},
+        "unencoded-payload": {"b64": True},
+        "number-as-key-id": {"kid": 1},
+    }
+    return header | odd.get(fault or "", {})
 
 
 def signer_of(service: str, fault: str | None) -> str:
@@ -250,6 +269,8 @@ def make_token(
         _shift(payload, 3600)
     if fault == "no-expiry":
         del payload["exp"]
+    if fault == "far-expiry":
+        payload["exp"] = 2**53 - 1
     text = json.dumps(payload, separators=(",", ":"))
     if fault == "duplicate-key":
         text = text.replace('"exp":', f'"exp":{now - 1},"exp":', 1)
@@ -258,7 +279,8 @@ def make_token(
     text = respell(text) if respell else text
     head = _header(service, fault) if header is None else header
     signed = f"{_b64(json.dumps(head, separators=(',', ':')).encode())}.{_b64(text.encode('utf-8', 'surrogatepass'))}"
-    return f"{signed}.{_b64(_signature(service, signed.encode(), fault))}"
+    padding_signs = "==" if fault == "padded-signature" else ""
+    return f"{signed}.{_b64(_signature(service, signed.encode(), fault))}{padding_signs}"
 
 
 def _signature(service: str, signed: bytes, fault: str | None) -> bytes:

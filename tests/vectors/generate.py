@@ -10,7 +10,15 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 
-from tests.vectors import binding_cases, ground, launch_cases, quote_cases, service_cases, signature_cases  # noqa: E402
+from tests.vectors import (  # noqa: E402
+    binding_cases,
+    document_cases,
+    ground,
+    launch_cases,
+    quote_cases,
+    service_cases,
+    signature_cases,
+)
 
 GROUPS: tuple[Callable[[], None], ...] = (
     quote_cases.overall_cases,
@@ -18,6 +26,8 @@ GROUPS: tuple[Callable[[], None], ...] = (
     quote_cases.text_cases,
     signature_cases.signature_cases,
     signature_cases.below_cases,
+    document_cases.document_cases,
+    document_cases.collateral_cases,
     quote_cases.tcb_cases,
     quote_cases.debug_cases,
     quote_cases.service_td_cases,

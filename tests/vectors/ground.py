@@ -128,11 +128,11 @@ class Writer:
         head = self.share("quotes", name, quote[:end].hex(), ".hex")
         return head + self.share("quotes", f"{name}-tail", quote[end:].hex(), ".hex") if end < len(quote) else head
 
-    def collateral(self, fault: str | None = None, made: dict[str, str] | None = None) -> str:
+    def collateral(self, fault: str | None = None, made: dict[str, Any] | None = None) -> str:
         made = collateral(NOW, fault=fault) if made is None else made
         name = fault or "up-to-date"
         members = {
-            key: self.share("collateral", f"{name}.{key}", value, ".txt") if len(value) > 200 else value
+            key: self.share("collateral", f"{name}.{key}", value, ".txt") if len(value or "") > 200 else value
             for key, value in made.items()
         }
         return self.share("collateral", name, json.dumps(members, indent=1, sort_keys=True), ".json")

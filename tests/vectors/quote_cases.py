@@ -114,36 +114,96 @@ def format_cases() -> None:
         ("unknown-member", bundle("good", surprise=1)),
         ("version", bundle("good", v=2)),
         ("time", bundle("good", time="yesterday")),
+        ("time-fraction", bundle("good", time="2025-07-01T12:00:00.1234567890Z")),
+        ("time-digits", bundle("good", time="\u0662025-07-01T12:00:00Z")),
+        ("time-offset", bundle("good", time="2025-07-01T14:00:00+02:00")),
+        ("time-second-60", bundle("good", time="2025-07-01T11:59:60Z")),
+        ("time-hour-24", bundle("good", time="2025-06-30T24:00:00Z")),
+        ("time-february-30", bundle("good", time="2025-02-30T12:00:00Z")),
+        ("time-year-0", bundle("good", time="0000-07-01T12:00:00Z")),
+        ("time-before-1970", bundle("good", time="1969-12-31T23:59:59Z")),
+        ("time-space", bundle("good", time="2025-07-01 12:00:00Z")),
+        ("time-line-break", bundle("good", time="2025-07-01T12:00:00Z\n")),
+        ("time-number", bundle("good", time=1751371200)),
+        ("nonce-number", bundle("good", nonce=1)),
+        ("tokens-object", bundle("good", service_tokens={})),
+        ("tokens-many", bundle("good", service_tokens=[{"service": "", "url": "", "token": ""}] * 17)),
+        ("token-without-url", bundle("good", service_tokens=[{"service": "a", "token": "b"}])),
+        ("connected-text", bundle("good", connected="https://chat.example")),
+        ("connected-member", bundle("good", connected={"origin": "https://chat.example", "x": 1})),
+        ("connected-key-short", bundle("good", connected={"origin": "https://chat.example", "tls_spki_sha256": "ab"})),
+        ("connected-key-empty", bundle("good", connected={"origin": "https://chat.example", "tls_spki_sha256": ""})),
         ("no-evidence", bundle("good", evidence=None)),
         ("origin", bundle("good", connected={"origin": "https://chat.example/path"})),
     ):
         case(f"bundle-{name}", "A malformed bundle", "not-genuine", stopped("quote.format"), given)
+    for name, time in (("fraction", "2025-07-01T12:00:00.123456789Z"), ("offset-zero", "2025-07-01T12:00:00+00:00")):
+        case(f"bundle-time-{name}-taken", "A time in UTC", "verified", {}, bundle("good", time=time))
+    nulls = bundle("good", service_tokens=None) | {"service_tokens": None}
+    case("bundle-null-tokens", "No tokens", "verified", {}, nulls)
 
 
 def text_cases() -> None:
-    small = bundle("good", collateral=None)
-    small["evidence"] = {"quote": "00"}
-    text = json.dumps(small)
-    texts = {
-        "duplicate-key": text.replace('"v": 1', '"v": 1, "v": 1', 1),
-        "huge-number": text.replace('"v": 1', '"v": 1, "n": 99999999999999999999999999999999999999999', 1),
-        "infinite-number": text.replace('"v": 1', '"v": 1e999', 1),
-        "nan": text.replace('"v": 1', '"v": NaN', 1),
-        "deep": text[:-1] + ', "deep": ' + "[" * 5000 + "]" * 5000 + "}",
+    text = json.dumps(bundle("good"))
+    start = '{"v": 1'
+    assert text.startswith(start)
+
+    def with_member(spelling: str) -> str:
+        """The good bundle with one more member in its evidence, which takes any."""
+        return text.replace('"evidence": {', f'"evidence": {{"n": {spelling}, ', 1)
+
+    def nested(levels: int) -> str:
+        """As many levels in all: the bundle and its evidence are two."""
+        return with_member("[" * (levels - 2) + "]" * (levels - 2))
+
+    refused = {
+        "duplicate-key": text.replace(start, f'{start}, "v": 1', 1),
+        "escaped-duplicate": text.replace(start, f'{start}, "\\u0076": 1', 1),
+        "inner-duplicate": with_member('{"a": 1, "b": 2, "a": 1}'),
+        "huge-number": with_member("99999999999999999999999999999999999999999"),
+        "unsafe-number": with_member("9007199254740992"),
+        "infinite-number": with_member("1e999"),
+        "long-number": with_member("0." + "1" * 31),
+        "version-float": text.replace(start, '{"v": 1.0', 1),
+        "version-exponent": text.replace(start, '{"v": 1e0', 1),
+        "version-true": text.replace(start, '{"v": true', 1),
+        "minus-zero": with_member("-0"),
+        "whole-float": with_member("0.1e1"),
+        "underflow": with_member("1e-400"),
+        "leading-zero": with_member("01"),
+        "nan": with_member("NaN"),
+        "deep": nested(33),
+        "very-deep": nested(5000),
         "trailing": text + "x",
+        "byte-order-mark": "\ufeff" + text,
         "surrogate": text.replace("chat.example", "chat\\ud800.example"),
-        "array": "[1]",
+        "surrogate-member": with_member('"\\udc00\\ud800"'),
+        "surrogate-key": with_member('{"\\ud800": 1}'),
+        "control-character": with_member('"\x01"'),
+        "short-escape": with_member('"\\u12"'),
+        "unknown-escape": with_member('"\\x41"'),
+        "comment": with_member("1 /* one */"),
+        "form-feed": with_member("1\f"),
+        "no-break-space": with_member("1\u00a0"),
+        "single-quotes": with_member("'a'"),
+        "array": f"[{text}]",
         "empty": "",
     }
-    for name, value in texts.items():
-        W.add(
-            f"text-{name}",
-            "A bundle that strict JSON refuses",
-            "not-genuine",
-            stopped("quote.format"),
-            bundle_text=value,
-            options=options(),
-        )
+    taken = {
+        "good": text,
+        "deep-enough": nested(32),
+        "largest-number": with_member("[9007199254740991, -9007199254740991]"),
+        "longest-number": with_member("0." + "1" * 30),
+        "fraction": with_member("[1.5, -2.5e-3, 1.25E+1, 0]"),
+        "escaped-pair": with_member('"\\ud83d\\ude00\\u0000\\/"'),
+        "proto": with_member('{"__proto__": {"v": 2}, "constructor": 1, "hasOwnProperty": null}'),
+        "white-space": f" \t\r\n{text}\n ",
+    }
+    for name, value in refused.items():
+        about = "A bundle that strict JSON refuses"
+        W.add(f"text-{name}", about, "not-genuine", stopped("quote.format"), bundle_text=value, options=options())
+    for name, value in taken.items():
+        W.add(f"text-{name}", "A bundle that strict JSON takes", "verified", {}, bundle_text=value, options=options())
 
 
 def tcb_cases() -> None:

@@ -42,6 +42,12 @@ def service_cases() -> None:
         "no-claims",
         "duplicate-key",
         "byte-order-mark",
+        "critical-extension",
+        "unencoded-payload",
+        "number-as-key-id",
+        "padded-signature",
+        "far-expiry",
+        "two-spellings",
     )
     for name, shapes in (("alibaba", ("new",)), ("trustee", ("new", "old"))):
         for shape in shapes:
@@ -53,9 +59,9 @@ def service_cases() -> None:
                 [service(name)],
             )
         own = (
-            ("wrong-kid", "other-audience", "other-issuer", "debug")
+            ("wrong-kid", "other-audience", "other-issuer", "debug", "debug-null")
             if name == "alibaba"
-            else ("contraindicated", "two-cpus")
+            else ("contraindicated", "two-cpus", "null-report-data")
         )
         for fault in (*faults, *own):
             served(f"{name}-{fault}", f"Token fault {fault}", "fail", [token(name, fault=fault)], [service(name)])

@@ -113,7 +113,6 @@ def signature_cases() -> None:
     case("collateral-none", "No collateral", "not-genuine", stopped("quote.signature"), bundle("good", collateral=None))
     good = collateral(NOW)
     for name, made in (
-        ("unknown-member", good | {"pck_certificate_chain": "x"}),
         ("not-hex", good | {"pck_crl": "zz"}),
         ("pem-with-text", good | {"tcb_info_issuer_chain": "text\n" + good["tcb_info_issuer_chain"]}),
         (

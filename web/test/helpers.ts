@@ -37,6 +37,10 @@ export function resolve(value: unknown): unknown {
 	return value;
 }
 
+/** String literals that begin with `@` inside a JSON text, which stays what it is otherwise. */
+const resolveText = (text: string): string =>
+	text.replace(/"(@[^"]+)"/g, (_, name: string) => JSON.stringify(resolve(name)));
+
 export function readCase(name: string): Case {
 	return JSON.parse(readFileSync(join(VECTORS, 'cases', `${name}.json`), 'utf8')) as Case;
 }
@@ -64,7 +68,8 @@ export async function judge(vector: Case, replaced: Partial<VerifyInput> = {}): 
 	const input = { ...inputOf(vector), ...replaced };
 	const bare = resolve(vector.bare) as Case['bare'];
 	if (bare) return api.verifyQuote(bare.quote, bare.collateral, input);
-	return api.verify({ ...input, bundle: (vector.bundle_text ?? resolve(vector.bundle)) as never });
+	const { bundle_text: text, bundle } = vector;
+	return api.verify({ ...input, bundle: text === undefined ? JSON.stringify(resolve(bundle)) : resolveText(text) });
 }
 
 const good = readCase('verified');

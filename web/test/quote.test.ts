@@ -23,7 +23,7 @@ test('fields lie where the specification puts them (version 4)', () => {
 	const offsets = {
 		tee_tcb_svn: 48,
 		mr_seam: 64,
-		mrsigner_seam: 112,
+		mr_signer_seam: 112,
 		seam_attributes: 160,
 		td_attributes: 168,
 		xfam: 176,
@@ -37,7 +37,7 @@ test('fields lie where the specification puts them (version 4)', () => {
 		[376, 424, 472, 520].map((offset) => at(offset, 48))
 	);
 	expect(quote.report_data).toBe(at(568, 64));
-	expect(quote.mr_servicetd).toBeUndefined();
+	expect(quote.mr_service_td).toBeUndefined();
 });
 
 test('a version 5 quote tells which body it has', () => {
@@ -45,7 +45,7 @@ test('a version 5 quote tells which body it has', () => {
 		version: 5,
 		body: 'td-1.5',
 		signed_size: 48 + 6 + 648,
-		mr_servicetd: '00'.repeat(48)
+		mr_service_td: '00'.repeat(48)
 	});
 	expect(parseQuote(quoteOf('verified-v5-td10'))).toMatchObject({
 		version: 5,
@@ -60,7 +60,7 @@ test('every truncation is refused in words', () => {
 	for (let size = 0; size < hex.length / 2; size += 7)
 		expect(() => parseQuote(hex.slice(0, 2 * size)), String(size)).toThrow(QuoteFormatError);
 	expect(() => parseQuote(hex.slice(0, 300))).toThrow(
-		'the quote ends inside mrsigner_seam: 160 bytes are needed, 150 are there'
+		'the quote ends inside mr_signer_seam: 160 bytes are needed, 150 are there'
 	);
 });
 

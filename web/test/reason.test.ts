@@ -22,13 +22,12 @@ const LIBRARY = [
 	'Failed to parse CRL',
 	'End of input reached before message was fully decoded',
 	'Failed to verify certificate chain - issuer name mismatch',
+	'Failed to verify certificate chain - signature invalid',
 	'No TDX module identity with id',
 	'QE ISVPRODID mismatch',
 	'QE MRSIGNER mismatch',
 	'TDX module MRSIGNER mismatch',
-	'TDX module SEAMATTRIBUTES mismatch',
-	'TDX quote with non-TDX TCB info in the collateral',
-	'Unsupported QE Identity id/version for the quote TEE type'
+	'TDX module SEAMATTRIBUTES mismatch'
 ];
 
 /** The clause and every clause in its values. */

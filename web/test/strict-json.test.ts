@@ -69,6 +69,10 @@ test.each([
 	['{"a": 1, "\\u0061": 2}', 'duplicate key "a"'],
 	['9007199254740993', 'too large to be exact'],
 	['1e999', 'too large to be exact'],
+	[`0.${'1'.repeat(31)}`, 'too large to be exact'],
+	['1.0', 'not written as one'],
+	['10e-1', 'not written as one'],
+	['-0', 'not written as one'],
 	['NaN', 'a value is missing'],
 	['[1] 2', 'text after the end'],
 	['"\\ud800"', 'unpaired surrogate'],
@@ -82,9 +86,12 @@ test.each([
 test('depth and size are bounded', () => {
 	const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 	expect(() => parseJson(nested(MAX_DEPTH))).not.toThrow();
-	expect(() => parseJson(nested(MAX_DEPTH + 2))).toThrow('nested deeper');
+	expect(() => parseJson(nested(MAX_DEPTH + 1))).toThrow('nested deeper');
 	expect(() => parseJson(nested(100_000))).toThrow('nested deeper');
 	expect(() => parseJson(`"${'a'.repeat(MAX_BYTES)}"`)).toThrow('larger than');
+	const wide = (bytes: number) => `"${'\u00e9'.repeat(bytes / 2 - 1)}"`;
+	expect(() => parseJson(wide(MAX_BYTES))).not.toThrow();
+	expect(() => parseJson(wide(MAX_BYTES + 2))).toThrow('larger than');
 });
 
 test('a key named __proto__ is data', () => {

@@ -1,17 +1,16 @@
 """The evidence bundle: one JSON file with everything a judgement needs, written and read by both verifiers."""
 
-import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from .encoding import from_hex
 from .errors import Malformed
 from .strictjson import load_object, text_member
+from .times import parse_time
 
 _MEMBERS = {"v", "time", "nonce", "connected", "evidence", "collateral", "service_tokens"}
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|\+00:00)\Z")
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,6 @@ class Bundle:
     evidence: dict[str, Any]
     collateral: Any  # or the `Malformed` that came of it
     tokens: tuple[Token, ...] = field(default=())
-
-
-def parse_time(text: str, what: str) -> datetime:
-    """ISO 8601 in UTC, such as 2025-07-01T00:00:00Z. Raises `Malformed`."""
-    try:
-        if not _TIME.match(text):
-            raise ValueError
-        return datetime.fromisoformat(re.sub(r"\.\d+", "", text).replace("Z", "+00:00")).astimezone(UTC)
-    except ValueError:
-        raise Malformed(f"{what} is {text[:40]!r}, expected a time such as 2025-07-01T00:00:00Z") from None
 
 
 def origin_of(url: str) -> str:

@@ -1,4 +1,5 @@
-"""Collateral: what Intel signs about a platform (PCS API version 4), as dcap-qvl's object of nine members.
+"""Collateral: what Intel signs about a platform (PCS API version 4), as dcap-qvl's object of nine members; a tenth,
+the PCK chain that dcap-qvl adds, must equal the quote's.
 
 Nothing here is believed before `genuine` has checked its signatures.
 """
@@ -8,10 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography import x509
-
 from .encoding import from_hex
 from .errors import Malformed
+from .intel_documents import require_shape
 from .quote import pem_certificates
 from .strictjson import load_object, text_member
 
@@ -19,6 +19,8 @@ CHAINS = ("pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_c
 HEX_MEMBERS = ("root_ca_crl", "pck_crl", "tcb_info_signature", "qe_identity_signature")
 TEXTS = ("tcb_info", "qe_identity")
 MEMBERS = (*CHAINS, *HEX_MEMBERS, *TEXTS)
+PCK_CHAIN = "pck_certificate_chain"
+SIGNATURE_SIZE = 64  # r || s
 MAX_MEMBER = 1024 * 1024
 
 
@@ -61,8 +63,14 @@ class Collateral:
         members: dict[str, str] = dict(self.members)
         for name, chain in self.chains.items():
             members[name] = pem(chain)
-        members["pck_certificate_chain"] = pem(pck_chain)
+        members[PCK_CHAIN] = pem(pck_chain)
         return json.dumps(members)
+
+    def fault(self, pck_chain: tuple[bytes, ...]) -> str | None:
+        """A sentence if the collateral says that it was fetched for another PCK chain than the quote's."""
+        if self.chains.get(PCK_CHAIN, pck_chain) != pck_chain:
+            return f"the collateral's {PCK_CHAIN} is not the quote's: it was fetched for another quote"
+        return None
 
 
 def pem(chain: tuple[bytes, ...]) -> str:
@@ -84,28 +92,25 @@ def parse_collateral(value: Any) -> Collateral:
         raise value
     if not isinstance(value, dict):
         raise Malformed("the collateral is malformed: not a JSON object")
-    unknown = sorted(set(value) - set(MEMBERS))
+    unknown = sorted(set(value) - {*MEMBERS, PCK_CHAIN})
     if unknown:
         raise Malformed(f"the collateral is malformed: unknown member {unknown[0][:64]!r}")
-    members = {key: text_member(value, key, "the collateral") for key in MEMBERS}
+    given = (*MEMBERS, PCK_CHAIN) if PCK_CHAIN in value else MEMBERS
+    members = {key: text_member(value, key, "the collateral") for key in given}
     for key, text in members.items():
         if len(text) > MAX_MEMBER or not text.isascii():
             raise Malformed(f"the collateral's {key} is larger than {MAX_MEMBER} bytes or not ASCII text")
     for key in HEX_MEMBERS:
         members[key] = members[key].lower()
-        if not from_hex(members[key], f"the collateral's {key}"):
+        size = SIGNATURE_SIZE if key.endswith("_signature") else None
+        if not from_hex(members[key], f"the collateral's {key}", size):
             raise Malformed(f"the collateral's {key} is empty")
     documents = {key: load_object(members[key], f"the collateral's {key}") for key in TEXTS}
-    chains = {key: pem_certificates(members[key].encode("utf-8"), f"the collateral's {key}") for key in CHAINS}
+    for key, document in documents.items():
+        require_shape(key, document)
+    chains = {
+        key: pem_certificates(text.encode("utf-8"), f"the collateral's {key}")
+        for key, text in members.items()
+        if key.endswith("_chain")
+    }
     return Collateral(members, chains, documents)
-
-
-def crl_number(der: bytes) -> int:
-    """The CRL number (RFC 5280, 5.2.3), 0 if there is none. Raises `Malformed`."""
-    try:
-        crl = x509.load_der_x509_crl(der)
-        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except x509.ExtensionNotFound:
-        return 0
-    except ValueError:
-        raise Malformed("the collateral holds a CRL that cannot be parsed") from None

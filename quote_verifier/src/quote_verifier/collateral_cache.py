@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .bundle import parse_time
-from .collateral import MEMBERS, Seen
+from .collateral import MEMBERS, PCK_CHAIN, Seen
 from .collateral_source import Source, platform_of
 from .errors import Malformed, Unreachable, UsageError
 from .quote import Quote
 from .storing import write_json
 from .strictjson import load_object
+from .times import parse_time
 
 FRESH_S = 3600
 
@@ -50,7 +50,11 @@ class CollateralCache:
         try:
             document = load_object(path.read_bytes(), "the cached collateral")
             fetched, collateral = document.get("fetched"), document.get("collateral")
-            if isinstance(fetched, int) and isinstance(collateral, dict) and set(collateral) == set(MEMBERS):
+            if (
+                isinstance(fetched, int)
+                and isinstance(collateral, dict)
+                and set(collateral) - {PCK_CHAIN} == set(MEMBERS)
+            ):
                 return collateral, float(fetched)
         except (OSError, Malformed):
             pass

@@ -62,7 +62,7 @@ def _event(line: str, number: int) -> Event:
 
 def parse_log(text: str) -> tuple[Event, ...]:
     """The events of a log. Raises `Malformed`: no zero INIT line, unknown event, content that is no JCS object."""
-    if len(text) > MAX_LOG_BYTES or "\r" in text or "\0" in text:
+    if len(text.encode("utf-8")) > MAX_LOG_BYTES or "\r" in text or "\0" in text:
         raise Malformed(f"the event log is larger than {MAX_LOG_BYTES} bytes or holds control characters")
     lines = text.removesuffix("\n").split("\n")
     if lines[0] != INIT_LINE:

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from .collateral import Collateral, Seen, crl_number
+from .collateral import Collateral, Seen
+from .crls import crl_fault, crl_number
 from .errors import Malformed, NotGenuine
 from .quote import Quote
 from .reasons import explain
@@ -114,8 +115,8 @@ def _age_of(collateral: Collateral) -> Seen:
     numbers = [document.get("tcbEvaluationDataNumber") for document in collateral.documents.values()]
     return Seen(
         tcb_evaluation_data_number=min(number if isinstance(number, int) else 0 for number in numbers),
-        root_ca_crl_number=crl_number(bytes.fromhex(collateral.members["root_ca_crl"])),
-        pck_crl_number=crl_number(bytes.fromhex(collateral.members["pck_crl"])),
+        root_ca_crl_number=crl_number(collateral.members["root_ca_crl"]),
+        pck_crl_number=crl_number(collateral.members["pck_crl"]),
     )
 
 
@@ -133,7 +134,7 @@ def verify_quote(
         claims, reason = _try_root(quote, text, root, now)
         if claims is not None or reason in ATTRIBUTE_REFUSALS or _TCB_REFUSALS.fullmatch(reason):
             floor = seen if isinstance(seen, Seen) else seen.get(root, Seen())
-            return _accept(quote, collateral, root, claims, reason, floor)
+            return _accept(quote, collateral, root, claims, reason, floor, now)
         reasons[root] = reason
     # the root's CRL tells under which root the collateral claims to be
     claimed: RootName = "simulator" if reasons["intel"] == FOREIGN_CRL != reasons["simulator"] else "intel"
@@ -172,10 +173,18 @@ def _judged(quote: Quote, collateral: Collateral, claims: dict[str, Any] | None)
 
 
 def _accept(
-    quote: Quote, collateral: Collateral, root: RootName, claims: dict[str, Any] | None, reason: str, seen: Seen
+    quote: Quote,
+    collateral: Collateral,
+    root: RootName,
+    claims: dict[str, Any] | None,
+    reason: str,
+    seen: Seen,
+    now: int,
 ) -> Genuine:
-    fault = role_fault(quote, collateral, root_certificate(root))
+    root_der = root_certificate(root)
+    fault = role_fault(quote, collateral, root_der, now) or collateral.fault(quote.pck_chain)
     try:
+        fault = fault or crl_fault(collateral, root_der, now)
         age = _age_of(collateral)
     except Malformed as error:
         fault, age = str(error), seen

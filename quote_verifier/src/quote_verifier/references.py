@@ -29,6 +29,14 @@ def _require(condition: bool, sentence: str) -> None:
         raise UsageError(f"the reference values are unusable: {sentence}")
 
 
+def _hexadecimal(value: Any, what: str, size: int) -> None:
+    _require(isinstance(value, str) and value != "", f"{what} is empty or not a string")
+    try:
+        from_hex(value, what, size)
+    except Malformed as error:
+        _require(False, str(error))
+
+
 def _platform(value: Any) -> dict[str, str]:
     _require(isinstance(value, dict), "an entry of platforms is not an object")
     missing = sorted(set(PLATFORM_SIZES) - set(value))
@@ -36,11 +44,7 @@ def _platform(value: Any) -> dict[str, str]:
     unknown = sorted(set(value) - set(_MEMBERS))
     _require(not unknown, f"a platform has the unknown member {', '.join(unknown)[:64]!r}")
     for field in value:
-        _require(isinstance(value[field], str) and value[field] != "", f"a platform's {field} is empty or not a string")
-        try:
-            from_hex(value[field], f"a platform's {field}", _MEMBERS[field])
-        except Malformed as error:
-            _require(False, str(error))
+        _hexadecimal(value[field], f"a platform's {field}", _MEMBERS[field])
     zeros = value.get("mr_service_td") == NO_SERVICE_TD
     _require(not zeros, "a platform's mr_service_td is zeros; leave it out where there is no service TD")
     return dict(value)
@@ -62,6 +66,9 @@ def references_from(document: dict[str, Any]) -> References:
     _require(is_version(document.get("v"), 1), f"v is {shown(document.get('v'))}, this version reads 1")
     unknown = sorted(set(document) - {"v", "name", "events", "rtmr_3", "platforms"})
     _require(not unknown, f"unknown member {', '.join(unknown)[:64]!r}")
+    rtmr_3 = document.get("rtmr_3")
+    if rtmr_3 is not None:
+        _hexadecimal(rtmr_3, "rtmr_3", 48)
     events, platforms, name = document.get("events"), document.get("platforms", []), document.get("name", "")
     _require_rtmr_3(document.get("rtmr_3"))
     _require(isinstance(events, list), "events is missing or not a list")

@@ -12,7 +12,7 @@ from rich.progress import Progress
 from . import collateral_source, live
 from .appraise import Options, malformed, verify, verify_bare
 from .assets import MAX_MANIFEST, check_assets, load_manifest
-from .bundle import origin_of, parse_time
+from .bundle import origin_of
 from .collateral_cache import CollateralCache
 from .errors import Malformed, UsageError
 from .fetch import Fetcher
@@ -22,6 +22,7 @@ from .references import load_references, merge
 from .service_client import choose
 from .storing import write_json
 from .strictjson import MAX_BYTES, load_object
+from .times import parse_time
 from .tokens import Service
 from .verdict import Verdict
 

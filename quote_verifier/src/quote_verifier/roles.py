@@ -1,10 +1,14 @@
-"""Separation of roles in Intel's PKI: each certificate used only for its own job.
+"""Separation of roles in Intel's PKI: each certificate used only for its own job, each chain exactly its certificates.
 
 dcap-qvl proves that each path ends at the root, but any end-entity certificate of the PKI would do as signer of TCB
-info: with one broken machine's PCK key an attacker could then declare every platform up to date. Names, extensions and
-the CA flag are inside what the issuer signed, so after the path is proven they can be relied on.
+info: with one broken machine's PCK key an attacker could then declare every platform up to date. And it looks for a
+path among the certificates given, whatever their order and whatever else there is. Names, extensions and the CA flag
+are inside what the issuer signed, so after the path is proven they can be relied on.
 (Intel SGX PCK Certificate and CRL Profile Specification, sections 1.3 and 1.5.)
 """
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import dcap_qvl  # type: ignore[import-untyped]
 from cryptography import x509
@@ -14,9 +18,30 @@ from .collateral import Collateral, pem
 from .quote import Quote
 
 SGX_EXTENSION = x509.ObjectIdentifier("1.2.840.113741.1.13.1")
-PCK_SUBJECT = "Intel SGX PCK Certificate"
-PCK_ISSUERS = ("Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA")
-SIGNER_SUBJECT = "Intel SGX TCB Signing"
+PCK_CAS = ("Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA")
+ROOT = "Intel SGX Root CA"
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a certificate must be to act in a role; a CA signs certificates and CRLs, the others anything but these."""
+
+    name: str
+    subjects: tuple[str, ...]
+    issuers: tuple[str, ...]
+    ca: bool = False
+    sgx: bool = False
+
+
+ROOT_CA = Role("root CA", (ROOT,), (ROOT,), ca=True)
+PCK_CA = Role("PCK CA", PCK_CAS, (ROOT,), ca=True)
+PCK = Role("PCK", ("Intel SGX PCK Certificate",), PCK_CAS, sgx=True)
+TCB_SIGNING = Role("TCB signing", ("Intel SGX TCB Signing",), (ROOT,))
+CHAINS = {
+    "pck_crl_issuer_chain": (PCK_CA,),
+    "tcb_info_issuer_chain": (TCB_SIGNING,),
+    "qe_identity_issuer_chain": (TCB_SIGNING,),
+}
 
 
 def _common_name(name: x509.Name) -> str:
@@ -31,50 +56,69 @@ def _is_ca(certificate: x509.Certificate) -> bool:
         return False
 
 
-def _has_sgx_extension(certificate: x509.Certificate) -> bool:
-    return any(extension.oid == SGX_EXTENSION for extension in certificate.extensions)
+def _usage_fits(certificate: x509.Certificate, ca: bool) -> bool:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    if ca:
+        return usage.key_cert_sign and usage.crl_sign
+    return usage.digital_signature and not usage.key_cert_sign and not usage.crl_sign
 
 
-def _pck_fault(leaf: x509.Certificate) -> str | None:
-    if _common_name(leaf.subject) != PCK_SUBJECT:
-        return f"the quote is signed by a certificate named {_common_name(leaf.subject)!r}, expected {PCK_SUBJECT!r}"
-    if _common_name(leaf.issuer) not in PCK_ISSUERS:
-        return f"the PCK certificate was issued by {_common_name(leaf.issuer)!r}, which issues no PCK certificates"
-    if _is_ca(leaf) or not _has_sgx_extension(leaf):
-        return "the PCK certificate is a CA or lacks the SGX extension"
+def _certificate_fault(certificate: x509.Certificate, role: Role, now: datetime) -> str | None:
+    """Why `certificate` cannot act as `role` at `now`, to follow its name; `None` if it can."""
+    subject, issuer = _common_name(certificate.subject), _common_name(certificate.issuer)
+    if subject not in role.subjects:
+        return f"is named {subject!r}, expected {' or '.join(map(repr, role.subjects))}"
+    if issuer not in role.issuers:
+        return f"was issued by {issuer!r}, which issues no {role.name} certificates"
+    if _is_ca(certificate) != role.ca:
+        return "is no CA" if role.ca else "is a CA"
+    if any(extension.oid == SGX_EXTENSION for extension in certificate.extensions) != role.sgx:
+        return "lacks the SGX extension" if role.sgx else "has the SGX extension of a PCK certificate"
+    if not _usage_fits(certificate, role.ca):
+        return f"has a key usage that does not fit a {role.name} certificate"
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not begin <= now <= end:
+        return f"is valid from {begin:%Y-%m-%d} to {end:%Y-%m-%d}, not on {now:%Y-%m-%d}"
     return None
 
 
-def _signer_fault(leaf: x509.Certificate, root: x509.Certificate, what: str) -> str | None:
-    if _common_name(leaf.subject) != SIGNER_SUBJECT:
-        return (
-            f"the {what} is signed by a certificate named {_common_name(leaf.subject)!r}, expected {SIGNER_SUBJECT!r}"
-        )
-    if leaf.issuer != root.subject:
-        return f"the signer of the {what} was issued by {_common_name(leaf.issuer)!r}, not by the root"
-    if _is_ca(leaf) or _has_sgx_extension(leaf):
-        return f"the signer of the {what} is a CA or a PCK certificate"
+def _chain_fault(
+    chain: tuple[bytes, ...], roles: tuple[Role, ...], root: bytes, now: datetime, what: str
+) -> str | None:
+    """A sentence unless `chain` is exactly `roles`, leaf first, and `root`; a quote's may end before the root."""
+    if chain[-1] != root and roles[0] is not PCK:
+        return f"the {what} does not end with the root"
+    links = chain[:-1] if chain[-1] == root else chain
+    if len(links) != len(roles):
+        return f"the {what} has {len(links)} certificates below the root, expected {len(roles)}"
+    for number, (der, role) in enumerate(zip(links, roles, strict=True), start=1):
+        found = _certificate_fault(x509.load_der_x509_certificate(der), role, now)
+        if found:
+            return f"certificate {number} of the {what} {found}"
     return None
 
 
 def _pce_fault(quote: Quote, collateral: Collateral) -> str | None:
     """TCB info is for one provisioning enclave; dcap-qvl compares its FMSPC but not its PCE id."""
     extension = dcap_qvl.parse_pck_extension_from_pem(pem(quote.pck_chain[:1]).encode())
-    actual, expected = collateral.documents["tcb_info"].get("pceId"), extension.pce_id.hex()
-    if not isinstance(actual, str) or actual.lower() != expected:
-        return f"the TCB info is for PCE id {str(actual)[:16]}, the platform's is {expected}"
+    actual, expected = collateral.documents["tcb_info"]["pceId"], extension.pce_id.hex()
+    if actual.lower() != expected:
+        return f"the TCB info is for PCE id {actual}, the platform's is {expected}"
     return None
 
 
-def role_fault(quote: Quote, collateral: Collateral, root_der: bytes) -> str | None:
-    """A sentence if a certificate is used outside its role, else `None`. Call only after the paths are proven."""
+def role_fault(quote: Quote, collateral: Collateral, root: bytes, now: int) -> str | None:
+    """A sentence if a certificate is used outside its role, if a chain is not exactly what it should be or if one of
+    its certificates (DER) is not valid at `now` (Unix seconds). Call only after the paths are proven."""
+    moment = datetime.fromtimestamp(now, UTC)
     try:
-        root = x509.load_der_x509_certificate(root_der)
-        pck = x509.load_der_x509_certificate(quote.pck_chain[0])
-        fault = _pck_fault(pck)
-        for what, chain in (("TCB info", "tcb_info_issuer_chain"), ("QE identity", "qe_identity_issuer_chain")):
-            signer = x509.load_der_x509_certificate(collateral.chains[chain][0])
-            fault = fault or _signer_fault(signer, root, what)
-        return fault or _pce_fault(quote, collateral)
-    except (ValueError, TypeError) as error:
+        fault = _chain_fault(quote.pck_chain, (PCK, PCK_CA), root, moment, "quote's chain")
+        for name, roles in CHAINS.items():
+            fault = fault or _chain_fault(collateral.chains[name], roles, root, moment, name)
+        anchor = _certificate_fault(x509.load_der_x509_certificate(root), ROOT_CA, moment)
+        return fault or (f"the root {anchor}" if anchor else None) or _pce_fault(quote, collateral)
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         return f"a certificate cannot be parsed: {error}"

@@ -28,13 +28,18 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS or abs(int(text)) > MAX_INTEGER:
         raise Malformed(f"the number {text[:24]} is beyond 2^53 - 1")
+    if text == "-0":
+        raise Malformed("the number -0 is not written as 0")
     return int(text)
 
 
 def _float(text: str) -> float:
+    """A number with a fraction or an exponent: one that is whole would be a whole number for JavaScript only."""
     value = float(text) if len(text) <= MAX_DIGITS else math.inf
     if not math.isfinite(value):
         raise Malformed(f"the number {text[:24]} cannot be represented")
+    if value.is_integer():
+        raise Malformed(f"the whole number {text[:24]} is written with a fraction or an exponent")
     return value
 
 
@@ -60,7 +65,8 @@ def loads(data: bytes | str, what: str = "the document", max_bytes: int = MAX_BY
     """Parse a whole JSON text. `what` names it in the error.
 
     Raises `Malformed`: not UTF-8, longer than `max_bytes`, not JSON, duplicate keys, integers beyond 2^53 - 1,
-    NaN or Infinity, lone surrogates, more than 32 levels.
+    NaN or Infinity, whole numbers not written as such (1.0, -0), numbers of more than 32 characters, lone surrogates,
+    more than 32 levels.
     """
     try:
         raw = data if isinstance(data, bytes) else data.encode("utf-8")

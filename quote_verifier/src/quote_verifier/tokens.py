@@ -24,9 +24,12 @@ MAX_TOKEN_BYTES = 256 * 1024
 MAX_KEYS = 32
 MIN_RSA_BITS = 2048
 CLOCK_SKEW_S = 60
+_PARTS = ("header", "payload", "signature")
 # claims that must be there and equal; further ones must be equal where they are there
 REQUIRED_CLAIMS = ("report_data", "mr_td", "rtmr_0", "rtmr_1", "rtmr_2", "rtmr_3", "mr_seam", "td_attributes", "xfam")
+# names of both services -> ours
 _CLAIM_NAMES = {"mr_servicetd": "mr_service_td", "mrsigner_seam": "mr_signer_seam", "tcb_svn": "tee_tcb_svn"}
+MAX_TIME = 253402300799  # the end of the year 9999
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,15 @@ class Service:
 
 class Refused(Exception):
     """The token does not establish what it should; the message is one sentence."""
+
+
+def _check_header(header: dict[str, Any]) -> None:
+    """No extension of JWS is known here, and libraries differ about those that are not (RFC 7515, 4.1.11; RFC 7797)."""
+    for name in ("crit", "b64"):
+        if name in header:
+            raise Refused(f"the token's header has {name!r}, which this verifier does not know")
+    if not isinstance(header.get("kid", ""), str):
+        raise Refused("the token's key id is not a text")
 
 
 def keys_from(jwks: Any) -> tuple[dict[str, Any], ...]:
@@ -66,7 +78,7 @@ def _public_key(service: str, jwk: dict[str, Any]) -> Any:
 
 def _candidates(service: Service, header: dict[str, Any]) -> list[Any]:
     kid = header.get("kid")
-    if service.service == "alibaba" and not isinstance(kid, str):
+    if service.service == "alibaba" and kid is None:
         raise Refused("the token's header has no key id")
     chosen = [jwk for jwk in service.keys if kid is None or jwk.get("kid") in (None, kid)]
     keys = [key for key in (_public_key(service.service, jwk) for jwk in chosen) if key is not None]
@@ -80,9 +92,14 @@ def _payload(service: Service, token: str) -> dict[str, Any]:
     if len(token) > MAX_TOKEN_BYTES or token.count(".") != 2:
         raise Refused("the answer is not a compact JWT")
     try:
-        header = load_object(from_base64url(token.split(".")[0], "the token's header"), "the token's header")
+        parts = {
+            name: from_base64url(part, f"the token's {name}")
+            for name, part in zip(_PARTS, token.split("."), strict=True)
+        }
+        header = load_object(parts["header"], "the token's header")
     except Malformed as error:
         raise Refused(str(error)) from None
+    _check_header(header)
     algorithm = ALGORITHMS[service.service]
     if header.get("alg") != algorithm:
         raise Refused(f"the token's algorithm is {str(header.get('alg'))[:40]!r}, expected {algorithm!r}")
@@ -101,6 +118,8 @@ def _number(payload: dict[str, Any], key: str) -> float | None:
     value = payload.get(key)
     if value is not None and (not isinstance(value, (int, float)) or isinstance(value, bool)):
         raise Refused(f"the token's {key} is not a number")
+    if value is not None and not 0 <= value <= MAX_TIME:
+        raise Refused(f"the token's {key} is {value!r:.40}, no time until the year 9999")
     return value
 
 
@@ -118,11 +137,11 @@ def _check_times(payload: dict[str, Any], now: int) -> None:
 
 def _check_claims(claims: dict[str, Any], quote: Quote) -> None:
     """`claims`: body fields by the service's names, lower-case hex of the raw bytes."""
-    ours = {_CLAIM_NAMES.get(name, name): value for name, value in claims.items()}
-    missing = [name for name in REQUIRED_CLAIMS if name not in ours]
+    missing = [name for name in REQUIRED_CLAIMS if name not in claims]
     if missing:
         raise Refused(f"the token does not state {', '.join(missing)}")
-    for name, value in ours.items():
+    for theirs, value in claims.items():
+        name = _CLAIM_NAMES.get(theirs, theirs)
         if name in quote.body and value != quote.hex(name):
             raise Refused(f"the token's {name} is {str(value)[:160]}, the quote's is {quote.hex(name)}")
 

@@ -3,6 +3,7 @@
  * two different documents; this reader refuses that, and bounds size and depth so that no input can exhaust a page.
  */
 
+import { utf8 } from './bytes.js';
 import { clause, ReasonSentence, type Clause } from './sentence.js';
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -10,6 +11,8 @@ export type JsonObject = { [key: string]: Json };
 
 export const MAX_BYTES = 4 * 1024 * 1024;
 export const MAX_DEPTH = 32;
+/** Longest number, in characters. */
+const MAX_DIGITS = 32;
 
 export class JsonError extends ReasonSentence {}
 
@@ -61,9 +64,8 @@ class Reader {
 	}
 
 	private value(depth: number): Json {
-		if (depth > MAX_DEPTH) throw this.error(clause('nested deeper than {{limit}} levels', { limit: MAX_DEPTH }));
-		if (this.take('{')) return this.object(depth);
-		if (this.take('[')) return this.array(depth);
+		if (this.take('{')) return this.object(this.deeper(depth));
+		if (this.take('[')) return this.array(this.deeper(depth));
 		if (this.take('"')) return this.string();
 		for (const [word, meaning] of [
 			['true', true],
@@ -78,6 +80,12 @@ class Reader {
 		return this.number();
 	}
 
+	/** The level of what is inside an object or array at `depth`. */
+	private deeper(depth: number): number {
+		if (depth === MAX_DEPTH) throw this.error(clause('nested deeper than {{limit}} levels', { limit: MAX_DEPTH }));
+		return depth + 1;
+	}
+
 	private object(depth: number): JsonObject {
 		const result: JsonObject = {};
 		if (this.take('}')) return result;
@@ -88,7 +96,7 @@ class Reader {
 			if (!this.take(':')) throw this.error(clause('a colon is missing'));
 			// defineProperty, so that a key named __proto__ is data like any other
 			Object.defineProperty(result, key, {
-				value: this.value(depth + 1),
+				value: this.value(depth),
 				enumerable: true,
 				writable: true,
 				configurable: true
@@ -101,7 +109,7 @@ class Reader {
 	private array(depth: number): Json[] {
 		const result: Json[] = [];
 		if (this.take(']')) return result;
-		do result.push(this.value(depth + 1));
+		do result.push(this.value(depth));
 		while (this.take(','));
 		if (!this.take(']')) throw this.error(clause('an array is not closed'));
 		return result;
@@ -139,15 +147,19 @@ class Reader {
 		if (!found) throw this.error(clause('a value is missing'));
 		const value = Number(found[0]);
 		const whole = found[1] === undefined && found[2] === undefined;
-		if (!Number.isFinite(value) || (whole && !Number.isSafeInteger(value)))
+		if (found[0].length > MAX_DIGITS || !Number.isFinite(value) || (whole && !Number.isSafeInteger(value)))
 			throw this.error(clause('a number too large to be exact'));
+		// other readers tell 1.0 from 1
+		if (whole ? Object.is(value, -0) : Number.isInteger(value))
+			throw this.error(clause('a whole number that is not written as one'));
 		return value;
 	}
 }
 
 /** Parse `text`; throws JsonError, in one sentence, on anything that two readers could understand differently. */
 export function parseJson(text: string, maxBytes = MAX_BYTES): Json {
-	if (text.length > maxBytes) throw new JsonError('The JSON text is larger than {{limit}} bytes', { limit: maxBytes });
+	if (text.length > maxBytes || (3 * text.length > maxBytes && utf8(text).length > maxBytes))
+		throw new JsonError('The JSON text is larger than {{limit}} bytes', { limit: maxBytes });
 	return new Reader(text).document();
 }
 

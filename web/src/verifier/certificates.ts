@@ -206,10 +206,11 @@ export function requireRole(certificate: ParsedCertificate, role: RoleName, wher
 		throw refuse(clause('its key usage does not fit'));
 }
 
-/** Throws where a chain is not exactly these roles, leaf first, its root optional but, if there, equal to `root`. */
+/** Throws where a chain is not exactly these roles, leaf first, and `root`; a quote's may end before the root. */
 export function requireChain(chain: ParsedCertificate[], roles: RoleName[], root: Uint8Array, where: Clause): void {
-	const last = chain.at(-1)!;
-	const links = equalBytes(last.der, root) ? chain.slice(0, -1) : chain;
+	const rooted = equalBytes(chain.at(-1)!.der, root);
+	if (!rooted && roles[0] !== 'PCK') throw new CertificateError('the {{where}} does not end with the root', { where });
+	const links = rooted ? chain.slice(0, -1) : chain;
 	if (links.length !== roles.length)
 		throw new CertificateError('the {{where}} has {{actual}} certificates below the root, not {{expected}}', {
 			where,

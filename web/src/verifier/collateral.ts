@@ -3,11 +3,12 @@
  * older than what was seen before. Its signatures are checked in `signature.ts`.
  */
 
-import { fromHex, isHex } from '../shared/bytes.js';
+import { equalBytes, fromHex, isHex } from '../shared/bytes.js';
 import { crlNumber, parseChain, requireChain, requireDates, type ParsedCertificate } from './certificates.js';
 import { clause, Reason, type Clause } from '../shared/sentence.js';
 import { clauseOf } from './reason.js';
 import type { Root } from './roots.js';
+import { requireShape } from './intel-documents.js';
 import { isObject, parseObject, type JsonObject } from '../shared/strict-json.js';
 import { parseTime } from '../shared/time.js';
 
@@ -24,7 +25,9 @@ export const COLLATERAL_FIELDS = [
 	'qe_identity',
 	'qe_identity_signature'
 ] as const;
-export type CollateralDocument = Record<(typeof COLLATERAL_FIELDS)[number], string>;
+/** dcap-qvl's own collateral repeats the quote's PCK chain; it may be missing. */
+const PCK_CHAIN = 'pck_certificate_chain';
+export type CollateralDocument = Record<(typeof COLLATERAL_FIELDS)[number], string> & { [PCK_CHAIN]?: string };
 
 /** Numbers of the newest collateral seen; callers keep it and hand it back the next time. Zero: nothing seen. */
 export interface Seen {
@@ -34,28 +37,32 @@ export interface Seen {
 	pck_crl_number: number;
 }
 
-export interface Collateral {
-	document: CollateralDocument;
-	tcbInfo: JsonObject;
-	qeIdentity: JsonObject;
-	chains: { pckCrl: ParsedCertificate[]; tcbInfo: ParsedCertificate[]; qeIdentity: ParsedCertificate[] };
-}
-
 const ISSUER_CHAINS = {
 	pckCrl: clause('issuer chain of the PCK revocation list'),
 	tcbInfo: clause('issuer chain of the TCB info'),
 	qeIdentity: clause('issuer chain of the QE identity')
 };
+
+export interface Collateral {
+	document: CollateralDocument;
+	tcbInfo: JsonObject;
+	qeIdentity: JsonObject;
+	chains: Record<keyof typeof ISSUER_CHAINS, ParsedCertificate[]>;
+	/** The PCK chain that the collateral was fetched for, where it says so. */
+	pckChain: ParsedCertificate[] | null;
+}
+
 const MAX_MEMBER = 1024 * 1024;
 const SIZES: Record<string, number> = { tcb_info_signature: 64, qe_identity_signature: 64 };
 
 /** Read the collateral object; throws CollateralError where a field is missing or of the wrong kind. */
 export function parseCollateral(value: unknown): Collateral {
 	if (!isObject(value)) throw new CollateralError('it is not an object');
-	const unknown = Object.keys(value).find((key) => !(COLLATERAL_FIELDS as readonly string[]).includes(key));
+	const fields = Object.hasOwn(value, PCK_CHAIN) ? [...COLLATERAL_FIELDS, PCK_CHAIN] : COLLATERAL_FIELDS;
+	const unknown = Object.keys(value).find((key) => !(fields as readonly string[]).includes(key));
 	if (unknown !== undefined) throw new CollateralError('it has the unknown member "{{name}}"', { name: unknown });
 	const document = {} as CollateralDocument;
-	for (const name of COLLATERAL_FIELDS) {
+	for (const name of fields as typeof COLLATERAL_FIELDS) {
 		const text = value[name];
 		if (typeof text !== 'string' || text === '') throw new CollateralError('its {{name}} is missing', { name });
 		const hex = name.endsWith('_crl') || name.endsWith('_signature');
@@ -70,10 +77,16 @@ export function parseCollateral(value: unknown): Collateral {
 		document[name] = hex ? text.toLowerCase() : text;
 	}
 	try {
+		const tcbInfo = parseObject(document.tcb_info, 'tcb_info');
+		const qeIdentity = parseObject(document.qe_identity, 'qe_identity');
+		requireShape('tcb_info', tcbInfo);
+		requireShape('qe_identity', qeIdentity);
+		const pckChain = document[PCK_CHAIN];
 		return {
 			document,
-			tcbInfo: parseObject(document.tcb_info, 'tcb_info'),
-			qeIdentity: parseObject(document.qe_identity, 'qe_identity'),
+			tcbInfo,
+			qeIdentity,
+			pckChain: pckChain === undefined ? null : parseChain(pckChain, clause('PCK chain')),
 			chains: {
 				pckCrl: parseChain(document.pck_crl_issuer_chain, ISSUER_CHAINS.pckCrl),
 				tcbInfo: parseChain(document.tcb_info_issuer_chain, ISSUER_CHAINS.tcbInfo),
@@ -95,6 +108,13 @@ export function requireIssuers(collateral: Collateral, root: Root, now: Date): v
 		requireDates(certificate, now, clause('collateral'));
 }
 
+/** Throws where the collateral says that it was fetched for another PCK chain than the quote's. */
+export function requireSameChain({ pckChain }: Collateral, chain: ParsedCertificate[]): void {
+	const same = pckChain?.length === chain.length && chain.every(({ der }, i) => equalBytes(der, pckChain[i]!.der));
+	if (pckChain && !same)
+		throw new CollateralError("its {{name}} is not the quote's: it was fetched for another quote", { name: PCK_CHAIN });
+}
+
 /** Throws where the TCB info or the QE identity is not due at `now`. */
 export function requireInDate(collateral: Collateral, now: Date): void {
 	for (const [what, part] of [
@@ -114,22 +134,24 @@ export function requireInDate(collateral: Collateral, now: Date): void {
 	}
 }
 
+/** The TCB evaluation data number of both documents: the lower. */
+export function evaluationNumber(...documents: JsonObject[]): number {
+	return Math.min(...documents.map((document) => document['tcbEvaluationDataNumber'] as number));
+}
+
 /** The numbers by which this collateral is told from an older one; throws where a list cannot be read. */
 export function numbers({ document, tcbInfo, qeIdentity }: Collateral): Seen {
-	const evaluation = (part: JsonObject) => {
-		const value = part['tcbEvaluationDataNumber'];
-		return typeof value === 'number' && Number.isInteger(value) ? value : 0;
-	};
 	const crl = (hex: string) => {
 		const number = crlNumber(fromHex(hex)) ?? 0n;
-		if (number > BigInt(Number.MAX_SAFE_INTEGER))
-			throw new CollateralError('the number of a revocation list is beyond 2^53 ({{number}})', {
+		// dcap-qvl in Python reads no greater one
+		if (number > 0xffff_ffffn)
+			throw new CollateralError('the number of a revocation list is beyond 2^32 ({{number}})', {
 				number: String(number)
 			});
 		return Number(number);
 	};
 	return {
-		tcb_evaluation_data_number: Math.min(evaluation(tcbInfo), evaluation(qeIdentity)),
+		tcb_evaluation_data_number: evaluationNumber(tcbInfo, qeIdentity),
 		root_ca_crl_number: crl(document.root_ca_crl),
 		pck_crl_number: crl(document.pck_crl)
 	};

@@ -79,7 +79,7 @@ function parseEvent(text: string, line: number): LogEvent {
  * untouched register, or holds an event that is not known here: what nobody knows cannot be judged.
  */
 export function replay(eventLog: string): Replay {
-	if (eventLog.length > MAX_SIZE || /[\r\0]/.test(eventLog))
+	if (utf8(eventLog).length > MAX_SIZE || /[\r\0]/.test(eventLog))
 		throw new EventLogError('it is larger than {{limit}} bytes or holds control characters', { limit: MAX_SIZE });
 	const lines = eventLog.replace(/\n$/, '').split('\n');
 	if (lines[0] !== INIT) throw new EventLogError('it does not start with the INIT line of an untouched register');

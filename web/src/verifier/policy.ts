@@ -110,7 +110,7 @@ const RULES: Record<string, Record<string, Rule>> = {
 };
 
 function checkSection(name: string, section: Json | undefined): void {
-	const rules = RULES[name];
+	const rules = Object.hasOwn(RULES, name) ? RULES[name] : undefined;
 	if (!rules)
 		throw new PolicyError(`The policy's member "${name}" is unknown; known are ${Object.keys(RULES).join(', ')}.`);
 	if (!isObject(section)) throw new PolicyError(`The policy's ${name} is not an object.`);

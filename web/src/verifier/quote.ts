@@ -14,7 +14,7 @@ export class QuoteFormatError extends Reason {}
 export interface TdReport {
 	tee_tcb_svn: string;
 	mr_seam: string;
-	mrsigner_seam: string;
+	mr_signer_seam: string;
 	seam_attributes: string;
 	td_attributes: string;
 	xfam: string;
@@ -30,7 +30,7 @@ export interface TdReport {
 	/** TD 1.5 only. */
 	tee_tcb_svn2?: string;
 	/** TD 1.5 only. */
-	mr_servicetd?: string;
+	mr_service_td?: string;
 }
 
 export interface ParsedQuote extends TdReport {
@@ -78,7 +78,7 @@ export const QE_REPORT_FIELDS = {
 const TD_10: [keyof TdReport, number][] = [
 	['tee_tcb_svn', 16],
 	['mr_seam', 48],
-	['mrsigner_seam', 48],
+	['mr_signer_seam', 48],
 	['seam_attributes', 8],
 	['td_attributes', 8],
 	['xfam', 8],
@@ -92,7 +92,9 @@ const TD_10: [keyof TdReport, number][] = [
 	['rtmr_3', 48],
 	['report_data', 64]
 ];
-const TD_15: [keyof TdReport, number][] = [...TD_10, ['tee_tcb_svn2', 16], ['mr_servicetd', 48]];
+const TD_15: [keyof TdReport, number][] = [...TD_10, ['tee_tcb_svn2', 16], ['mr_service_td', 48]];
+/** Names of the TD report's fields, as the specification orders them. */
+export const TD_REPORT_FIELDS = TD_15.map(([name]) => name);
 
 class Cursor {
 	at = 0;

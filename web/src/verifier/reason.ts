@@ -14,6 +14,7 @@ const KNOWN = [
 	clause('Signature is invalid for qe_identity'),
 	clause('Certificate is revoked'),
 	clause('CRL is expired'),
+	clause('CRL is not yet valid'),
 	clause('CRL signature is invalid'),
 	clause('Fmspc mismatch'),
 	clause('Debug mode is enabled'),

@@ -1,6 +1,6 @@
 /** What a service's valid token says, compared with the quote: Alibaba Cloud's flat claims and Trustee's EAR. */
 
-import type { ParsedQuote, TdReport } from './quote.js';
+import { TD_REPORT_FIELDS, type ParsedQuote, type TdReport } from './quote.js';
 import { clause } from '../shared/sentence.js';
 import { ClaimRefused, NotAffirmed, TokenRefused, type ServiceChoice } from './service-choice.js';
 import { isObject, parseObject, type JsonObject } from '../shared/strict-json.js';
@@ -19,15 +19,12 @@ const REQUIRED: (keyof TdReport)[] = [
 	'td_attributes',
 	'xfam'
 ];
-const FURTHER: (keyof TdReport)[] = [
-	'mr_config_id',
-	'mr_owner',
-	'mr_owner_config',
-	'mrsigner_seam',
-	'seam_attributes',
-	'tee_tcb_svn2',
-	'mr_servicetd'
-];
+/** Names of both services -> ours. */
+const NAMES: Record<string, keyof TdReport> = {
+	mrsigner_seam: 'mr_signer_seam',
+	mr_servicetd: 'mr_service_td',
+	tcb_svn: 'tee_tcb_svn'
+};
 
 function requireClaim(field: keyof TdReport, actual: unknown, quote: ParsedQuote): void {
 	const expected = quote[field];
@@ -42,10 +39,10 @@ function requireClaim(field: keyof TdReport, actual: unknown, quote: ParsedQuote
 /** `claims`: fields of the TD report by the service's names, lower-case hex of the raw bytes. */
 function requireBody(claims: JsonObject, quote: ParsedQuote): void {
 	for (const field of REQUIRED) requireClaim(field, claims[field], quote);
-	for (const field of FURTHER)
-		if (claims[field] !== undefined && quote[field] !== undefined) requireClaim(field, claims[field], quote);
-	for (const name of ['tcb_svn', 'tee_tcb_svn'])
-		if (claims[name] !== undefined) requireClaim('tee_tcb_svn', claims[name], quote);
+	for (const [theirs, value] of Object.entries(claims)) {
+		const field = Object.hasOwn(NAMES, theirs) ? NAMES[theirs]! : (theirs as keyof TdReport);
+		if (TD_REPORT_FIELDS.includes(field) && quote[field] !== undefined) requireClaim(field, value, quote);
+	}
 }
 
 function alibaba(choice: ServiceChoice, payload: JsonObject, quote: ParsedQuote): Appraisal {
@@ -66,7 +63,7 @@ function alibaba(choice: ServiceChoice, payload: JsonObject, quote: ParsedQuote)
 		.map(([key, value]) => [key.slice(prefix.length), value]);
 	requireBody(Object.fromEntries(body), quote);
 	if (status['report_data'] !== undefined) requireClaim('report_data', status['report_data'], quote);
-	if ((status['tdx.td_attributes.debug'] ?? false) !== false)
+	if (![undefined, false].includes(status['tdx.td_attributes.debug'] as undefined))
 		throw new TokenRefused('it says that the TD is debuggable');
 	return 'affirming';
 }
@@ -91,7 +88,7 @@ function trustee(payload: JsonObject, quote: ParsedQuote): Appraisal {
 	const body = member(evidence, 'tdx', 'quote', 'body');
 	if (!isObject(body)) throw new TokenRefused('its annotated evidence holds no TDX quote');
 	const outer = member(evidence, 'report_data');
-	requireBody({ ...body, report_data: (body['report_data'] ?? outer) as string }, quote);
+	requireBody({ report_data: outer as string, ...body }, quote);
 	if (outer !== undefined) requireClaim('report_data', outer, quote);
 	return statuses.includes('warning') ? 'warning' : 'affirming';
 }

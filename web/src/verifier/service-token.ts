@@ -25,6 +25,8 @@ const ALGORITHMS = { alibaba: 'RS256', trustee: 'ES256' } as const;
 export const SERVICE_NAMES = { alibaba: clause("Alibaba Cloud's attestation service"), trustee: 'Trustee' } as const;
 const MAX_TOKEN = 256 * 1024;
 const MIN_RSA_BYTES = 256;
+/** The end of the year 9999. */
+const MAX_TIME = 253402300799;
 
 // a byte order mark is no JSON, and a decoder takes it away unless told to keep it
 const decode = (part: string, what: Clause): JsonObject =>
@@ -64,7 +66,7 @@ async function pinnedKey(choice: ServiceChoice, text: string): Promise<(CryptoKe
 /** The keys that the token may be signed with: the pinned one, else those of the service's set with the token's key id. */
 async function candidates(choice: ServiceChoice, header: JsonObject): Promise<(CryptoKey | Uint8Array)[]> {
 	const kid = header['kid'] ?? null;
-	if (choice.kind === 'alibaba' && typeof kid !== 'string') throw new TokenRefused('its header has no key id');
+	if (choice.kind === 'alibaba' && kid === null) throw new TokenRefused('its header has no key id');
 	if (choice.key) return pinnedKey(choice, choice.key);
 	const matching = (choice.jwks?.keys ?? [])
 		.filter(isObject)
@@ -78,11 +80,21 @@ async function candidates(choice: ServiceChoice, header: JsonObject): Promise<(C
 	return usable;
 }
 
+/** No extension of JWS is known here, and libraries differ about those that are not (RFC 7515, 4.1.11; RFC 7797). */
+function requireHeader(header: JsonObject): void {
+	const unknown = ['crit', 'b64'].find((name) => Object.hasOwn(header, name));
+	if (unknown !== undefined) throw new TokenRefused('its header has the unknown member "{{name}}"', { name: unknown });
+	if (Object.hasOwn(header, 'kid') && typeof header['kid'] !== 'string') throw new TokenRefused('its header has no key id');
+}
+
 /** The payload, once its signature is verified with the one algorithm that the service uses. */
 async function verifiedPayload(choice: ServiceChoice, token: string): Promise<JsonObject> {
 	const parts = token.split('.');
 	if (token.length > MAX_TOKEN || parts.length !== 3) throw new TokenRefused('it is no compact JWT');
+	// libraries take other spellings of the same bytes
+	parts.forEach((part) => fromBase64url(part));
 	const header = decode(parts[0]!, clause('its header'));
+	requireHeader(header);
 	const algorithm = ALGORITHMS[choice.kind];
 	if (header['alg'] !== algorithm)
 		throw new TokenRefused('its algorithm is {{actual}}, expected {{expected}}', {
@@ -105,6 +117,8 @@ function requireTimes(payload: JsonObject, now: number): void {
 		const value = payload[key] ?? null;
 		if (value !== null && typeof value !== 'number')
 			throw new TokenRefused('its {{field}} is no number', { field: key });
+		if (value !== null && !(value >= 0 && value <= MAX_TIME))
+			throw new TokenRefused('its {{field}} is {{actual}}, no time until the year 9999', { field: key, actual: value });
 		return value;
 	};
 	const expires = time('exp');

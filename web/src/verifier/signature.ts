@@ -21,6 +21,7 @@ import {
 	parseCollateral,
 	requireInDate,
 	requireIssuers,
+	requireSameChain,
 	rolledBack,
 	type Collateral,
 	type SeenByRoot
@@ -92,12 +93,12 @@ function forDcap({ document, chains }: Collateral, chain: ParsedCertificate[]): 
 
 /** dcap-qvl's names of the TD report's fields, where they are not ours in camel case. */
 const DCAP_NAMES: Record<string, keyof TdReport> = {
-	mrSignerSeam: 'mrsigner_seam',
+	mrSignerSeam: 'mr_signer_seam',
 	rtMr0: 'rtmr_0',
 	rtMr1: 'rtmr_1',
 	rtMr2: 'rtmr_2',
 	rtMr3: 'rtmr_3',
-	mrServiceTd: 'mr_servicetd',
+	mrServiceTd: 'mr_service_td',
 	teeTcbSvn2: 'tee_tcb_svn2'
 };
 
@@ -194,6 +195,7 @@ function underRoot(
 ): SignatureResult {
 	const chain = parseChain(quote.pck_chain, PCK_CHAIN);
 	requirePlatform(quote, chain, root, now);
+	requireSameChain(collateral, chain);
 	requireInDate(collateral, now);
 	requireIssuers(collateral, root, now);
 	const answer = ask(quote, collateral, chain, root, now);

@@ -1,6 +1,7 @@
 /** Is the platform's security version good enough for the policy? */
 
 import { fromHex } from '../shared/bytes.js';
+import { evaluationNumber } from './collateral.js';
 import type { PckExtension } from './pck.js';
 import type { TcbPolicy } from './policy.js';
 import type { ParsedQuote } from './quote.js';
@@ -28,10 +29,11 @@ const UNKNOWN: Tcb = { status: 'unknown', qe_status: 'unknown', advisories: [], 
 const isTcb = (tcb: Genuine['tcb']): tcb is Tcb => 'status' in tcb;
 const reaches = (actual: Uint8Array, least: Uint8Array): boolean => actual.every((svn, i) => svn >= least[i]!);
 
-export function tcbFacts({ tcb, collateral: { tcbInfo }, pck }: Genuine): TcbFacts {
+export function tcbFacts({ tcb, collateral, pck }: Genuine): TcbFacts {
+	const { tcbInfo, qeIdentity } = collateral;
 	return {
 		...(isTcb(tcb) ? tcb : UNKNOWN),
-		evaluation: Number(tcbInfo['tcbEvaluationDataNumber']),
+		evaluation: evaluationNumber(tcbInfo, qeIdentity),
 		fmspc: pck.fmspc,
 		pce_svn: pck.pce_svn,
 		issued: String(tcbInfo['issueDate']),
