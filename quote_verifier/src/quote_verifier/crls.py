@@ -6,11 +6,11 @@ dcap-qvl's Rust does not read the PCK CRL's issuer chain and takes CRLs from the
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .collateral import Collateral
 from .errors import Malformed
+from .roles import UNREADABLE
 
 CRLS = ("root_ca_crl", "pck_crl")
 
@@ -18,7 +18,7 @@ CRLS = ("root_ca_crl", "pck_crl")
 def _crl(text: str) -> x509.CertificateRevocationList:
     try:
         return x509.load_der_x509_crl(bytes.fromhex(text))
-    except ValueError:
+    except UNREADABLE:
         raise Malformed("the collateral holds a CRL that cannot be parsed") from None
 
 
@@ -28,7 +28,7 @@ def crl_number(text: str) -> int:
         return _crl(text).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound:
         return 0
-    except (ValueError, x509.DuplicateExtension):
+    except UNREADABLE:
         raise Malformed("the collateral holds a CRL that cannot be parsed") from None
 
 
@@ -36,7 +36,7 @@ def _issuer_fault(crl: x509.CertificateRevocationList, issuer: x509.Certificate,
     try:
         issuer.verify_directly_issued_by(root)
         key = issuer.public_key()
-    except (InvalidSignature, ValueError, TypeError):
+    except UNREADABLE:
         return "the issuer of the collateral's pck_crl was not issued by the root"
     if (
         not isinstance(key, ec.EllipticCurvePublicKey)
@@ -51,11 +51,16 @@ def crl_fault(collateral: Collateral, root_der: bytes, now: int) -> str | None:
     """A sentence if a CRL is from after `now` (Unix seconds), or the PCK CRL is not of the issuer that the collateral
     names. Call only after roles and paths are proven. Raises `Malformed`."""
     crls = {name: _crl(collateral.members[name]) for name in CRLS}
-    for name, crl in crls.items():
-        issued = crl.last_update_utc
-        if issued > datetime.fromtimestamp(now, UTC):
-            return f"the collateral's {name} was issued on {issued:%Y-%m-%d %H:%M} UTC, after the time of this check"
-    issuer = x509.load_der_x509_certificate(collateral.chains["pck_crl_issuer_chain"][0])
-    if crls["root_ca_crl"].get_revoked_certificate_by_serial_number(issuer.serial_number):
-        return "the root revoked the issuer of the collateral's pck_crl"
-    return _issuer_fault(crls["pck_crl"], issuer, x509.load_der_x509_certificate(root_der))
+    try:
+        for name, crl in crls.items():
+            issued = crl.last_update_utc
+            if issued > datetime.fromtimestamp(now, UTC):
+                return (
+                    f"the collateral's {name} was issued on {issued:%Y-%m-%d %H:%M} UTC, after the time of this check"
+                )
+        issuer = x509.load_der_x509_certificate(collateral.chains["pck_crl_issuer_chain"][0])
+        if crls["root_ca_crl"].get_revoked_certificate_by_serial_number(issuer.serial_number):
+            return "the root revoked the issuer of the collateral's pck_crl"
+        return _issuer_fault(crls["pck_crl"], issuer, x509.load_der_x509_certificate(root_der))
+    except UNREADABLE as error:
+        raise Malformed(f"the collateral holds a CRL or an issuer that cannot be read: {error}") from None

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import dcap_qvl  # type: ignore[import-untyped]
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from .collateral import Collateral, pem
@@ -20,6 +21,17 @@ from .quote import Quote
 SGX_EXTENSION = x509.ObjectIdentifier("1.2.840.113741.1.13.1")
 PCK_CAS = ("Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA")
 ROOT = "Intel SGX Root CA"
+# in how many ways the library says that it cannot read what somebody signed
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True)
@@ -120,5 +132,5 @@ def role_fault(quote: Quote, collateral: Collateral, root: bytes, now: int) -> s
             fault = fault or _chain_fault(collateral.chains[name], roles, root, moment, name)
         anchor = _certificate_fault(x509.load_der_x509_certificate(root), ROOT_CA, moment)
         return fault or (f"the root {anchor}" if anchor else None) or _pce_fault(quote, collateral)
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except UNREADABLE as error:
         return f"a certificate cannot be parsed: {error}"
