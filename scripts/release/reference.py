@@ -72,7 +72,7 @@ def measurements(fields: Mapping[str, str]) -> dict[str, str]:
 
     A service TD, where one is bound to the TD, as on Alibaba Cloud: whoever trusts these reference values trusts it.
     """
-    bound = fields.get("mr_servicetd", "")
+    bound = fields.get("mr_service_td", "")
     named = {"mr_service_td": bound} if bound.strip("0") else {}
     return {name: fields[name] for name in PLATFORM} | named
 

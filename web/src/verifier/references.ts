@@ -166,7 +166,7 @@ export function refusedByPolicy(quote: ParsedQuote, allowed: Partial<Record<Plat
 }
 
 /** The quote's MR_SERVICE_TD; zeros where none is bound, or a TD 1.0 can have none. */
-export const serviceTd = (quote: ParsedQuote): string => quote.mr_servicetd ?? NO_SERVICE_TD;
+export const serviceTd = (quote: ParsedQuote): string => quote.mr_service_td ?? NO_SERVICE_TD;
 
 /** Field, actual and expected value of what differs. A platform that names no service TD expects none, but for `accepted`. */
 function differencesFrom(quote: ParsedQuote, platform: ReferencePlatform, accepted: string[]): [string, string, string][] {

@@ -171,7 +171,7 @@ function moduleOf(tcbInfo: JsonObject, svn: Uint8Array): JsonObject | null {
 function requireModule(quote: ParsedQuote, tcbInfo: JsonObject): void {
 	const expected =
 		moduleOf(tcbInfo, fromHex(quote.tee_tcb_svn)) ?? object(tcbInfo['tdxModule'], 'tdxModule');
-	if (quote.mrsigner_seam !== toHex(bytes(expected['mrsigner'], 'mrsigner', 48)))
+	if (quote.mr_signer_seam !== toHex(bytes(expected['mrsigner'], 'mrsigner', 48)))
 		throw new CollateralError("the TDX module's {{field}} is not the one in the TCB info", { field: 'mrsigner' });
 	const mask = bytes(expected['attributesMask'], 'attributesMask', 8);
 	if (quote.seam_attributes !== masked(bytes(expected['attributes'], 'attributes', 8), mask))
