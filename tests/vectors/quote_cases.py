@@ -2,6 +2,7 @@
 
 import json
 
+from simulator.plans.quote import Plan, assemble, default_chain
 from tests.vectors.ground import (
     EVENTS,
     GOOD,
@@ -16,6 +17,7 @@ from tests.vectors.ground import (
     runtime_data,
     service,
     stopped,
+    stray_bits,
 )
 
 
@@ -91,6 +93,14 @@ def format_cases() -> None:
             stopped("quote.format"),
             bundle(fault, quote=quote),
         )
+    quote = assemble(Plan(chain=lambda: stray_bits(default_chain())))
+    case(
+        "format-pem-stray-bits",
+        "A certificate of the quote's chain in base64 that is not canonical",
+        "not-genuine",
+        stopped("quote.format"),
+        bundle("pem-stray-bits", quote=quote),
+    )
     for name, value in (("upper-case", GOOD.hex().upper()), ("odd", GOOD.hex()[:-1]), ("empty", ""), ("number", 4)):
         text = W.share("quotes", f"hex-{name}", value, ".hex") if isinstance(value, str) and value else value
         given = bundle("good", evidence_quote=text)

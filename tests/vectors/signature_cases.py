@@ -4,7 +4,20 @@ from simulator import pki
 from simulator.collateral import collateral
 from simulator.plans.quote import Plan, assemble
 from simulator.sgx_extension import sgx_extension
-from tests.vectors.ground import EVENTS, GOOD, NOW, W, bare, bundle, case, log_of, quote_for, runtime_data, stopped
+from tests.vectors.ground import (
+    EVENTS,
+    GOOD,
+    NOW,
+    W,
+    bare,
+    bundle,
+    case,
+    log_of,
+    quote_for,
+    runtime_data,
+    stopped,
+    stray_bits,
+)
 
 
 def below_cases() -> None:
@@ -114,6 +127,7 @@ def signature_cases() -> None:
     good = collateral(NOW)
     for name, made in (
         ("not-hex", good | {"pck_crl": "zz"}),
+        ("pem-stray-bits", good | {"tcb_info_issuer_chain": stray_bits(good["tcb_info_issuer_chain"])}),
         ("pem-with-text", good | {"tcb_info_issuer_chain": "text\n" + good["tcb_info_issuer_chain"]}),
         (
             "pem-other-block",

@@ -112,10 +112,18 @@ def pem_certificates(data: bytes, what: str) -> tuple[bytes, ...]:
     blocks = _PEM_BLOCK.findall(data)
     if len(blocks) > MAX_CHAIN_CERTIFICATES:
         raise Malformed(f"{what} has {len(blocks)} certificates, at most {MAX_CHAIN_CERTIFICATES} make sense")
+    return tuple(_from_base64(b"".join(block.split()), what) for block in blocks)
+
+
+def _from_base64(text: bytes, what: str) -> bytes:
+    """Bytes of base64 in its one canonical spelling: bits that mean nothing would be a second one."""
     try:
-        return tuple(base64.b64decode(b"".join(block.split()), validate=True) for block in blocks)
+        der = base64.b64decode(text, validate=True)
     except binascii.Error:
-        raise Malformed(f"{what} holds a certificate that is not base64") from None
+        der = b""
+    if base64.b64encode(der) != text:
+        raise Malformed(f"{what} holds a certificate that is not base64")
+    return der
 
 
 def _expect(actual: int | bytes, expected: int | bytes, field: str) -> None:
