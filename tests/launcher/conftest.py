@@ -200,7 +200,7 @@ def start(release: Path, tmp_path: Path) -> Iterator[Start]:
     """Start a launcher on ``release`` with settings; everything that was started is ended."""
     started: list[Running] = []
 
-    def begin(*arguments: str, data: Path | None = None, **settings: str) -> Running:
+    def begin(*arguments: str, data: Path | None = None, release: Path = release, **settings: str) -> Running:
         folder, port = data or tmp_path / "data", int(settings.get("PORT") or free_port())
         keep_bytecode(folder, started)
         env = environment(**{"DATA_DIR": str(folder), "PORT": str(port), **settings})
