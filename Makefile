@@ -8,7 +8,7 @@ ANY := $(if $(filter file,$(origin PYTHON)),--any-python)
 TOOL := $(PYTHON) scripts/bootstrap.py $(ANY) -- -m scripts
 TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 
-STAGES := fetch patch plugin webverifier nodemodules frontend backend assemble
+STAGES := fetch patch plugin web nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
 .PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible fuzz lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
@@ -49,7 +49,7 @@ bench: build ## every benchmark of bench/, as ratios measured in one run
 doctor: ## what this machine has and lacks for each step
 	@$(TOOL) doctor
 
-patch: stage-patch stage-webverifier ## one patch file in dist/ for a checkout of Open WebUI, for the procedure by hand
+patch: stage-patch stage-web ## one patch file in dist/ for a checkout of Open WebUI, for the procedure by hand
 	@$(TOOL) combined-patch
 
 check-patches: ## check the form of the patch queue, without upstream's source
@@ -76,8 +76,8 @@ plugin: stage-plugin ## only the plugin quote_generator
 stages: stage-assemble
 stage-patch: stage-fetch
 stage-nodemodules: stage-patch
-stage-frontend: stage-patch stage-webverifier stage-nodemodules
-stage-assemble: stage-patch stage-plugin stage-webverifier stage-nodemodules stage-frontend stage-backend
+stage-frontend: stage-patch stage-web stage-nodemodules
+stage-assemble: stage-patch stage-plugin stage-web stage-nodemodules stage-frontend stage-backend
 
 $(STAGE_TARGETS): stage-%:
 	@$(TOOL) $*

@@ -5,11 +5,13 @@
  * browser, and the tests would test something that nobody ships.
  */
 
-import { copyFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { rollup } from 'rollup';
+import { dts } from 'rollup-plugin-dts';
 
 export const HERE = dirname(fileURLToPath(import.meta.url));
 const SIMULATOR_ROOT = resolve(HERE, '../simulator/pki/root.der');
@@ -62,9 +64,26 @@ export function commonOptions(dcapQvl, simulatorRoot) {
 	};
 }
 
+/** The types of everything that src/verifier.ts exports, as one file that imports nothing. */
+async function declarations() {
+	const bundled = await rollup({
+		input: join(HERE, 'src/verifier.ts'),
+		plugins: [dts({ tsconfig: join(HERE, 'tsconfig.json') })],
+		external: ['#dcap']
+	});
+	const { output } = await bundled.generate({ format: 'es' });
+	return output[0].code;
+}
+
+/** Written beside and renamed, so that half a file is never taken for a whole one. */
+function place(path, content) {
+	writeFileSync(`${path}.part`, content);
+	renameSync(`${path}.part`, path);
+}
+
 /**
- * Writes verifier.js and verifier.d.ts into `out`, and answers the bundle's size in bytes. `testRootIsGenuine` makes the
- * simulator's root count as Intel's; a release never has it.
+ * Writes verifier.js and its types, verifier.d.ts, into `out`, and answers the bundle's size in bytes.
+ * `testRootIsGenuine` makes the simulator's root count as Intel's; a release never has it.
  */
 export async function bundle({ dcapQvl, out, simulatorRoot, testRootIsGenuine = false }) {
 	const result = await build({
@@ -76,10 +95,8 @@ export async function bundle({ dcapQvl, out, simulatorRoot, testRootIsGenuine = 
 	});
 	const bytes = result.outputFiles[0].contents;
 	mkdirSync(out, { recursive: true });
-	// written beside and renamed, so that half a file is never taken for a whole one
 	const target = join(out, 'verifier.js');
-	writeFileSync(`${target}.part`, bytes);
-	renameSync(`${target}.part`, target);
-	copyFileSync(join(HERE, 'verifier.d.ts'), join(out, 'verifier.d.ts'));
+	place(target, bytes);
+	place(join(out, 'verifier.d.ts'), await declarations());
 	return { target, size: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
 }

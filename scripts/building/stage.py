@@ -3,7 +3,7 @@
 A stage is a module `scripts/stages/<name>.py` with
 
     NAME = "frontend"                     # its folder build/frontend, its log build/logs/frontend.log
-    DEPENDS = ("patch", "webverifier")    # stages whose finished output it reads
+    DEPENDS = ("patch", "web")    # stages whose finished output it reads
 
     def inputs(cfg: Config) -> Iterable[Input]:
         '''All that decides the result.'''
@@ -50,7 +50,7 @@ from scripts.config import Config
 from scripts.errors import ToolError
 from scripts.run import Runner
 
-STAGES = ("fetch", "patch", "plugin", "webverifier", "nodemodules", "frontend", "backend", "assemble")
+STAGES = ("fetch", "patch", "plugin", "web", "nodemodules", "frontend", "backend", "assemble")
 """Every stage, each after those it depends on."""
 
 

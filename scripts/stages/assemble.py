@@ -21,7 +21,7 @@ from scripts.stages import outputs
 from scripts.stages.outputs import PLUGIN_LIBRARY, plugin_wheel
 
 NAME = "assemble"
-DEPENDS = ("patch", "plugin", "webverifier", "nodemodules", "frontend", "backend")
+DEPENDS = ("patch", "plugin", "web", "nodemodules", "frontend", "backend")
 # Upstream reads its version and change log from the folder above its backend.
 UPSTREAM = ("backend", "package.json", "CHANGELOG.md")
 # Start scripts with a public secret and any forwarded header; development data; tests.
@@ -38,7 +38,7 @@ def destination(cfg: Config) -> Path:
 
 def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("patch", only=(*UPSTREAM, "LICENSE", "package-lock.json"))
-    yield Output("webverifier", only=(outputs.VERIFIER_LICENCES,))
+    yield Output("web", only=(outputs.VERIFIER_LICENCES,))
     for stage in ("plugin", "frontend", "backend", "nodemodules"):
         yield Output(stage)
     for name in ("launcher", "simulator", "LICENSE", "patches", "upstream.toml", *TEXTS):
@@ -93,7 +93,7 @@ def write_licences(cfg: Config, run: Runner, smollm2: Path, out: Path) -> None:
     )
     modules = licences.npm(cfg.stage("nodemodules"))
     licences.write(modules, "JavaScript packages of the pages", folder / "javascript.txt")
-    copy_tree(cfg.stage("webverifier") / outputs.VERIFIER_LICENCES, folder / "web-verifier.txt")
+    copy_tree(cfg.stage("web") / outputs.VERIFIER_LICENCES, folder / "web-verifier.txt")
 
 
 def _extract(wheel_file: Path, member: str, out: Path) -> None:

@@ -21,13 +21,12 @@ from scripts.stages import outputs
 from scripts.tools.node import node
 
 NAME = "frontend"
-DEPENDS = ("patch", "nodemodules", "webverifier")
+DEPENDS = ("patch", "nodemodules", "web")
 SOURCES = (
     "src", "static", "package.json", "package-lock.json", ".npmrc", ".gitignore", "svelte.config.js", "vite.config.ts",
     "tailwind.config.js", "postcss.config.js", "tsconfig.json",
 )  # fmt: skip
-VERIFIER = Output("webverifier", only=outputs.VERIFIER_FILES)
-VERIFIER_PLACE = "src/lib/tee"  # where the pages import it from
+PAGES = Output("web", only=(outputs.PAGES,))
 PYODIDE = "open_webui/frontend/pyodide/"
 HEAP_MB = 3072  # Node's own default is too small; measured: enough, with room to spare
 NEEDED = capacity.Needed("the frontend build", memory_mb=4200, disk_mb=1500)
@@ -37,7 +36,7 @@ KEPT = ("PATH", "TMPDIR")  # of the person's environment: vite bakes some variab
 def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("patch", only=SOURCES)
     yield Output("nodemodules")
-    yield VERIFIER
+    yield PAGES
     yield cfg.pins["nodejs"].sha256
     yield cfg.pins["wheel"].sha256
 
@@ -66,7 +65,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
 
 def version(cfg: Config) -> str:
     """The name by which a browser notices an update: of the inputs, where upstream takes the time of the build."""
-    parts = [output_digest(cfg, Output("patch", only=SOURCES)), output_digest(cfg, VERIFIER)]
+    parts = [output_digest(cfg, Output("patch", only=SOURCES)), output_digest(cfg, PAGES)]
     parts += [cfg.pins["nodejs"].sha256, cfg.pins["wheel"].sha256]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
@@ -82,8 +81,7 @@ def _work(cfg: Config) -> Iterator[Path]:
         # that
         # upstream's own rules, instead of those of a repository around it or of the person.
         (work / ".git").mkdir()
-        for name in outputs.VERIFIER_FILES:
-            copy_tree(cfg.stage("webverifier") / name, work / VERIFIER_PLACE / name)
+        copy_tree(cfg.stage("web") / outputs.PAGES, work / outputs.PAGES_PLACE)
         modules = cfg.stage("nodemodules") / "node_modules"
         shutil.copytree(modules, work / "node_modules", symlinks=True, copy_function=os.link)
         yield work

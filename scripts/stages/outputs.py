@@ -9,11 +9,16 @@ from scripts.errors import MissingError
 PLUGIN_LIBRARY = "libtdx_attest.so.1"
 """The simulator's library, in the output of `plugin`."""
 
-VERIFIER_FILES = ("verifier.js", "verifier.d.ts")
-"""What the pages import, in the output of `webverifier`."""
+PAGES = "tee"
+"""The folder that belongs into the pages' source, in the output of `web`; its place there is `PAGES_PLACE`."""
+
+PAGES_PLACE = "src/lib/tee"
+
+VERIFIER = "verifier.js"
+"""In that folder: the verifier as one file."""
 
 VERIFIER_LICENCES = "licences.txt"
-"""The licences of what those contain."""
+"""In the output of `web`: the licences of what that file contains."""
 
 
 def plugin_wheel(folder: Path) -> Path:

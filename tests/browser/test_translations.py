@@ -18,14 +18,8 @@ BACKEND = ROOT / "patches" / "files" / "backend" / "open_webui" / "tee"
 WEB = ROOT / "web" / "src"
 LANGUAGES = ("en-US", "ja-JP", "zh-CN", "id-ID")
 TEXT = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-# Where our sources name a sentence: translated at once, or carried as a Sentence and translated later.
-USES = (
-    rf"\$t\(\s*{TEXT}",
-    rf"\btext: {TEXT}",
-    rf"new RoundError\(\s*{TEXT}",
-    rf"\btranslate\({TEXT}",
-    rf"\bfailure = {TEXT}",
-)
+# Where our views name a sentence; the rest of the page makes clauses, as the verifier does.
+USES = (rf"\$t\(\s*{TEXT}", rf"\btranslate\({TEXT}", rf"\bfailure = {TEXT}")
 
 
 def translations(language: str) -> dict[str, str]:
@@ -60,15 +54,15 @@ def reason_classes(sources: dict[str, str]) -> set[str]:
 
 
 def reasons() -> list[str]:
-    """Templates of the clauses inside the verifier's sentences; each must be written out where it is made."""
-    sources = {path.name: path.read_text(encoding="utf-8") for path in WEB.glob("**/*.ts")}
+    """Templates of the clauses that the page and the verifier make; each must be written out where it is made."""
+    sources = {str(path.relative_to(WEB)): path.read_text(encoding="utf-8") for path in WEB.glob("**/*.ts")}
     names = reason_classes(sources)
     assert {"QuoteFormatError", "JsonError", "EvidenceError", "TokenRefused"} <= names
     makes = rf"(?:\bclause|\bnew (?:{'|'.join(sorted(names))}))\("
     found = []
     for name, source in sources.items():
         # a clause made before may be passed on; sentence.ts declares `clause` and hands its parameters through
-        handed_on = r"(?:clauseOf\(|text(?:: string)?,)" if name == "sentence.ts" else r"clauseOf\("
+        handed_on = r"(?:clauseOf\(|text(?:: string)?,)" if name == "shared/sentence.ts" else r"clauseOf\("
         for use in re.finditer(rf"{makes}\s*(?:{TEXT}|({handed_on})|)", source):
             template, passed = use.groups()
             line = source.count("\n", 0, use.start()) + 1
@@ -80,7 +74,7 @@ def reasons() -> list[str]:
 
 def recognised() -> list[str]:
     """The server's sentences that the page knows."""
-    source = (SOURCES / "tee" / "answers.ts").read_text(encoding="utf-8")
+    source = (WEB / "client" / "answers.ts").read_text(encoding="utf-8")
     block = re.search(r"const ANSWERS = \[(.*?)\];", source, re.S)
     assert block
     return [unquoted(text) for text in re.findall(TEXT, block.group(1))]

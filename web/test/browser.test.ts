@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Report } from '../verifier.js';
+import type { Report } from '../src/verifier.js';
 import { goodBundle, NOW, readCase, REFERENCES, resolve } from './helpers.js';
 import { CACHE } from './paths.js';
 

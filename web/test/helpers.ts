@@ -3,12 +3,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HERE } from '../bundling.mjs';
-import type { Report, VerifyInput } from '../verifier.js';
+import type { Report, VerifyInput } from '../src/verifier.js';
 import type { Evidence } from '../src/shared/evidence.js';
 import type { JsonObject } from '../src/shared/strict-json.js';
 import { CACHE } from './paths.js';
 
-export type Api = typeof import('../verifier.js');
+export type Api = typeof import('../src/verifier.js');
 export interface Case {
 	name: string;
 	now: string;

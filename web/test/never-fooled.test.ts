@@ -5,7 +5,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Evidence } from '../verifier.js';
+import type { Evidence } from '../src/verifier.js';
 import { goodBundle, loadTestRoot, NOW, readCase, REFERENCES, resolve } from './helpers.js';
 
 const { parseQuote, verify, CHECK_IDS } = await loadTestRoot();

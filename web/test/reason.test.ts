@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Check, Clause } from '../verifier.js';
+import type { Check, Clause } from '../src/verifier.js';
 import { HERE } from '../bundling.mjs';
 import { parseReferences } from '../src/verifier/references.js';
 import { clause, english, fill, Reason, ReasonSentence } from '../src/shared/sentence.js';

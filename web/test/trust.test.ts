@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Evidence, Report, Snapshot } from '../verifier.js';
+import type { Evidence, Report, Snapshot } from '../src/verifier.js';
 import { goodBundle, loadTestRoot, NOW, readCase, resolve } from './helpers.js';
 
 const { canTrust, compareTrusted, shield, trustSnapshot, verify } = await loadTestRoot();

@@ -1,4 +1,5 @@
-import { install } from '$lib/tee/guard';
+import { install } from '$lib/tee/client/guard';
+import { page } from '$lib/tee/page';
 
 /** SvelteKit awaits this before the application starts: nothing is sent unguarded. */
-export const init = install;
+export const init = () => install(page);

@@ -14,7 +14,7 @@ from scripts.building.closure import NEUTRAL, TOP, closure
 from scripts.building.stage import STAGES, load
 
 ALL = set(STAGES)
-NODE = {"webverifier", "nodemodules", "frontend"}
+NODE = {"web", "nodemodules", "frontend"}
 SOURCES = (
     "scripts",
     "launcher",
@@ -38,8 +38,8 @@ CHANGES = {
     "the plugin": ("quote_generator/_binding.pyx", None, {"plugin"}),
     "the plugin's build": ("setup.py", None, {"plugin"}),
     "the simulator's C code": ("simulator/src/state.c", None, {"plugin", "assemble"}),
-    "the web package": ("web/build.mjs", None, {"webverifier"}),
-    "the web package's lock": ("web/package-lock.json", None, {"webverifier", "assemble"}),
+    "the web package": ("web/build.mjs", None, {"web"}),
+    "the web package's lock": ("web/package-lock.json", None, {"web", "assemble"}),
     "the launcher": ("launcher/run.py", None, {"assemble"}),
     "a lock of the backend": ("scripts/locks/own.txt", ("==", "==9."), {"backend", "assemble"}),
     "the compiler's target": ("scripts/tools/zig.py", ("gnu.2.28", "gnu.2.31"), {"plugin"}),
@@ -50,7 +50,7 @@ CHANGES = {
     "how commands are run": ("scripts/run.py", None, ALL),
     "what hashes a release": ("launcher/measure/hashing.py", None, {"assemble"}),
     "the release's entry": ("scripts/release/open-webui-tdx.sh", None, {"assemble"}),
-    "licences": ("scripts/release/licences.py", None, {"webverifier", "assemble"}),
+    "licences": ("scripts/release/licences.py", None, {"web", "assemble"}),
     "sentences": ("scripts/errors.py", None, set()),
     "the command line": ("scripts/cli.py", None, set()),
     "the publishing": ("scripts/release/publish.py", None, set()),

@@ -11,6 +11,7 @@ from scripts.building import stage
 from scripts.errors import MissingError, PatchError
 from scripts.patches import combined
 from scripts.sources import upstream_files
+from scripts.stages import outputs
 from tests.scripts.tiny import Project, line_patch, sh
 
 
@@ -26,9 +27,10 @@ def built(project: Project) -> Project:
     (project.cfg.root / "patches/files/tools/go.sh").chmod(0o755)
     for name in ("fetch", "patch"):
         stage.ensure(project.cfg, name)
-    verifier = project.cfg.stage("webverifier") / "verifier.js"
-    verifier.parent.mkdir()
-    verifier.write_text("/* \r bundle */" + "x" * 100_000)
+    pages = project.cfg.stage("web") / outputs.PAGES
+    (pages / "client").mkdir(parents=True)
+    (pages / outputs.VERIFIER).write_text("/* \r bundle */" + "x" * 100_000)
+    (pages / "client" / "gate.ts").write_text("export {};\n")
     return project
 
 
@@ -42,9 +44,10 @@ def test_it_gives_a_checkout_exactly_what_the_build_has(built: Project, tmp_path
     expected = upstream_files.scan(built.cfg.stage("patch"))
     found = upstream_files.scan(checkout)
     git_files = {name for name in found if name.startswith(".git/")}
-    verifier = found.pop(combined.VERIFIER)
+    pages = upstream_files.scan(built.cfg.stage("web") / outputs.PAGES)
+    assert {name: found.pop(f"{outputs.PAGES_PLACE}/{name}") for name in pages} == pages
+    assert set(pages) == {outputs.VERIFIER, "client/gate.ts"}
     assert {name: entry for name, entry in found.items() if name not in git_files} == expected
-    assert verifier == upstream_files.scan(built.cfg.stage("webverifier"))["verifier.js"]
 
 
 def test_it_is_the_same_bytes_each_time(built: Project) -> None:
@@ -52,13 +55,14 @@ def test_it_is_the_same_bytes_each_time(built: Project) -> None:
 
 
 def test_what_is_missing_is_named(built: Project) -> None:
-    shutil.rmtree(built.cfg.stage("webverifier"))
+    shutil.rmtree(built.cfg.stage("web"))
     with pytest.raises(MissingError, match=r"verifier\.js is not there; run `make patch`"):
         combined.write(built.cfg)
 
 
-def test_a_committed_verifier_is_refused(built: Project) -> None:
-    built.new_file(combined.VERIFIER, "stale")
+@pytest.mark.parametrize("name", [outputs.VERIFIER, "client/gate.ts"])
+def test_what_comes_from_web_is_refused_in_the_queue(built: Project, name: str) -> None:
+    built.new_file(f"{outputs.PAGES_PLACE}/{name}", "stale")
     stage.ensure(built.cfg, "patch")
     with pytest.raises(PatchError, match="must not be in the queue"):
         combined.write(built.cfg)

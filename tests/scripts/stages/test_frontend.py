@@ -20,8 +20,7 @@ def test_the_folder_is_a_repository_of_its_own_with_upstreams_ignore_rules(proje
             (place / "lib" / "tee").mkdir(parents=True)
         else:
             place.write_text(name)
-    for name in outputs.VERIFIER_FILES:
-        copy_tree(Path(__file__), cfg.stage("webverifier") / name)
+    copy_tree(Path(__file__), cfg.stage("web") / outputs.PAGES / outputs.VERIFIER)
     package = cfg.stage("nodemodules") / "node_modules" / "a" / "index.js"
     package.parent.mkdir(parents=True)
     package.write_text("x")

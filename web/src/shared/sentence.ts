@@ -14,6 +14,11 @@ export function clause(text: string, values: Values = {}): Clause {
 	return { text, values };
 }
 
+/** Words of somebody else's, passed on as they are: never a template, whatever is in them. */
+export function verbatim(message: string): Clause {
+	return clause('{{message}}', { message });
+}
+
 /** `template` with its {{placeholders}} filled; what a value holds is never taken for a placeholder. */
 export function fill(template: string, values: Values): string {
 	return template.replace(/\{\{(\w+)\}\}/g, (_, name: string) => english(values[name] ?? ''));

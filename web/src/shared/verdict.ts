@@ -20,6 +20,7 @@ export const BARE_CHECK_IDS = CHECK_IDS.slice(0, 5);
 export type CheckId = (typeof CHECK_IDS)[number];
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
 export type Overall = 'verified' | 'incomplete' | 'simulated' | 'not-acceptable' | 'not-genuine';
+export type Shield = 'red' | 'amber' | 'green';
 export type Params = Record<string, string | number>;
 
 export interface Check {
@@ -78,7 +79,7 @@ export function overall(checks: Check[]): Overall {
  * The colour a person sees: green only where every check passed, amber for warnings and for a simulated TEE where
  * nothing but `tee.real` failed, red for everything else, malformed verdicts included.
  */
-export function shield(verdict: Pick<Verdict, 'checks'>): 'red' | 'amber' | 'green' {
+export function shield(verdict: Pick<Verdict, 'checks'>): Shield {
 	if (!isWhole(verdict.checks, CHECK_IDS)) return 'red'; // a bare quote says nothing about this server
 	const result = overall(verdict.checks);
 	if (result === 'verified') return 'green';

@@ -1,6 +1,6 @@
 /** Reasons inside a verdict's sentences: what an error says, as a clause, and lists of alternatives. */
 
-import { clause, english, Reason, ReasonSentence, type Clause } from '../shared/sentence.js';
+import { clause, english, Reason, ReasonSentence, verbatim, type Clause } from '../shared/sentence.js';
 
 /**
  * What dcap-qvl says most often, word for word, and always without values: listed here so that it can be translated.
@@ -26,7 +26,7 @@ const KNOWN = [
 
 /** A library's own words: translated where they are known, else passed on. Never a template, whatever is in them. */
 export function foreign(message: string): Clause {
-	return KNOWN.find(({ text }) => text === message) ?? { text: '{{message}}', values: { message } };
+	return KNOWN.find(({ text }) => text === message) ?? verbatim(message);
 }
 
 /** What `error` says, without the full stop that a sentence of its own would have. */

@@ -95,7 +95,7 @@ function checkStatus(facts: TcbFacts, policy: TcbPolicy): Outcome | null {
 	};
 }
 
-/** `facts` are those of a genuine quote; see `docs/web-verifier.md` for what passes. */
+/** `facts` are those of a genuine quote; see `docs/web.md` for what passes. */
 export function checkTcb(genuine: Genuine, facts: TcbFacts, quote: ParsedQuote, policy: TcbPolicy): Outcome {
 	if (!isTcb(genuine.tcb)) return { status: 'fail', key: 'tee.check.quote.tcb.below', params: { reason: genuine.tcb } };
 	if (genuine.tcb.status === 'Revoked') return { status: 'fail', key: 'tee.check.quote.tcb.revoked' };

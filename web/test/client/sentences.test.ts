@@ -1,13 +1,13 @@
-/** The page's own handling of sentences, where it needs neither a browser nor Open WebUI. */
+/** The client's handling of sentences: what the server answers, and why a round failed. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { HERE } from '../bundling.mjs';
-import { recognise } from '../../patches/files/src/lib/tee/answers.js';
-import { english, RoundError, sentenceOf } from '../../patches/files/src/lib/tee/sentence.js';
+import { recognise } from '../../src/client/answers.js';
+import { RoundError, sentenceOf } from '../../src/client/failure.js';
+import { english } from '../../src/shared/sentence.js';
 
-const source = readFileSync(join(HERE, '../patches/files/src/lib/tee/answers.ts'), 'utf8');
+const source = readFileSync(join(import.meta.dirname, '../../src/client/answers.ts'), 'utf8');
 const answers = [...source.matchAll(/^\t(?:'(.+)'|"(.+)"),?$/gm)].map(([, single, double]) => (single ?? double)!);
 
 test('there are answers', () => expect(answers.length).toBeGreaterThan(20));

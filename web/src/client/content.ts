@@ -42,8 +42,8 @@ const isEmpty = (value: unknown): boolean =>
 const harmlessSettings = (path: string, body: unknown): boolean => {
 	if (path !== '/api/v1/users/user/settings/update' || typeof body !== 'string') return false;
 	try {
-		const ui = JSON.parse(body)?.ui ?? {};
-		return Object.entries(ui).every(([name, value]) => CHOSEN_SETTINGS.includes(name) || isEmpty(value));
+		const { ui } = (JSON.parse(body) ?? {}) as { ui?: object };
+		return Object.entries(ui ?? {}).every(([name, value]) => CHOSEN_SETTINGS.includes(name) || isEmpty(value));
 	} catch {
 		return false;
 	}
@@ -83,9 +83,9 @@ const packetCarriesContent = (packet: string): boolean => {
 	if (/^[01356]/.test(packet) || /^2(probe)?$/.test(packet)) return packet.length > 32;
 	if (/^4[01]/.test(packet)) return false;
 	const event = /^42(?:\/[^,]*,)?\d*(\[.*)$/s.exec(packet);
-	if (!event) return true;
+	if (event?.[1] === undefined) return true;
 	try {
-		const [name, data] = JSON.parse(event[1]);
+		const [name, data] = JSON.parse(event[1]) as [string, unknown];
 		return !(HARMLESS_EVENTS.includes(name) || (name === 'channel-events' && isTyping(data)));
 	} catch {
 		return true;

@@ -2,9 +2,16 @@
  * Attestation services that a person may ask as well. The page asks them itself: an answer that passed through the
  * server being judged would be worth nothing without its signature, and its absence would tell nothing.
  */
-import type { Memory } from './memory';
-import { RoundError } from './sentence';
-import type { Bundle, Evidence, Sentence, ServiceChoice, TeeConfig } from './types';
+
+import { fromHex, toBase64, toBase64url, utf8 } from '../shared/bytes.js';
+import type { ServiceToken } from '../shared/evidence.js';
+import { clause, verbatim, type Clause } from '../shared/sentence.js';
+import type { JsonObject } from '../shared/strict-json.js';
+import type { ServiceChoice } from '../verifier.js';
+import type { TeeConfig } from './config.js';
+import { RoundError } from './failure.js';
+import type { Memory } from './memory.js';
+import type { QuoteAnswer } from './server.js';
 
 const TIMEOUT_MS = 8_000;
 
@@ -24,43 +31,32 @@ export const chosenService = (memory: Memory, config: TeeConfig | null): Service
 	return { kind, url, ...(key && { key }) };
 };
 
-const base64 = (bytes: Uint8Array): string => {
-	let text = '';
-	for (const byte of bytes) text += String.fromCharCode(byte);
-	return btoa(text);
-};
-const base64url = (bytes: Uint8Array): string =>
-	base64(bytes).replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-const fromHex = (hex: string): Uint8Array =>
-	Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-
 /** The evidence as both services take it: base64url of a JSON with the quote in standard base64. */
-const evidenceOf = (evidence: Evidence): string =>
-	base64url(
+const evidenceOf = (evidence: QuoteAnswer): string =>
+	toBase64url(
 		utf8(
 			JSON.stringify({
-				quote: base64(fromHex(evidence.quote)),
-				aa_eventlog: evidence.event_log || null,
+				quote: toBase64(fromHex(evidence.quote)),
+				aa_eventlog: evidence['event_log'] || null,
 				cc_eventlog: null
 			})
 		)
 	);
 
-type Body = Record<string, unknown>;
+type Body = JsonObject;
 
-const alibabaBody = (evidence: Evidence): Body => ({
+const alibabaBody = (evidence: QuoteAnswer): Body => ({
 	tee: 'tdx',
 	evidence: evidenceOf(evidence),
 	policy_ids: []
 });
 
 /** Trustee from 0.14 on takes a list of requests, before that one flat object. */
-const trusteeBodies = (evidence: Evidence): Body[] => {
+const trusteeBodies = (evidence: QuoteAnswer): [newer: Body, older: Body] => {
 	const request = {
 		tee: 'tdx',
 		evidence: evidenceOf(evidence),
-		runtime_data: { structured: evidence.runtime_data },
+		runtime_data: { structured: evidence['runtime_data'] ?? null },
 		runtime_data_hash_algorithm: 'sha384'
 	};
 	return [
@@ -88,41 +84,41 @@ const trusteeUrl = (url: string): string =>
 	url.endsWith('/attestation') ? url : `${url.replace(/\/+$/, '')}/attestation`;
 
 /** A token for `evidence`, in the first of the service's request shapes that it answers. */
-const tokenOf = async ({ kind, url }: ServiceChoice, evidence: Evidence): Promise<string> => {
+const tokenOf = async ({ kind, url }: ServiceChoice, evidence: QuoteAnswer): Promise<string> => {
 	if (kind === 'alibaba') return post(url, alibabaBody(evidence));
 	const [newer, older] = trusteeBodies(evidence);
 	return post(trusteeUrl(url), newer).catch(() => post(trusteeUrl(url), older));
 };
 
 /** The keys that Alibaba Cloud's service publishes, from the service itself; a pinned key needs none. */
-const keysOf = async ({ kind, url, key }: ServiceChoice): Promise<unknown> => {
+const keysOf = async ({ kind, url, key }: ServiceChoice): Promise<ServiceChoice['jwks']> => {
 	if (kind !== 'alibaba' || key) return undefined;
 	const response = await send(new URL('/jwks.json', url), {
 		credentials: 'omit',
 		signal: AbortSignal.timeout(TIMEOUT_MS)
 	});
-	return response.json();
+	return (await response.json()) as ServiceChoice['jwks'];
 };
 
 /** Why a browser could not ask: it does not tell a refused origin (CORS) from a broken line. */
-const problemOf = (error: unknown): Sentence => {
+const problemOf = (error: unknown): Clause => {
 	const { name, message } = error as Error;
-	if (error instanceof RoundError) return error.sentence;
+	if (error instanceof RoundError) return error.clause;
 	if (name === 'TimeoutError') {
-		return { text: 'it did not answer within {{seconds}} seconds', values: { seconds: TIMEOUT_MS / 1000 } };
+		return clause('it did not answer within {{seconds}} seconds', { seconds: TIMEOUT_MS / 1000 });
 	}
-	if (name !== 'TypeError') return { text: '{{message}}', values: { message } };
-	return {
-		text: 'it cannot be reached, or does not allow pages of {{origin}} to ask it (Trustee: --allowed_origin)',
-		values: { origin: window.location.origin }
-	};
+	if (name !== 'TypeError') return verbatim(message);
+	return clause(
+		'it cannot be reached, or does not allow pages of {{origin}} to ask it (Trustee: --allowed_origin)',
+		{ origin: window.location.origin }
+	);
 };
 
 /** Ask `service` about `evidence`: its token for the bundle, and the choice with the keys, or the problem, added. */
 export const consult = async (
 	service: ServiceChoice,
-	evidence: Evidence
-): Promise<{ tokens: Bundle['service_tokens']; choice: ServiceChoice }> => {
+	evidence: QuoteAnswer
+): Promise<{ tokens: ServiceToken[]; choice: ServiceChoice }> => {
 	try {
 		const [token, jwks] = await Promise.all([tokenOf(service, evidence), keysOf(service)]);
 		const tokens = [{ service: service.kind, url: service.url, token }];

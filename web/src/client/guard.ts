@@ -2,27 +2,30 @@
  * One guard where requests leave the page: `fetch`, `XMLHttpRequest`, `WebSocket` and `sendBeacon`. What carries
  * content waits for the gate's decision, whichever button, key or script asked for it.
  */
-import { translate } from './i18n';
-import { packetsCarryContent, requestCarriesContent } from './content';
-import { chatNamed, gateInForce, mayLeave } from './gate';
-import { distrust } from './store';
-import { refusal } from './wording';
+
+import { packetsCarryContent, requestCarriesContent } from './content.js';
+import { chatNamed, gateInForce, mayLeave } from './gate.js';
+import { attach, page, type Page } from './page.js';
+import { distrust } from './rounds.js';
+import { refusal } from './wording.js';
 
 const here = () => window.location.origin;
 
-/** In development, upstream's backend listens on a port of its own. */
-const ours = (url: URL): string => (import.meta.env.DEV && url.port === '8080' ? url.origin : here());
+const ours = (url: URL): string => (page().isBackend(url) ? url.origin : here());
 
 /** The answer to a request that did not leave: upstream shows its `detail`. */
 const refused = () =>
-	new Response(JSON.stringify({ detail: translate(refusal.text) }), {
+	new Response(JSON.stringify({ detail: page().say(refusal) }), {
 		status: 403,
 		headers: { 'Content-Type': 'application/json' }
 	});
 
 const nameChat = async (url: URL, response: Response) => {
 	if (!/^\/api\/v1\/chats\/(new|import|[\w-]+\/clone)$/.test(url.pathname) || !response.ok) return;
-	const chat = await response.clone().json().catch(() => null);
+	const chat = (await response
+		.clone()
+		.json()
+		.catch(() => null)) as { id?: unknown } | null;
 	if (typeof chat?.id === 'string') chatNamed(chat.id);
 };
 
@@ -56,7 +59,7 @@ const guardXhr = () => {
 			this.addEventListener('loadend', () => this.status !== 200 && distrust(), { once: true });
 		}
 		if (!requestCarriesContent(method, url, ours(url), body)) return send.call(this, body);
-		mayLeave().then((yes) => (yes ? send.call(this, body) : this.dispatchEvent(new ProgressEvent('error'))));
+		void mayLeave().then((yes) => (yes ? send.call(this, body) : this.dispatchEvent(new ProgressEvent('error'))));
 	};
 };
 
@@ -99,7 +102,8 @@ const watchConnections = () => {
 };
 
 /** Stand between the page and the network; called once, before the application starts. */
-export const install = (): void => {
+export const install = (host: Page): void => {
+	attach(host);
 	guardFetch();
 	guardXhr();
 	guardSocket();

@@ -2,7 +2,9 @@
  * What this browser remembers of one server: the measurements that the person trusted, reference values that they
  * loaded, how new the collateral was, their service and their gate. `localStorage` is kept per origin, and so is this.
  */
-import type { Gate, References, Snapshot } from './types';
+import type { JsonObject } from '../shared/strict-json.js';
+import type { SeenByRoot, Snapshot } from '../verifier.js';
+import type { Gate } from './config.js';
 
 const KEY = 'tee-memory';
 
@@ -16,9 +18,10 @@ export type Service = {
 export type Memory = {
 	v: 1;
 	trusted: Snapshot | null;
-	references: References | null;
+	/** As the file was; the verifier reads it in every round. */
+	references: JsonObject | null;
 	/** Numbers of the newest collateral accepted so far: the verifier refuses older. */
-	seen: Record<string, unknown> | null;
+	seen: SeenByRoot | null;
 	/** The attestation service that the person chose; null: as the server proposes. */
 	service: Service | null;
 	/** A gate stricter than the server's; null: the server's. */
@@ -37,7 +40,7 @@ const EMPTY: Memory = {
 /** Read the memory; anything malformed counts as nothing remembered, so nothing is trusted by accident. */
 export const recall = (): Memory => {
 	try {
-		const found = JSON.parse(localStorage.getItem(KEY) ?? 'null');
+		const found = JSON.parse(localStorage.getItem(KEY) ?? 'null') as Partial<Memory> | null;
 		return found?.v === 1 ? { ...EMPTY, ...found } : { ...EMPTY };
 	} catch {
 		return { ...EMPTY };

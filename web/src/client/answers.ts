@@ -3,7 +3,7 @@
  * English sentences, which other clients read as well; this page recognises them and so can translate them. What a
  * device or an operating system says is passed on as it is.
  */
-import type { Sentence } from './types';
+import type { Clause } from '../shared/sentence.js';
 
 const ANSWERS = [
 	'The nonce must be 32 bytes in base64url without padding (43 characters); got {{size}} characters.',
@@ -41,7 +41,7 @@ const patternOf = (text: string) =>
 	new RegExp(`^${text.replace(/[.()]/g, '\\$&').replace(/{{(\w+)}}/g, '(?<$1>.+)')}$`, 's');
 
 /** The sentence that `detail` is, with the values in it; the text itself where it is none of ours. */
-export const recognise = (detail: string): Sentence | string => {
+export const recognise = (detail: string): Clause | string => {
 	for (const text of ANSWERS) {
 		const found = patternOf(text).exec(detail);
 		if (found) return { text, values: { ...found.groups } };

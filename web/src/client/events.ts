@@ -1,5 +1,7 @@
 /** Event log lines for a reader; the verifier alone decides what they mean. */
 
+import { isObject } from '../shared/strict-json.js';
+
 export type ReadableEvent = { name: string; members: [string, string][] };
 
 const spell = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
@@ -10,8 +12,8 @@ export const readEvent = (line: string): ReadableEvent => {
 	const content = rest.join(' ');
 	if (domain === 'INIT') return { name: 'INIT', members: [['', operation ?? '']] };
 	try {
-		const value = JSON.parse(content);
-		if (value && typeof value === 'object' && !Array.isArray(value)) {
+		const value: unknown = JSON.parse(content);
+		if (operation !== undefined && isObject(value)) {
 			return {
 				name: operation,
 				members: Object.entries(value).map(([name, member]) => [name, spell(member)])

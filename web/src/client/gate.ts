@@ -2,39 +2,29 @@
  * The decision: may content leave this page now? The guard asks for every such request; the message box
  * asks beforehand, so that a refused message stays in the box.
  */
+
 import { get } from 'svelte/store';
-import { toast } from 'svelte-sonner';
-
-import { chatId } from '$lib/stores';
-
-import { translate } from './i18n';
-import { recall } from './memory';
-import { openPanel } from './panel';
-import { config, freshState, newChats, shieldOf, type State } from './store';
-import type { Gate } from './types';
-import { failedChecks, refusal } from './wording';
+import { strictest, type Gate } from './config.js';
+import { recall } from './memory.js';
+import { page } from './page.js';
+import { config, freshState, newChats, shieldOf, type State } from './rounds.js';
 
 /** After a refusal, what the same click still wants to send is refused without asking again. */
 const QUIET_MS = 1500;
 const NEW = 'new';
-const ORDER: Gate[] = ['off', 'warn', 'block'];
 
 const accepted = new Set<string>();
 let quietUntil = 0;
 let asking: Promise<boolean> | null = null;
 
 /** The stricter of what the server proposes and what the person chose. */
-export const gateInForce = (): Gate => {
-	const proposed = get(config)?.gate ?? 'warn';
-	const own = recall().gate ?? 'off';
-	return ORDER[Math.max(ORDER.indexOf(proposed), ORDER.indexOf(own))];
-};
+export const gateInForce = (): Gate => strictest(get(config), recall().gate);
 
 /** What a consent is for: one chat, or one page where there are no chats. */
 const place = (): string => {
 	const path = window.location.pathname;
 	if (path !== '/' && !path.startsWith('/c/')) return path;
-	const id = get(chatId);
+	const id = page().chat();
 	return id && id !== 'local' ? id : NEW;
 };
 
@@ -46,39 +36,15 @@ export const chatNamed = (id: string) => {
 // A New Chat asks anew.
 newChats.subscribe(() => accepted.delete(NEW));
 
-const confirmSending = async (now: State): Promise<boolean> => {
-	const { default: Dialog } = await import('$lib/components/tee/GateDialog.svelte');
-	return new Promise((resolve) => {
-		const dialog = new Dialog({
-			target: document.body,
-			props: {
-				now,
-				answer: (yes: boolean) => {
-					resolve(yes);
-					setTimeout(() => dialog.$destroy(), 0);
-				}
-			}
-		});
-	});
-};
-
 const askOnce = async (now: State): Promise<boolean> => {
 	const here = place();
 	if (accepted.has(here)) return true;
 	if (Date.now() < quietUntil) return false;
-	asking ??= confirmSending(now).finally(() => (asking = null));
+	asking ??= page().ask(now).finally(() => (asking = null));
 	const yes = await asking;
 	if (yes) accepted.add(here);
 	else quietUntil = Date.now() + QUIET_MS;
 	return yes;
-};
-
-const refuse = (now: State) => {
-	toast.error(translate(refusal.text), {
-		id: 'tee-refused',
-		description: failedChecks(now),
-		action: { label: translate('Details'), onClick: openPanel }
-	});
 };
 
 /** Whether content may leave now: waits for a verdict that is fresh, and asks the person where the gate says so. */
@@ -87,7 +53,7 @@ export const mayLeave = async (): Promise<boolean> => {
 	const gate = gateInForce();
 	if (gate === 'off' || shieldOf(now) === 'green') return true;
 	if (gate === 'warn') return askOnce(now);
-	refuse(now);
+	page().refuse(now);
 	return false;
 };
 

@@ -6,37 +6,36 @@
  */
 import { get, writable } from 'svelte/store';
 
-import { getCollateral, getConfig, getEvidence } from './api';
-import { appraise, appraiseFile } from './appraise';
-import { ask, warmUp } from './engine';
-import { recall, remember } from './memory';
-import { english, sentenceOf } from './sentence';
-import { chosenService, consult } from './service';
-import type {
-	Bundle,
-	Collateral,
-	Difference,
-	Report,
-	Sentence,
-	Shield,
-	Snapshot,
-	TeeConfig,
-	Timings
-} from './types';
+import type { Evidence } from '../shared/evidence.js';
+import { newNonce } from '../shared/nonce.js';
+import { english, type Clause } from '../shared/sentence.js';
+import type { Json } from '../shared/strict-json.js';
+import { canTrust, shield, type Shield } from '../shared/verdict.js';
+import type { Report, SeenByRoot } from '../verifier.js';
+import { appraise } from './appraise.js';
+import { maxAge, type TeeConfig } from './config.js';
+import { warmUp } from './engine.js';
+import { sentenceOf } from './failure.js';
+import { recall, remember } from './memory.js';
+import { getCollateral, getConfig, getEvidence } from './server.js';
+import { chosenService, consult } from './service.js';
+
+/** Milliseconds that each part of a round took. */
+export type Timings = Record<string, number>;
 
 export type State = {
 	phase: 'idle' | 'checking' | 'done' | 'failed';
 	/** Why there is no verdict, when a round failed. */
-	failure: Sentence | null;
+	failure: Clause | null;
 	/** What was judged and how; of the newest round only. */
 	report: Report | null;
-	bundle: Bundle | null;
-	collateralFailure: Sentence | null;
+	bundle: Evidence | null;
+	collateralFailure: Clause | null;
 	timings: Timings;
 	finishedAt: number;
 };
 
-const NOTHING: State = {
+export const NOTHING: State = {
 	phase: 'idle',
 	failure: null,
 	report: null,
@@ -48,27 +47,15 @@ const NOTHING: State = {
 
 export const state = writable<State>(NOTHING);
 export const config = writable<TeeConfig | null>(null);
-/** A bundle opened from a file, shown in the panel beside the server's own verdict, never instead of it. */
-export const opened = writable<State | null>(null);
-
-/** No server may make a verdict last longer than this, whatever it proposes. */
-const MAX_AGE_S = 3600;
 const RETRY_S = 5;
 
 let round = 0;
 let running: Promise<void> | null = null;
-let scheduled: number | undefined;
+let scheduled: ReturnType<typeof setTimeout> | undefined;
 let stale = false;
 
-/** 32 fresh random bytes, base64url without padding. `getRandomValues` also exists on plain http pages. */
-const freshNonce = (): string =>
-	btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))
-		.replace(/\+/g, '-')
-		.replace(/\//g, '_')
-		.replace(/=+$/, '');
-
 /** Time a promise, writing its milliseconds under `name` also when it fails. */
-const timed = async <T>(timings: Timings, name: string, work: Promise<T>): Promise<T> => {
+export const timed = async <T>(timings: Timings, name: string, work: Promise<T>): Promise<T> => {
 	const start = performance.now();
 	try {
 		return await work;
@@ -78,10 +65,10 @@ const timed = async <T>(timings: Timings, name: string, work: Promise<T>): Promi
 };
 
 const collect = async (nonce: string, timings: Timings) => {
-	let collateralFailure: Sentence | null = null;
+	let collateralFailure: Clause | null = null;
 	const [evidence, collateral, settings] = await Promise.all([
 		timed(timings, 'quote', getEvidence(nonce)),
-		timed(timings, 'collateral', getCollateral()).catch((error): Collateral | null => {
+		timed(timings, 'collateral', getCollateral()).catch((error: unknown): Json => {
 			collateralFailure = sentenceOf(error);
 			return null;
 		}),
@@ -90,7 +77,7 @@ const collect = async (nonce: string, timings: Timings) => {
 	if (settings) config.set(settings);
 	const service = chosenService(recall(), get(config));
 	const asked = service && (await timed(timings, 'service', consult(service, evidence)));
-	const bundle: Bundle = {
+	const bundle: Evidence = {
 		v: 1,
 		time: new Date().toISOString(),
 		nonce,
@@ -113,7 +100,7 @@ const run = async (mine: number) => {
 	};
 	try {
 		warmUp();
-		const { bundle, collateralFailure, service } = await collect(freshNonce(), timings);
+		const { bundle, collateralFailure, service } = await collect(newNonce(), timings);
 		const report = await timed(timings, 'verify', appraise(bundle, recall(), service));
 		if (mine === round) keepSeen(report.seen);
 		finish({ phase: 'done', report, bundle, collateralFailure });
@@ -122,7 +109,7 @@ const run = async (mine: number) => {
 	}
 };
 
-const keepSeen = (seen: Record<string, unknown>) => {
+const keepSeen = (seen: SeenByRoot) => {
 	try {
 		remember({ seen });
 	} catch (error) {
@@ -132,7 +119,7 @@ const keepSeen = (seen: Record<string, unknown>) => {
 
 /** Start a round now and forget the verdict before it. Resolves when this round, or a newer one, ends. */
 export const startRound = (): Promise<void> => {
-	window.clearTimeout(scheduled);
+	clearTimeout(scheduled);
 	scheduled = undefined;
 	stale = false;
 	const mine = ++round;
@@ -150,8 +137,8 @@ export const newChat = () => {
 	round++;
 	running = null;
 	state.set({ ...NOTHING, phase: 'checking' });
-	window.clearTimeout(scheduled);
-	scheduled = window.setTimeout(startRound, 0);
+	clearTimeout(scheduled);
+	scheduled = setTimeout(() => void startRound(), 0);
 	newChats.update((n) => n + 1);
 };
 
@@ -168,7 +155,7 @@ export const distrust = () => {
 /** A failed round is repeated sooner: the next message may find the server well again. */
 const tooOld = (now: State): boolean => {
 	const age = (Date.now() - now.finishedAt) / 1000;
-	const limit = now.phase === 'failed' ? RETRY_S : Math.min(get(config)?.max_age_s ?? 300, MAX_AGE_S);
+	const limit = now.phase === 'failed' ? RETRY_S : maxAge(get(config));
 	return age > limit || age < 0;
 };
 
@@ -181,19 +168,11 @@ export const freshState = async (): Promise<State> => {
 	return get(state);
 };
 
-/** The shield's colour: green only for a verdict that says verified, of a round that ended. */
-export const shieldOf = (now: State): Shield => {
-	if (now.phase !== 'done' || !now.report) return 'red';
-	switch (now.report.overall) {
-		case 'verified':
-			return 'green';
-		case 'incomplete':
-		case 'simulated':
-			return 'amber';
-		default:
-			return 'red';
-	}
-};
+/** The shield's colour: the verifier's own rule, for a round that ended. */
+export const shieldOf = (now: State): Shield => (now.phase === 'done' && now.report ? shield(now.report) : 'red');
+
+/** Whether measurements may be trusted: the verifier's own rule, for a round that ended. */
+export const mayTrust = (now: State): boolean => now.phase === 'done' && now.report !== null && canTrust(now.report);
 
 /** Details for whoever looks at the console; nothing in them is secret. */
 const log = (now: State) => {
@@ -202,38 +181,4 @@ const log = (now: State) => {
 	console.table(report?.checks.map(({ id, status, detail }) => ({ id, status, detail })) ?? []);
 	console.log({ measurements: report?.facts.quote, bundle, failure, timings });
 	console.groupEnd();
-};
-
-/** Measurements may be trusted once every check of the quote and of its binding has passed. */
-export const mayTrust = (now: State): boolean =>
-	now.phase === 'done' &&
-	(now.report?.checks ?? [])
-		.filter(({ id }) => /^(quote|binding)\./.test(id))
-		.every(({ status }) => status === 'pass');
-
-/** What to keep of the evidence on show, for comparing later. */
-export const snapshot = (bundle: Bundle): Promise<Snapshot> =>
-	ask('trustSnapshot', [bundle, new Date().toISOString()]);
-
-/** What differs between what was trusted and the evidence on show. */
-export const changesSince = (trusted: Snapshot, bundle: Bundle): Promise<Difference[]> =>
-	ask('compareTrusted', [trusted, bundle]);
-
-/** Judge a bundle from a file's text and show it beside the server's own verdict. */
-export const checkFile = async (text: string) => {
-	const timings: Timings = {};
-	const [bundle, report] = await timed(timings, 'verify', appraiseFile(text, recall()));
-	opened.set({ ...NOTHING, phase: 'done', report, bundle, timings, finishedAt: Date.now() });
-};
-
-/** Hand the evidence on show to the person as a file that both verifiers read. */
-export const saveBundle = async () => {
-	const { bundle } = get(state);
-	if (!bundle) return;
-	const text = await ask<string>('writeBundle', [bundle]);
-	const link = document.createElement('a');
-	link.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
-	link.download = `evidence-${bundle.time.replace(/[:.]/g, '-')}.json`;
-	link.click();
-	URL.revokeObjectURL(link.href);
 };

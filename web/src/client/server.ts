@@ -1,15 +1,24 @@
 /** The three attestation endpoints. Every failure is one sentence that a person can act on. */
-import { WEBUI_API_BASE_URL } from '$lib/constants';
 
-import { recognise } from './answers';
-import { RoundError } from './sentence';
-import type { Collateral, Evidence, TeeConfig } from './types';
+import type { Clause } from '../shared/sentence.js';
+import type { Json, JsonObject } from '../shared/strict-json.js';
+import { asConfig, type TeeConfig } from './config.js';
+import { RoundError } from './failure.js';
+import { page } from './page.js';
+
+/** What `GET /api/v1/tee/quote` answers; only `quote`, `runtime_data` and `event_log` are judged. */
+export type QuoteAnswer = JsonObject & { quote: string };
 
 const TIMEOUT_MS = 20_000;
 
+/** The server's words as a sentence of ours, where they are one; the list is loaded when it is first needed. */
+const recognised = async (detail: string): Promise<Clause | string> => {
+	const { recognise } = await import('./answers.js').catch(() => ({ recognise: (text: string) => text }));
+	return recognise(detail);
+};
+
 const explain = async (response: Response): Promise<RoundError> => {
-	const body = await response.json().catch(() => null);
-	const detail = recognise(typeof body?.detail === 'string' ? body.detail : response.statusText);
+	const body = (await response.json().catch(() => null)) as { detail?: unknown } | null;
 	if (response.status === 429) {
 		const seconds = response.headers.get('Retry-After') ?? '60';
 		return new RoundError('The server was asked too often; try again in {{seconds}} seconds.', {
@@ -19,6 +28,7 @@ const explain = async (response: Response): Promise<RoundError> => {
 	if (response.status === 404) {
 		return new RoundError('This server offers no attestation.');
 	}
+	const detail = await recognised(typeof body?.detail === 'string' ? body.detail : response.statusText);
 	if (response.status === 503) {
 		return new RoundError('The server has no evidence to give now: {{detail}}', { detail });
 	}
@@ -31,7 +41,7 @@ const explain = async (response: Response): Promise<RoundError> => {
 const get = async <T>(path: string): Promise<T> => {
 	let response: Response;
 	try {
-		response = await fetch(`${WEBUI_API_BASE_URL}/tee/${path}`, {
+		response = await fetch(`${page().api}/tee/${path}`, {
 			cache: 'no-store',
 			credentials: 'omit',
 			signal: AbortSignal.timeout(TIMEOUT_MS)
@@ -45,7 +55,7 @@ const get = async <T>(path: string): Promise<T> => {
 		throw new RoundError('The server could not be reached.');
 	}
 	if (!response.ok) throw await explain(response);
-	const body = await response.json().catch(() => null);
+	const body: unknown = await response.json().catch(() => null);
 	if (body === null || typeof body !== 'object') {
 		throw new RoundError('The server answered something that is not JSON.');
 	}
@@ -53,8 +63,8 @@ const get = async <T>(path: string): Promise<T> => {
 };
 
 /** Evidence bound to `nonce` (32 bytes, base64url without padding). */
-export const getEvidence = async (nonce: string): Promise<Evidence> => {
-	const evidence = await get<Evidence>(`quote?nonce=${nonce}`);
+export const getEvidence = async (nonce: string): Promise<QuoteAnswer> => {
+	const evidence = await get<QuoteAnswer>(`quote?nonce=${nonce}`);
 	if (typeof evidence.quote !== 'string') {
 		throw new RoundError('The server answered without a quote.');
 	}
@@ -62,12 +72,7 @@ export const getEvidence = async (nonce: string): Promise<Evidence> => {
 };
 
 /** Intel's collateral as this server relays it: signed by Intel, so the relay needs no trust. */
-export const getCollateral = (): Promise<Collateral> => get<Collateral>('collateral');
+export const getCollateral = (): Promise<Json> => get<JsonObject>('collateral');
 
-/** How the server is set up. Unknown gates count as `block`, so that a damaged answer opens nothing. */
-export const getConfig = async (): Promise<TeeConfig> => {
-	const config = await get<TeeConfig>('config');
-	const gate = ['off', 'warn', 'block'].includes(config.gate) ? config.gate : 'block';
-	const age = Number(config.max_age_s);
-	return { ...config, gate, max_age_s: Number.isFinite(age) && age > 0 ? age : 300 };
-};
+/** How the server is set up. */
+export const getConfig = async (): Promise<TeeConfig> => asConfig(await get<TeeConfig>('config'));

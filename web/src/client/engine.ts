@@ -2,9 +2,12 @@
  * The verifier in its worker. Loaded when the first round asks for it, so the chat page never waits for
  * it, and a quote's signatures are checked beside the page's own thread.
  */
-import { RoundError } from './sentence';
+import type { methods, Response } from '../verifier.js';
+import { RoundError } from './failure.js';
 
 const TIMEOUT_MS = 15_000;
+
+type Methods = typeof methods;
 
 type Pending = { resolve: (result: unknown) => void; reject: (error: Error) => void; timer: number };
 
@@ -24,29 +27,29 @@ const abandon = (error: Error) => {
 };
 
 const start = (): Worker => {
-	const fresh = new Worker(new URL('./verifier.js', import.meta.url), { type: 'module' });
-	fresh.onmessage = ({ data }) => {
-		const waiting = pending.get(data?.id);
-		if (!waiting) return;
-		pending.delete(data.id);
+	const fresh = new Worker(new URL('../verifier.js', import.meta.url), { type: 'module' });
+	fresh.onmessage = ({ data }: MessageEvent<Response>) => {
+		const id = Number(data.id);
+		const waiting = pending.get(id);
+		if (!waiting || worker !== fresh) return; // a worker that was given up has nothing to say any more
+		pending.delete(id);
 		clearTimeout(waiting.timer);
-		if ('error' in data) {
-			const reason = data.reason ?? String(data.error?.message ?? data.error);
-			waiting.reject(new RoundError('The verifier gave up: {{reason}}', { reason }));
-		} else {
-			waiting.resolve(data.result);
-		}
+		if ('error' in data) waiting.reject(new RoundError('The verifier gave up: {{reason}}', { reason: data.reason }));
+		else waiting.resolve(data.result);
 	};
 	fresh.onerror = () => abandon(new RoundError('The verifier could not be loaded.'));
 	return fresh;
 };
 
 /** Ask the verifier; rejects with one sentence when it fails, cannot be loaded, or takes too long. */
-export const ask = <T>(method: string, params: unknown): Promise<T> => {
+export const ask = <M extends keyof Methods>(
+	method: M,
+	params: Parameters<Methods[M]>
+): Promise<Awaited<ReturnType<Methods[M]>>> => {
 	worker ??= start();
 	const target = worker;
 	const id = ++lastId;
-	return new Promise<T>((resolve, reject) => {
+	return new Promise((resolve, reject) => {
 		const timer = window.setTimeout(
 			() => abandon(new RoundError('The verifier did not finish in time.')),
 			TIMEOUT_MS

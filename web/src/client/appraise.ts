@@ -1,7 +1,9 @@
 /** From evidence to what the page shows: the verifier's report, made in the worker. */
-import { ask } from './engine';
-import type { Memory } from './memory';
-import type { Bundle, Report, ServiceChoice } from './types';
+
+import type { Evidence } from '../shared/evidence.js';
+import type { Report, ServiceChoice } from '../verifier.js';
+import { ask } from './engine.js';
+import type { Memory } from './memory.js';
 
 const held = ({ references, trusted }: Memory) => ({
 	references: references ?? undefined,
@@ -13,7 +15,7 @@ const held = ({ references, trusted }: Memory) => ({
  * the server being judged says about itself does.
  */
 export const appraise = (
-	bundle: Bundle,
+	bundle: Evidence,
 	memory: Memory,
 	service: ServiceChoice | null
 ): Promise<Report> =>
@@ -22,7 +24,7 @@ export const appraise = (
 	]);
 
 /** Judge a bundle's text as a file tells it, at the time it states; it changes neither memory nor shield. */
-export const appraiseFile = async (text: string, memory: Memory): Promise<[Bundle, Report]> => {
-	const bundle = await ask<Bundle>('readBundle', [text]);
-	return [bundle, await ask<Report>('verify', [{ bundle, ...held(memory), now: bundle.time }])];
+export const appraiseFile = async (text: string, memory: Memory): Promise<[Evidence, Report]> => {
+	const bundle = await ask('readBundle', [text]);
+	return [bundle, await ask('verify', [{ bundle, ...held(memory), now: bundle.time }])];
 };

@@ -1,4 +1,4 @@
-"""The browser's verifier: `web/` bundled into one file, quote verification from dcap-qvl's own JavaScript."""
+"""The pages' TypeScript, `web/`: the verifier as one file, dcap-qvl's own JavaScript in it; the client as it is."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from scripts.sources.downloads import obtain
 from scripts.stages import outputs
 from scripts.tools.node import node
 
-NAME = "webverifier"
+NAME = "web"
 DEPENDS: tuple[str, ...] = ()
 NOT_BUNDLED = ("test", "tests", "node_modules", ".ruff_cache")
+SOURCES = ("client", "shared")  # compiled, and split into what is loaded first and later, by the frontend's own build
 SIMULATOR_ROOT = "simulator/pki/root.der"  # the published test root, so that a simulated quote is recognised
 
 
@@ -34,22 +35,25 @@ def inputs(cfg: Config) -> Iterable[Input]:
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
     tools = node(cfg, run)
+    pages = out / outputs.PAGES
     environment = tools.environment(cfg)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".webverifier.work.") as folder:
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".web.work.") as folder:
         package = Path(folder) / "web"
         copy_tree(cfg.root / "web", package, NOT_BUNDLED)
         qvl = unpack(obtain(cfg, run, "dcap_qvl"), Path(folder) / "dcap-qvl")
         npm = [tools.folder / "node", tools.npm]
         run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")
-        bundle = [tools.folder / "node", "build.mjs", "--dcap-qvl", qvl / "dcap-qvl-js", "--out", out]
+        bundle = [tools.folder / "node", "build.mjs", "--dcap-qvl", qvl / "dcap-qvl-js", "--out", pages]
         bundle += ["--simulator-root", cfg.root / SIMULATOR_ROOT]
         run(bundle, cwd=package, env=environment, what="bundling the web verifier")
+        for name in SOURCES:
+            copy_tree(package / "src" / name, pages / name)
         dcap = licences.Component(
             "dcap-qvl", cfg.pins["dcap_qvl"].version, "MIT", ((qvl / "LICENSE").read_text(encoding="utf-8"),)
         )
         licences.write(
             [dcap, *licences.npm(package)], "JavaScript of the browser's verifier", out / outputs.VERIFIER_LICENCES
         )
-    for name in outputs.VERIFIER_FILES:
-        if not (out / name).is_file():
+    for name in (outputs.VERIFIER, "verifier.d.ts"):
+        if not (pages / name).is_file():
             raise CommandError(f"web/build.mjs succeeded but wrote no {name}; see {run.log}.")

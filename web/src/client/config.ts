@@ -1,0 +1,41 @@
+/** How a server is set up, as it says itself: proposals, which may lower a verdict and never raise it. */
+
+export type Gate = 'off' | 'warn' | 'block';
+
+/** Every gate, from the laxest to the strictest. */
+export const GATES: readonly Gate[] = ['off', 'warn', 'block'];
+
+/** What `GET /api/v1/tee/config` answers. */
+export type TeeConfig = {
+	service: 'none' | 'alibaba' | 'trustee';
+	service_url: string | null;
+	service_key: string | null;
+	gate: Gate;
+	/** How many seconds a verdict counts as fresh. */
+	max_age_s: number;
+	tee: string;
+	launch: string;
+};
+
+/** No server may make a verdict last longer than this, whatever it proposes. */
+const MAX_AGE_S = 3600;
+const USUAL_AGE_S = 300;
+
+/** The answer, made safe: an unknown gate counts as `block`, so that a damaged answer opens nothing. */
+export const asConfig = (answer: TeeConfig): TeeConfig => {
+	const age = Number(answer.max_age_s);
+	return {
+		...answer,
+		gate: GATES.includes(answer.gate) ? answer.gate : 'block',
+		max_age_s: Number.isFinite(age) && age > 0 ? Math.min(age, MAX_AGE_S) : USUAL_AGE_S
+	};
+};
+
+/** For how many seconds a verdict may be relied on. */
+export const maxAge = (config: TeeConfig | null): number => config?.max_age_s ?? USUAL_AGE_S;
+
+/** The stricter of what the server proposes and what the person chose; `warn` while the server has not answered. */
+export const strictest = (config: TeeConfig | null, own: Gate | null): Gate => {
+	const order = Math.max(GATES.indexOf(config?.gate ?? 'warn'), GATES.indexOf(own ?? 'off'));
+	return GATES[order] ?? 'block';
+};

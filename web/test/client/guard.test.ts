@@ -1,0 +1,215 @@
+/** Where requests leave the page: fetch, XMLHttpRequest, WebSocket and sendBeacon, each in front of a gate of our own. */
+
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { host } from './standing-in.js';
+
+const SECRET = 'heron 4711';
+const CONTENT = '/api/chat/completions';
+const gate = vi.hoisted(() => ({ inForce: 'block', open: vi.fn<() => Promise<boolean>>(), named: vi.fn() }));
+const distrust = vi.hoisted(() => vi.fn());
+vi.mock('../../src/client/gate.js', () => ({
+	chatNamed: gate.named,
+	gateInForce: () => gate.inForce,
+	mayLeave: gate.open
+}));
+vi.mock('../../src/client/rounds.js', async (original) => ({ ...(await original<object>()), distrust }));
+
+class Socket extends EventTarget {
+	static OPEN = 1;
+	readyState = 1;
+	sent: unknown[] = [];
+	send(data: unknown) {
+		this.sent.push(data);
+	}
+}
+class OldRequest extends EventTarget {
+	sent: unknown[] = [];
+	status = 200;
+	open(..._: unknown[]) {}
+	send(body?: unknown) {
+		this.sent.push(body);
+	}
+}
+const native = {
+	fetch: vi.fn<(input: unknown, init?: unknown) => Promise<Response>>(),
+	beacon: vi.fn(() => true)
+};
+const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+beforeAll(async () => {
+	vi.stubGlobal('fetch', native.fetch);
+	vi.stubGlobal('XMLHttpRequest', OldRequest);
+	vi.stubGlobal('WebSocket', Socket);
+	Object.assign(window, { fetch: native.fetch, XMLHttpRequest: OldRequest, WebSocket: Socket });
+	Object.assign(navigator, { sendBeacon: native.beacon });
+	const { install } = await import('../../src/client/guard.js');
+	install(host({ isBackend: (url) => url.port === '8080' }));
+});
+afterAll(() => vi.unstubAllGlobals());
+beforeEach(() => {
+	vi.clearAllMocks();
+	gate.inForce = 'block';
+	gate.open.mockResolvedValue(false);
+	native.fetch.mockImplementation(() => Promise.resolve(new Response('{}')));
+});
+
+const post = (body: unknown = SECRET) => ({ method: 'POST', body }) as RequestInit;
+
+test('fetch: content is refused with an answer that upstream shows, and nothing leaves', async () => {
+	for (const [input, init] of [
+		[CONTENT, post()],
+		[new URL(CONTENT, location.href), post()],
+		[new Request(new URL(CONTENT, location.href), post())],
+		[new Request(new URL(CONTENT, location.href)), post()],
+		[`https://elsewhere.example${CONTENT}`, post()]
+	] as [string | URL | Request, RequestInit?][]) {
+		const answer = await window.fetch(input, init);
+		expect([answer.status, await answer.json()]).toEqual([403, { detail: 'Not sent: this server is not verified.' }]);
+	}
+	expect(native.fetch).not.toHaveBeenCalled();
+	expect(gate.open).toHaveBeenCalledTimes(5);
+});
+
+test('fetch: content leaves as it is once the gate opens, not before', async () => {
+	let open: (yes: boolean) => void = () => undefined;
+	gate.open.mockReturnValue(new Promise((resolve) => (open = resolve)));
+	const init = post();
+	const answer = window.fetch(CONTENT, init);
+	await settle();
+	expect(native.fetch).not.toHaveBeenCalled();
+	open(true);
+	expect((await answer).status).toBe(200);
+	expect(native.fetch.mock.calls).toEqual([[CONTENT, init]]);
+});
+
+test('fetch: reads, the session and evidence pass without a question', async () => {
+	await window.fetch('/api/v1/chats/?page=1');
+	await window.fetch('/api/v1/auths/signin', post());
+	await window.fetch('/api/v1/tee/quote?nonce=x');
+	await window.fetch('http://localhost:8080/api/v1/auths/signin', post());
+	expect([gate.open.mock.calls.length, native.fetch.mock.calls.length]).toEqual([0, 4]);
+});
+
+test('fetch: the settings are judged by their body, also inside a Request', async () => {
+	const url = new URL('/api/v1/users/user/settings/update', location.href);
+	const harmless = JSON.stringify({ ui: { widescreenMode: true } });
+	await window.fetch(new Request(url, post(harmless)));
+	expect(gate.open).not.toHaveBeenCalled();
+	expect((await window.fetch(new Request(url, post(JSON.stringify({ ui: { system: SECRET } }))))).status).toBe(403);
+});
+
+test.each([
+	['/api/v1/chats/new', '{"id": "c-1"}', 200, ['c-1']],
+	['/api/v1/chats/c-0/clone', '{"id": "c-1"}', 200, ['c-1']],
+	['/api/v1/chats/new', '{"id": 7}', 200, []],
+	['/api/v1/chats/new', '<html>', 200, []],
+	['/api/v1/chats/new', '{"id": "c-1"}', 500, []],
+	['/api/v1/chats/c-0', '{"id": "c-1"}', 200, []]
+])('fetch: %s answers %s (%d): the chat is named %j', async (path, body, status, named) => {
+	gate.open.mockResolvedValue(true);
+	native.fetch.mockResolvedValue(new Response(body, { status }));
+	const answer = await window.fetch(path, post());
+	expect(await answer.text(), 'the page can still read it').toBe(body);
+	expect(gate.named.mock.calls.flat()).toEqual(named);
+});
+
+const old = (method: string, url: string | URL, body?: unknown) => {
+	const request = new XMLHttpRequest();
+	const failed = vi.fn();
+	request.addEventListener('error', failed);
+	request.open(method, url);
+	request.send(body as string);
+	return { request, failed, sent: (request as unknown as OldRequest).sent };
+};
+
+test('XMLHttpRequest: content is refused as an error, or leaves once the gate opens', async () => {
+	const refused = old('POST', CONTENT, SECRET);
+	await settle();
+	expect([refused.sent, refused.failed.mock.calls.length]).toEqual([[], 1]);
+	gate.open.mockResolvedValue(true);
+	const sent = old('POST', new URL(CONTENT, location.href), SECRET);
+	expect(sent.sent, 'not before the decision').toEqual([]);
+	await settle();
+	expect([sent.sent, sent.failed.mock.calls.length]).toEqual([[SECRET], 0]);
+});
+
+test('XMLHttpRequest: what was never opened counts as content, what is harmless leaves at once', async () => {
+	const request = new XMLHttpRequest();
+	request.send(SECRET);
+	await settle();
+	expect((request as unknown as OldRequest).sent).toEqual([]);
+	expect(old('POST', '/api/v1/auths/signin', 'x').sent).toEqual(['x']);
+	expect(old('POST', '/ws/socket.io/?EIO=4', '40').sent).toEqual(['40']);
+	expect(old('POST', '/ws/socket.io/?EIO=4', `42["message","${SECRET}"]`).sent).toEqual([]);
+});
+
+test('XMLHttpRequest: a poll of socket.io that fails is a connection that broke', () => {
+	const { request } = old('GET', '/ws/socket.io/?EIO=4');
+	request.dispatchEvent(new Event('loadend'));
+	expect(distrust).not.toHaveBeenCalled();
+	const broken = old('GET', '/ws/socket.io/?EIO=4').request;
+	Object.assign(broken, { status: 0 });
+	broken.dispatchEvent(new Event('loadend'));
+	expect(distrust).toHaveBeenCalledTimes(1);
+});
+
+const EVENT = `42["message","${SECRET}"]`;
+const socket = () => {
+	const made = new WebSocket('ws://localhost/ws/socket.io/');
+	return { made, sent: (made as unknown as Socket).sent };
+};
+
+test('WebSocket: harmless packets leave at once, content waits, and is dropped where the gate stays shut', async () => {
+	const { made, sent } = socket();
+	made.send(EVENT);
+	made.send('2');
+	made.send(new Uint8Array([1]));
+	expect(sent).toEqual(['2']);
+	await settle();
+	expect(sent).toEqual(['2']);
+	expect(gate.open).toHaveBeenCalledTimes(2);
+});
+
+test('WebSocket: content keeps its order, also behind content that still waits', async () => {
+	gate.open.mockResolvedValueOnce(true);
+	const { made, sent } = socket();
+	made.send(`${EVENT} 1`);
+	gate.inForce = 'off';
+	gate.open.mockResolvedValue(true);
+	made.send(`${EVENT} 2`);
+	expect(sent, 'no overtaking').toEqual([]);
+	await settle();
+	expect(sent).toEqual([`${EVENT} 1`, `${EVENT} 2`]);
+	made.send(`${EVENT} 3`);
+	expect(sent.length, 'the gate is off: at once').toBe(3);
+});
+
+test('WebSocket: a socket that closed while its content waited gets none of it', async () => {
+	gate.open.mockResolvedValue(true);
+	const { made, sent } = socket();
+	made.send(EVENT);
+	Object.assign(made, { readyState: 3 });
+	await settle();
+	expect(sent).toEqual([]);
+});
+
+test('WebSocket: one that closes makes the verdict old, once any was open', () => {
+	const { made } = socket();
+	made.dispatchEvent(new Event('close'));
+	expect(distrust).not.toHaveBeenCalled();
+	made.dispatchEvent(new Event('open'));
+	made.dispatchEvent(new Event('close'));
+	expect(distrust).toHaveBeenCalledTimes(1);
+});
+
+test('sendBeacon: a beacon cannot wait, so it leaves only where no decision is needed', () => {
+	for (const [inForce, leaves] of [
+		['block', false],
+		['warn', false],
+		['off', true]
+	] as const) {
+		gate.inForce = inForce;
+		expect(navigator.sendBeacon('/x', SECRET), inForce).toBe(leaves);
+	}
+	expect(native.beacon.mock.calls).toEqual([['/x', SECRET]]);
+});
