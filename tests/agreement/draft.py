@@ -62,6 +62,7 @@ class Draft:
     tokens: list[TokenPlan] = field(default_factory=list)
     references: list[dict[str, Any]] = field(default_factory=list)
     held_platform: bool = False  # the references' platform is this quote's
+    named_service_td: str = ""  # and it names this service TD (hex)
     policy: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, int] | None = None
     genuine: bool = True
@@ -166,7 +167,8 @@ def question(draft: Draft) -> Question:
     references = [dict(document) for document in draft.references]
     platforms = references[0].get("platforms") if references else None
     if draft.held_platform and isinstance(platforms, list):
-        references[0]["platforms"] = [platform_of(draft.quote.body), *platforms]
+        named = {"mr_service_td": draft.named_service_td} if draft.named_service_td else {}
+        references[0]["platforms"] = [platform_of(draft.quote.body) | named, *platforms]
     asked: Question = {
         "now": draft.now,
         "references": [json.dumps(document) for document in references],

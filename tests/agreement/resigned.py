@@ -110,6 +110,25 @@ def attributes(draft: Draft, rng: Random) -> None:
     draft.quote.body = dataclasses.replace(draft.quote.body, td_attributes=bits.to_bytes(8, "little"))
 
 
+def let_in(draft: Draft, rng: Random) -> None:
+    """What lets somebody outside into the TD: a service TD, migration. And a relying party that accepts it, or not."""
+    bound, other = b"\x38" * 48, b"\x39" * 48
+    changes: dict[str, Any] = {}
+    if rng.random() < 0.7:
+        changes["mr_service_td"] = bound
+    if rng.random() < 0.4:
+        changes["td_attributes"] = (1 << 28 | 1 << 29).to_bytes(8, "little")
+    draft.quote.body = dataclasses.replace(draft.quote.body, **changes)
+    held = draft.policy.get("platform")
+    platform: dict[str, Any] = dict(held) if isinstance(held, dict) else {}
+    if rng.random() < 0.5:
+        platform["mr_service_td"] = [value.hex() for value in rng.choice(((bound,), (other,), (other, bound)))]
+    if rng.random() < 0.5:
+        platform["allow_migration"] = rng.random() < 0.8
+    draft.policy = {**draft.policy, "platform": platform}
+    draft.named_service_td = rng.choice(("", "", bound.hex(), bound.hex(), other.hex()))
+
+
 def security_versions(draft: Draft, rng: Random) -> None:
     """The module's and the CPU's security versions, around the levels that the collateral lists."""
     changes: dict[str, Any] = {}
@@ -379,6 +398,7 @@ BEFORE_SIGNING: dict[Change, int] = {
     quote_fault: 8,
     body_field: 5,
     attributes: 4,
+    let_in: 6,
     security_versions: 6,
     quoting_enclave: 4,
     leaf: 5,

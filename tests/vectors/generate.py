@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE.parent.parent))
 from tests.vectors import (  # noqa: E402
     binding_cases,
     document_cases,
+    genuine_cases,
     ground,
     launch_cases,
     quote_cases,
@@ -28,6 +29,7 @@ GROUPS: tuple[Callable[[], None], ...] = (
     signature_cases.below_cases,
     document_cases.document_cases,
     document_cases.collateral_cases,
+    genuine_cases.genuine_cases,
     quote_cases.tcb_cases,
     quote_cases.debug_cases,
     quote_cases.service_td_cases,
