@@ -89,6 +89,7 @@ class DataDir:
         """Make the folders; clear what belongs to one run. Raises DataError with the reason."""
         with writing("the data folder", self.root):
             self.root.mkdir(parents=True, exist_ok=True)
+            self._check_owner()
             for folder, mode in ((self.webui, 0o700), (self.logs, 0o700), (self.run, 0o755), (self.event_log, 0o755)):
                 folder.mkdir(exist_ok=True)
                 folder.chmod(mode)  # chats and logs are nobody's business but the operator's
@@ -96,6 +97,15 @@ class DataDir:
                 if old.name != f"pycache-{self.boot}":
                     shutil.rmtree(old)
         self._check_room()
+
+    def _check_owner(self) -> None:
+        """Whoever owns the folder can exchange everything in it while root works there. Raises DataError."""
+        owner = self.root.stat().st_uid
+        if os.geteuid() == 0 and owner != 0:
+            raise DataError(
+                f"{self.root} belongs to another account (uid {owner}), which could exchange what root writes there: "
+                "run chown root on it, or choose another folder with DATA_DIR."
+            )
 
     def _check_room(self) -> None:
         probe = self.run / ".probe"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..datadir import DataDir
 from ..errors import SettingError, reason
-from ..plan import environment
+from ..plan import environment, processes
 from ..plan.launch import Launch
 from ..plan.model import Prepared
 from ..plan.plan import Found
@@ -23,13 +23,14 @@ _READS = re.compile(r"""os\.(?:environ\.get|getenv)\(\s*["']([A-Z][A-Z0-9_]*)["'
 
 def find(launch: Launch, checked: Checked, model: Prepared, user: User | None, session_key: str) -> Found:
     """Everything that is measured besides the files of the release and the model. Raises LauncherError."""
+    code = database(launch.data, launch.environ.get("DATABASE_URL", ""))
     return Found(
         release_digest=checked.manifest.digest,
         differences=tuple(checked.differences),
         python=interpreter.measure(),
         upstream_names=upstream_names(launch.release),
         model=model,
-        code=tuple(plugins.events(database(launch.data, launch.environ.get("DATABASE_URL", "")))),
+        code=tuple(plugins.events_as(processes.code_reader(launch, code, user), code)),
         user=user,
         own_uid=os.geteuid(),
         session_key=session_key,

@@ -64,6 +64,12 @@ def registrar(launch: Launch) -> Process:
     return Process("registrar", command, launch.device_env(), launch.data.run, Ready(), told=True)
 
 
+def code_reader(launch: Launch, database: Path, user: User | None) -> Process:
+    """The process that reads administrators' Python out of the database, and ends."""
+    command = launch.module("web", "launcher.measure.plugins", str(database))
+    return Process("code reader", command, environment.base(launch.environ), Path("/"), Ready(), user)
+
+
 def pccs(launch: Launch, user: User | None) -> Process | None:
     """The stand-in for Intel's collateral service, for simulated quotes; its ready file gets its URL."""
     if launch.kind != "tdx-simulated" or launch.settings.pccs_url:

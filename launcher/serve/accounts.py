@@ -7,7 +7,7 @@ import pwd
 import subprocess
 from pathlib import Path
 
-from ..errors import SettingError, UnavailableError, writing
+from ..errors import SettingError, UnavailableError
 from ..plan import environment
 from ..plan.processes import User
 
@@ -62,19 +62,6 @@ def readable(user: User, path: Path) -> bool:
         test, env=environment.FIXED, user=user.uid, group=user.gid, extra_groups=[], check=False, capture_output=True
     )
     return done.returncode == 0
-
-
-def give(user: User | None, folder: Path) -> None:
-    """Make ``folder`` and everything in it belong to the web server's account, links themselves included."""
-    if user is None:
-        return
-    with writing("the owner of the web server's data", folder):
-        for top, folders, files in os.walk(folder):
-            for name in [".", *folders, *files]:
-                path = f"{top}/{name}"
-                found = os.lstat(path)
-                if (found.st_uid, found.st_gid) != (user.uid, user.gid):
-                    os.chown(path, user.uid, user.gid, follow_symlinks=False)
 
 
 def current() -> str:

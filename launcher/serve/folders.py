@@ -9,7 +9,7 @@ from pathlib import Path
 from ..datadir import DataDir
 from ..errors import writing
 from ..plan.processes import User
-from .accounts import give
+from .giving import give
 
 SOCKET_PATH_LIMIT = 100  # the kernel's is 107 bytes
 
@@ -48,11 +48,9 @@ def write_certificates(data: DataDir, content: bytes) -> None:
 
 
 def give_static_files(release: Path, data: DataDir, user: User | None) -> None:
-    """What the web server needs on disk before it is told to serve: its own copy of the static files, and a home."""
+    """What the web server needs on disk before it is told to serve: its own copy of the static files."""
     with writing("the web server's static files", data.static):
         # Upstream copies into this folder at every start and serves what it finds: begin with the release's own files.
         shutil.rmtree(data.static, ignore_errors=True)
         shutil.copytree(release / "backend/open_webui/static", data.static)
-        (data.webui / "home").mkdir(exist_ok=True)
-    for folder in (data.static, data.webui):
-        give(user, folder)
+    give(user, data.static)

@@ -19,6 +19,8 @@ from types import FrameType
 
 from ..errors import ChildError, Stopped, UnavailableError, writing
 from ..plan.processes import Process
+from ..summary import notice
+from . import descendants
 from .ready import is_ready
 
 TAIL_LINES = 15
@@ -57,8 +59,12 @@ class Supervisor:
     logs: Path
     children: list[Child] = field(default_factory=list)
     signal_received: int | None = None
+    adopts: bool = False
+    orphans: descendants.Orphans = field(default_factory=descendants.Orphans)
 
     def catch_signals(self) -> None:
+        """From now on a signal ends the launch in order, and nothing that it starts can leave it."""
+        self.adopts = descendants.adopt()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -126,6 +132,8 @@ class Supervisor:
         """Return never; raises Stopped or ChildError."""
         while True:
             self.check()
+            if self.adopts:
+                self.orphans.reap({child.process.pid for child in self.children})
             time.sleep(4 * POLL_S)
 
     def stop(self) -> None:
@@ -138,6 +146,8 @@ class Supervisor:
             _signal_group(child.process.pid, signal.SIGKILL)
             child.process.wait()
         self.children.clear()
+        if self.adopts and (left := descendants.end_all()):
+            notice(f"The kernel does not let go of these processes: {', '.join(map(str, sorted(left)))}.")
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -12,6 +12,7 @@ import os
 import runpy
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 # The packages that take longest to import of those that open_webui.main imports in any case (python -X importtime).
 SLOW = (
@@ -38,6 +39,7 @@ def load() -> None:
 
 
 def main() -> None:
+    Path(os.environ["HOME"]).mkdir(parents=True, exist_ok=True)
     load()
     told = sys.stdin.buffer.readline()
     if not told:

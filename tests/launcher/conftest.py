@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,13 @@ if os.environ.get("WEBUI_NAME") == "dies":
     sys.exit("the web server cannot start")
 if os.environ.get("WEBUI_NAME") == "leaves-a-child" and os.fork() == 0:
     import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)
+if os.environ.get("WEBUI_NAME") == "leaves-a-session" and os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    code = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    code += f"open({os.environ['DATA_DIR'] + '/left'!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    os.execve(sys.executable, ["harmless", "-c", code], {})
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
@@ -116,6 +124,14 @@ def release_template(plugin_path: Path, simulator_library: Path, tmp_path_factor
 def release(release_template: Path, tmp_path: Path) -> Path:
     """A release of one's own, to change."""
     return Path(shutil.copytree(release_template, tmp_path / "release"))
+
+
+@pytest.fixture
+def public_path() -> Iterator[Path]:
+    """A folder that every account can reach: pytest makes its own private again whenever another session starts."""
+    with tempfile.TemporaryDirectory(prefix="open-webui-tdx-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def free_port() -> int:

@@ -7,6 +7,7 @@ import pytest
 
 from launcher.errors import SettingError, UnavailableError
 from launcher.serve import accounts
+from launcher.serve.giving import give
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change accounts")
 
@@ -50,7 +51,7 @@ def test_giving_a_folder_does_not_follow_links(tmp_path: Path) -> None:
     (tmp_path / "outside").write_text("")
     (tmp_path / "data/sub").mkdir(parents=True)
     (tmp_path / "data/sub/link").symlink_to(tmp_path / "outside")
-    accounts.give(user, tmp_path / "data")
+    give(user, tmp_path / "data")
     assert (tmp_path / "data/sub").stat().st_uid == user.uid
     assert (tmp_path / "outside").stat().st_uid == 0
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import urllib.request
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 import pytest
 
@@ -59,14 +59,14 @@ def lines(made: Plan) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["tdx", "tdx-simulated"])
 def test_nothing_of_the_operators_shell_reaches_a_process(kind: str) -> None:
-    plain, hostile = planned(kind=kind), planned(kind=kind, **HOSTILE)
+    plain, hostile = planned(kind=kind), planned(FOUND, kind, **HOSTILE)
     assert environments(plain) == environments(hostile)
     assert plain.events == hostile.events
 
 
 @pytest.mark.parametrize("name", PROXIES)
 def test_a_proxy_is_an_endpoint(name: str) -> None:
-    made = planned(**{name: "http://me:hunter2@proxy.example:3128"})
+    made = planned(FOUND, **{name: "http://me:hunter2@proxy.example:3128"})
     assert lines(made) == [
         f'open-webui-tdx endpoint {{"setting":"{name.lower()}","value":"http://proxy.example:3128"}}'
     ]
@@ -96,9 +96,9 @@ def test_loopback_never_goes_through_a_proxy(host: str, no_proxy: str, monkeypat
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "no_proxy"):
         monkeypatch.setenv(name, made.web.env[name])
-    assert urllib.request.proxy_bypass_environment(host)
-    assert not urllib.request.proxy_bypass_environment("models.example")
-    assert urllib.request.proxy_bypass_environment("intranet.example") == bool(no_proxy)
+    assert proxy_bypass_environment(host)
+    assert not proxy_bypass_environment("models.example")
+    assert proxy_bypass_environment("intranet.example") == bool(no_proxy)
 
 
 def test_certificates_that_decide_who_is_believed_are_an_endpoint(tmp_path: Path) -> None:

@@ -3,17 +3,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import socket
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
 
+from launcher.datadir import DataDir
 from launcher.errors import DataError, TdxError
 from launcher.measure import plugins
+from launcher.plan import processes, settings
 from launcher.plan.events import Event, code_event
+from launcher.plan.launch import Launch
+from launcher.plan.processes import User
+from launcher.serve.accounts import readable
 from launcher.serve.measurer import Measurer, parse
 
+NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 GOOD = {"kind": "tool", "id": "weather", "sha384": "ab" * 48}
 
 
@@ -92,3 +100,32 @@ def test_a_broken_database(tmp_path: Path) -> None:
     (tmp_path / "webui.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(DataError, match=r"webui.db"):
         plugins.events(tmp_path / "webui.db")
+
+
+@pytest.mark.attack
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+def test_the_database_is_read_as_the_account_that_wrote_it(release_template: Path, public_path: Path) -> None:
+    """Root would follow the account's links to what only root may read, and parse whatever that account wrote."""
+    user = User("nobody", 65534, 65534)
+    python = next((path for path in (sys.executable, f"/usr/bin/{NAME}") if readable(user, Path(path))), None)
+    if python is None:
+        pytest.skip("the account nobody can reach no Python of this version")
+    release = Path(shutil.copytree(release_template, public_path / "release"))
+    data = DataDir(public_path, "boot")
+    launch = Launch(release, settings.load({}), data, "tdx-simulated", {}, python, os.getpid())
+    (public_path / "webui").mkdir()
+    os.chown(public_path / "webui", 65534, 65534)
+    database = public_path / "webui/webui.db"
+    with sqlite3.connect(public_path / "roots.db") as connection:
+        connection.execute("create table tool (id text, content text)")
+        connection.execute("insert into tool values ('t', 'class Tools: pass')")
+    connection.close()
+    shutil.copy(public_path / "roots.db", database)
+    os.chown(database, 65534, 65534)
+    account = processes.code_reader(launch, database, user)
+    assert plugins.events_as(account, database) == [code_event("tool", "t", "class Tools: pass")]
+    (public_path / "roots.db").chmod(0o600)
+    database.unlink()
+    database.symlink_to(public_path / "roots.db")
+    with pytest.raises(DataError, match="webui.db"):
+        plugins.events_as(account, database)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,23 @@ def test_grandchildren_are_stopped(start: Start) -> None:
     assert len(running.members()) == 4  # PCCS, attester, web server and its child, which ignores SIGTERM
     assert running.end(signal.SIGINT) == 0
     wait_until(lambda: not running.members())
+
+
+@pytest.mark.attack
+def test_what_left_for_a_session_of_its_own_is_stopped(start: Start) -> None:
+    """Without parent, session, environment or name it could wait for the next launch, with the account's files."""
+    running = start(WEBUI_NAME="leaves-a-session")
+    running.until(READY)
+    file = running.data / "webui/left"
+    wait_until(file.exists)
+    pid = int(file.read_text())
+    try:
+        assert Path(f"/proc/{pid}").exists()
+        assert running.end() == 0
+        assert not Path(f"/proc/{pid}").exists()
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_nothing_survives_a_killed_launcher(start: Start) -> None:
