@@ -11,15 +11,17 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin web nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible fuzz lint bench doctor patch check-patches release reference clean lock stages $(STAGE_TARGETS)
+.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible fuzz lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
+# The value of a variable that a target cannot do without.
+given = $(or $($(1)),$(error $@ needs $(1)=; see `make help`))
 
 help: ## list the targets
 	@awk -F ' ## ' '/^[a-z-]+:.* ## / { split($$1, t, ":"); printf "  make %-17s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the release in dist/ (a second time: only what changed)
 	@$(TOOL) status --quiet; status=$$?; \
-	case $$status in 0) ;; 10) $(MAKE) --no-print-directory stages ;; *) exit $$status ;; esac
+	case $$status in 0) ;; 10) exec $(MAKE) --no-print-directory stages ;; *) exit $$status ;; esac
 
 run: build ## start the release: the web server, the attester and a model; Ctrl-C stops them all
 	@exec $(TOOL) run
@@ -39,18 +41,29 @@ test-reproducible: build ## build a second time, elsewhere, as somebody else, in
 fuzz: ## random questions to both verifiers: N=20000 SEED=; shows where their answers differ
 	@$(TESTS) -m tests.agreement --count $(or $(N),20000) $(if $(SEED),--seed $(SEED))
 
-lint: ## types and style of all Python
-	@$(TESTS) -m ruff check .
-	@$(TESTS) -m mypy scripts
+lint: ## types and style of everything that is ours, and what its documents name (PART=mypy: only that)
+	@$(TOOL) lint $(PART)
 
-bench: build ## every benchmark of bench/, as ratios measured in one run
+bench: build ## the benchmarks of bench/ that take minutes, as ratios measured in one run
 	@$(TOOL) bench
+
+bench-build: build ## our build beside the documented procedure, both cold: ten minutes and more
+	@$(TOOL) bench build
 
 doctor: ## what this machine has and lacks for each step
 	@$(TOOL) doctor
 
 patch: stage-patch stage-web ## one patch file in dist/ for a checkout of Open WebUI, for the procedure by hand
 	@$(TOOL) combined-patch
+
+edit: stage-fetch ## open PATCH=name.patch for editing in build/edit (a new name: a new patch)
+	@$(TOOL) edit $(call given,PATCH)
+
+refresh: ## write what was changed in build/edit back into PATCH=name.patch
+	@$(TOOL) refresh $(call given,PATCH)
+
+port: ## which patches fit SOURCE=, another version of upstream (a folder or archive), and which hunks do not
+	@$(TOOL) port --source $(call given,SOURCE)
 
 check-patches: ## check the form of the patch queue, without upstream's source
 	@$(TOOL) check-patches

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from types import FrameType
 
+from scripts import children
 from scripts.errors import ToolError, from_os_error
 
 
 def main() -> int:
     os.umask(0o022)  # a release can be read by other accounts, and is the same, whatever the person's umask
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that commands under way are ended
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    children.adopt()
+    told = False
     try:
         return _command(sys.argv[1:])
     except ToolError as error:
@@ -19,8 +24,20 @@ def main() -> int:
     except OSError as error:
         return _report(from_os_error(error))
     except KeyboardInterrupt:
+        told = True
         print("\nInterrupted. Finished stages are kept; the one that was under way will be redone.", file=sys.stderr)
         return 130
+    finally:
+        try:
+            children.end_all(told)
+        except KeyboardInterrupt:  # again: the person will not wait
+            children.end_all(told, 0)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Unwind once, so that what is under way is ended; a second signal must not cut that short."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _command(arguments: list[str]) -> int:

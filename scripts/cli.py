@@ -178,9 +178,18 @@ def test() -> None:
 
 
 @app.command()
-def bench() -> None:
-    """Run every benchmark of bench/."""
+def lint(parts: Annotated[list[str] | None, typer.Argument(help="Only these parts.")] = None) -> None:
+    """Check types and style of everything that is ours, and what the documentation names."""
+    from scripts.checks.linting import lint as run_parts
+
+    if not run_parts(config(), parts or ()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(names: Annotated[list[str] | None, typer.Argument(help="Only these of bench/.")] = None) -> None:
+    """Run the benchmarks of bench/: those named, or all that take minutes."""
     from scripts.checks.testing import run_benchmarks
 
-    if not run_benchmarks(config()):
+    if not run_benchmarks(config(), names or ()):
         raise typer.Exit(1)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.building.fingerprint import file_sha256
+from scripts.checks import web
+from scripts.checks.parts import Part, call, report, tests_python
 from scripts.config import Config
-from scripts.errors import CommandError, MissingError, ToolError
+from scripts.errors import UsageError
 from scripts.machine import chromium
 from scripts.run import Runner
-from scripts.tools.node import node
 
-Part = Callable[[], None]
+LONG = ("build",)
+"""Benchmarks that take ten minutes and more, for which there are targets of their own."""
 
 
 def run_all(cfg: Config) -> bool:
@@ -26,9 +24,9 @@ def run_all(cfg: Config) -> bool:
     def pytest() -> None:
         browser = chromium.obtain(cfg, run, python)
         command: list[str | Path] = [python, "-m", "pytest", "tests", "-m", "not reproducible", *_side_by_side(cfg)]
-        _call(command, cfg.root, {"CHROMIUM": str(browser), "DIST_DIR": str(cfg.dist)})
+        call(command, cfg.root, {"CHROMIUM": str(browser), "DIST_DIR": str(cfg.dist)})
 
-    return _report({"Python": pytest, "web verifier": lambda: _web_verifier(cfg, run)})
+    return report({"Python": pytest, "web verifier": lambda: web.npm(cfg, run, "test")})
 
 
 def _side_by_side(cfg: Config) -> list[str]:
@@ -39,59 +37,19 @@ def _side_by_side(cfg: Config) -> list[str]:
     return ["-n", str(min(cfg.jobs + 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
-def run_benchmarks(cfg: Config) -> bool:
-    """Each `bench/*.py` by itself. True if all went through."""
+def run_benchmarks(cfg: Config, names: Sequence[str] = ()) -> bool:
+    """The benchmarks of `bench/` named, or all but `LONG`, each by itself. True if all went through."""
     python = tests_python(cfg)
-    scripts = sorted((cfg.root / "bench").glob("*.py"))
+    known = {path.stem: path for path in sorted((cfg.root / "bench").glob("*.py")) if not path.name.startswith("_")}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"There is no benchmark {unknown[0]}; there are: {', '.join(known)}.")
 
     def part(script: Path) -> Part:
-        return lambda: _call([python, script], cfg.root, {"PYTHONPATH": str(cfg.root)})
+        return lambda: call([python, script], cfg.root, {"PYTHONPATH": str(cfg.root)})
 
-    return _report({f"bench/{script.name}": part(script) for script in scripts if not script.name.startswith("_")})
-
-
-def tests_python(cfg: Config) -> Path:
-    """The interpreter of the tests' environment, made if need be."""
-    print_path = "import sys; print(sys.executable)"
-    command: list[str | Path] = [cfg.python, cfg.root / "scripts" / "bootstrap.py", "--tests", "--", "-c", print_path]
-    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if answer.returncode:
-        raise MissingError("The environment of the tests could not be made; the sentence above says why.")
-    return Path(answer.stdout.strip().splitlines()[-1])
-
-
-def _web_verifier(cfg: Config, run: Runner) -> None:
-    folder = cfg.root / "web"
-    tool = node(cfg, run)
-    environment = tool.environment(cfg)
-    npm = [tool.folder / "node", tool.npm]
-    locked, marker = file_sha256(folder / "package-lock.json"), folder / "node_modules" / ".locked"
-    if not marker.is_file() or marker.read_text() != locked:
-        run([*npm, "ci", "--ignore-scripts"], cwd=folder, env=environment)
-        marker.write_text(locked)
-    _call([*npm, "test"], folder, environment)
-
-
-def _call(command: list[str | Path], folder: Path, environment: dict[str, str]) -> None:
-    """Run with this process's terminal: the output is what the person wants to see."""
-    status = subprocess.call(command, cwd=folder, env={**os.environ, **environment})
-    if status:
-        raise CommandError(f"exit status {status}")
-
-
-def _report(parts: dict[str, Part]) -> bool:
-    results: dict[str, str] = {}
-    for name, part in parts.items():
-        print(f"\n=== {name}", flush=True)
-        began = time.monotonic()
-        try:
-            part()
-            results[name] = "passed"
-        except ToolError as error:
-            results[name] = f"FAILED: {error}"
-        results[name] += f" ({time.monotonic() - began:.0f} s)"
-    print("\n" + "\n".join(f"{name}: {result}" for name, result in results.items()))
-    return all(result.startswith("passed") for result in results.values())
+    chosen = names or [name for name in known if name not in LONG]
+    return report({f"bench/{name}.py": part(known[name]) for name in chosen})
 
 
 def _runner(cfg: Config, name: str) -> Runner:

@@ -30,7 +30,7 @@ class Outcome:
 
 
 def apply_queue(queue: Queue, tree: Path) -> list[Outcome]:
-    """Apply all patches to `tree`, then add the new files. PatchError names the first patch, file and hunk that fails."""
+    """Apply all patches to `tree`, then add the new files. PatchError says what fails first: patch, file and hunk."""
     git(INIT, tree)
     try:
         outcomes = [_apply_or_raise(patch, tree) for patch in queue.patches]

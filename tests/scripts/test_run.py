@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,11 +74,20 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_what_was_started_children_included(run: Runner, tmp_path: Path) -> None:
-    sign = tmp_path / "alive"
-    child = f"import time; time.sleep(2); open({str(sign)!r}, 'w')"
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    child = f"import time; held = open({str(alive)!r}, 'w'); time.sleep(600)"
     text = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    threading.Timer(0.7, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)).start()
+    ended: list[str] = []
+
+    def interrupt() -> None:
+        with alive.open() as file:  # opens once the child has
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            ended.append(file.read())  # returns once nobody holds it any more
+
+    watcher = threading.Thread(target=interrupt, daemon=True)
+    watcher.start()
     with pytest.raises(KeyboardInterrupt):
         run(python(text))
-    time.sleep(2)
-    assert not sign.exists()
+    watcher.join(30)
+    assert ended == [""]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.checks import testing
+from scripts.checks.parts import report
 from scripts.errors import CommandError
 
 
@@ -13,9 +13,9 @@ def test_every_part_runs_and_the_end_says_which_failed(capsys: pytest.CaptureFix
         ran.append("bad")
         raise CommandError("exit status 1")
 
-    assert not testing._report({"one": bad, "two": lambda: ran.append("two")})
+    assert not report({"one": bad, "two": lambda: ran.append("two")})
     assert ran == ["bad", "two"]
     told = capsys.readouterr().out
     assert "one: FAILED: exit status 1" in told
     assert "two: passed" in told
-    assert testing._report({"two": lambda: None})
+    assert report({"two": lambda: None})

@@ -1,0 +1,77 @@
+"""`make lint`: types and style of everything that is ours, and what the documentation names."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.checks import documents, web
+from scripts.checks.parts import Part, call, report, tests_python
+from scripts.config import Config
+from scripts.errors import CommandError, UsageError
+from scripts.patches import patchqueue
+from scripts.run import Runner
+from scripts.sources import upstream_files
+
+WEB_SCRIPTS = ("check",)
+"""Of web/package.json: what checks the types and the style of its TypeScript, and of our components of the pages."""
+
+
+def lint(cfg: Config, names: Sequence[str] = ()) -> bool:
+    """The parts named (default: all). True if all passed; UsageError for a part that there is not."""
+    parts = _parts(cfg)
+    unknown = [name for name in names if name not in parts]
+    if unknown:
+        raise UsageError(f"There is no part {unknown[0]} of `make lint`; there are: {', '.join(parts)}.")
+    return report({name: part for name, part in parts.items() if name in names or not names})
+
+
+def _parts(cfg: Config) -> dict[str, Part]:
+    run = Runner("lint", cfg.logs / "lint.log")
+    python = tests_python(cfg)
+
+    def module(*arguments: str) -> Part:
+        return lambda: call([python, "-m", *arguments], cfg.root)
+
+    return {
+        "ruff": module("ruff", "check", "."),
+        "format": module("ruff", "format", "--check", "."),
+        "mypy": module("mypy"),
+        "shellcheck": lambda: call([python.with_name("shellcheck"), *shell_scripts(cfg.root)], cfg.root),
+        "patches": lambda: _patches(cfg),
+        "documents": lambda: _documents(cfg.root),
+        "web": lambda: _web(cfg, run),
+    }
+
+
+def shell_scripts(root: Path) -> list[str]:
+    """Our files that begin with a shell's name, as git lists them."""
+    listing = subprocess.check_output(["git", "ls-files", "-z"], cwd=root, text=True)
+    return [name for name in listing.split("\0") if name and _is_shell(root / name)]
+
+
+def _is_shell(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        first = file.readline(100)
+    return first.startswith(b"#!") and first.split(b"/")[-1].split()[-1] in (b"sh", b"bash", b"dash")
+
+
+def _patches(cfg: Config) -> None:
+    queue = patchqueue.read(cfg.root / "patches", upstream_files.read(cfg.root / upstream_files.LIST))
+    print(f"{len(queue.patches)} patches and {len(queue.new_files)} new files are in order.")
+
+
+def _documents(root: Path) -> None:
+    wrong = documents.examine(root)
+    for line in wrong:
+        print(line)
+    if wrong:
+        raise CommandError(f"{len(wrong)} places name what is not there")
+
+
+def _web(cfg: Config, run: Runner) -> None:
+    for name in WEB_SCRIPTS:
+        web.npm(cfg, run, "run", name)

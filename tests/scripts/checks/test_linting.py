@@ -1,0 +1,32 @@
+"""`make lint` covers what it says."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from scripts.checks import linting
+from scripts.config import from_environment
+from scripts.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_an_unknown_part_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linting, "tests_python", lambda cfg: Path("python"))
+    with pytest.raises(UsageError, match="no part typo of `make lint`; there are: ruff, format, mypy, shellcheck,"):
+        linting.lint(from_environment(ROOT), ["mypy", "typo"])
+
+
+def test_every_folder_with_python_of_ours_is_typed() -> None:
+    typed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
+    folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("*/**/*.py")} - {"build", "dist", "var", "web"}
+    assert {Path(name).parts[0] for name in typed} >= {name for name in folders if not name.startswith(".")}
+
+
+def test_every_shell_script_is_found() -> None:
+    found = linting.shell_scripts(ROOT)
+    assert {".ci/run", "scripts/release/open-webui-tdx.sh", "scripts/release/rebuild-and-compare"} <= set(found)
+    assert not [name for name in found if name.endswith(".py")]
