@@ -62,7 +62,7 @@ edit: stage-fetch ## open PATCH=name.patch for editing in build/edit (a new name
 refresh: ## write what was changed in build/edit back into PATCH=name.patch
 	@$(TOOL) refresh $(call given,PATCH)
 
-port: ## which patches fit SOURCE=, another version of upstream (a folder or archive), and which hunks do not
+port: ## which patches fit SOURCE=, another upstream (folder or archive), and which hunks do not
 	@$(TOOL) port --source $(call given,SOURCE)
 
 check-patches: ## check the form of the patch queue, without upstream's source

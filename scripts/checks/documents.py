@@ -60,8 +60,9 @@ def _link(page: Path, target: str) -> Iterator[str]:
 
 
 def _there(root: Path, page: Path, code: str) -> bool:
-    # Pages of a package may name its own files; what a build or a run makes is not in the repository.
-    if code.split("/")[0] in ("build", "dist", "var"):
+    # Pages of a package may name its own files; what a build or a run makes is not in the
+    # repository, and three dots stand for any name.
+    if code.split("/")[0] in ("build", "dist", "var") or "..." in code:
         return True
     return any((place / code).exists() for place in (root, page.parent))
 

@@ -230,7 +230,7 @@ def _header(service: str, fault: str | None) -> dict[str, Any]:
         header["kid"] = key_id("nobody")
     if fault in ("alg-none", "hs256"):
         header["alg"] = {"alg-none": "none", "hs256": "HS256"}[fault]
-    odd = {
+    odd: dict[str, dict[str, Any]] = {
         "critical-extension": {"crit": ["exp"], "exp": 1},
         "unencoded-payload": {"b64": True},
         "number-as-key-id": {"kid": 1},

@@ -55,6 +55,11 @@ def _add_unknown(values: Any) -> None:
         holder["surprise"] = {"of": ["the future"]}
 
 
+def _unknown_members(made: Any) -> None:
+    _add_unknown(made.tcb_info.values)
+    _add_unknown(made.qe_identity.values)
+
+
 MEMBERS: dict[str, Change] = {
     "no-tcb-type": tcb_info(lambda values: values.pop("tcbType")),
     "no-version": tcb_info(lambda values: values.pop("version")),
@@ -98,7 +103,7 @@ MEMBERS: dict[str, Change] = {
     ),
 }
 HARMLESS: dict[str, Change] = {
-    "unknown-members": lambda made: (_add_unknown(made.tcb_info.values), _add_unknown(made.qe_identity.values))[0],
+    "unknown-members": _unknown_members,
     "lower-case": tcb_info(lambda values: values.update(fmspc=values["fmspc"].lower())),
     "qe-version-3": qe_identity(lambda values: values.update(version=3)),
     "no-other-modules": tcb_info(lambda values: values["tdxModuleIdentities"][0].update(surprise=None)),
@@ -126,7 +131,7 @@ def _certificates(*names: str) -> str:
     return pki.pem_chain(*(pki.certificate(name) for name in names))
 
 
-def _platform_ca(issuer_key: str = "root", name: str = pki.PLATFORM_CA_NAME, **dates: dt.datetime) -> str:
+def _platform_ca(issuer_key: str = "root", name: str = pki.PLATFORM_CA_NAME, **dates: Any) -> str:
     made = pki.issue(
         name, subject_key="platform-ca", issuer=pki.ROOT_NAME, issuer_key=issuer_key, ca_path_length=0, **dates
     )
