@@ -90,9 +90,9 @@ class DataDir:
         with writing("the data folder", self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             self._check_owner()
-            for folder, mode in ((self.webui, 0o700), (self.logs, 0o700), (self.run, 0o755), (self.event_log, 0o755)):
+            for folder, mode in ((self.webui, 0o700), (self.logs, 0o700), (self.run, 0o755), (self.event_log, 0o700)):
                 folder.mkdir(exist_ok=True)
-                folder.chmod(mode)  # chats and logs are nobody's business but the operator's
+                folder.chmod(mode)  # chats, logs and locks are for those who need them
             for old in self.run.glob("pycache-*"):
                 if old.name != f"pycache-{self.boot}":
                     shutil.rmtree(old)

@@ -130,6 +130,9 @@ class _Running:
         pccs_url = self._file(pccs).read_text().strip() if pccs else planned.launch.settings.pccs_url
         web.tell(json.dumps(planned.told(state, pccs_url, addresses)).encode() + b"\n")
         self._wait(attester, web)
+        link = planned.administrator_link
+        if link and ready.has_no_users(planned.launch.settings.local_url):
+            say(f"There is no administrator yet. Whoever opens this link first and signs up becomes it:\n  {link}")
         return self._summary(state, outcome)
 
     def _start(self, process: Process | None) -> Child | None:

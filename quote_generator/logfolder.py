@@ -7,7 +7,7 @@
 
 A commit renames `pending` to `log`, which needs no space on the disk. Whoever changes the log holds `lock` exclusively,
 whoever reads it together with the register holds it shared. Both pass `turn` first, so that readers who follow each
-other without a pause cannot keep a writer out.
+other without a pause cannot keep a writer out. Both have mode 0600: whoever can open a lock can hold it.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class LogFolder:
             try:
                 for name in ("turn", "lock"):
                     flags = os.O_RDWR | os.O_CREAT if kind == fcntl.LOCK_EX else os.O_RDONLY
-                    descriptors.append(os.open(self.directory / name, flags | os.O_CLOEXEC, 0o644))
+                    descriptors.append(os.open(self.directory / name, flags | os.O_CLOEXEC, 0o600))
+                    if os.fstat(descriptors[-1]).st_mode & 0o077:  # of an older version
+                        os.fchmod(descriptors[-1], 0o600)
                     fcntl.flock(descriptors[-1], kind)
                 os.close(descriptors.pop(0))
             except OSError as error:

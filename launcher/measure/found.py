@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def find(launch: Launch, checked: Checked, model: Prepared, user: User | None, s
         user=user,
         own_uid=os.geteuid(),
         session_key=session_key,
+        administrator_key=secrets.token_urlsafe(32),
         certificates=certificates(launch.environ),
     )
 

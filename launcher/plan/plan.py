@@ -16,6 +16,8 @@ from .launch import Launch
 from .model import EMBEDDED, Prepared
 from .processes import Process, User
 
+ADMINISTRATOR = "/api/v1/tee/administrator"  # open_webui/tee/first.py serves it
+
 
 @dataclass(frozen=True)
 class Found:
@@ -30,6 +32,7 @@ class Found:
     user: User | None
     own_uid: int
     session_key: str = field(repr=False)
+    administrator_key: str = field(repr=False)
     certificates: bytes = field(default=b"", repr=False)  # of SSL_CERT_FILE
 
 
@@ -48,6 +51,13 @@ class Plan:
     pccs: Process | None
     certificates: bytes  # to be copied to ``DataDir.certificates``, or nothing
     asking_uid: int  # the web server's account, which may ask the attester and the measurer
+
+    @property
+    def administrator_link(self) -> str:
+        """The link that makes the first administrator, where not just anybody may become that."""
+        key = self.web.env.get("TEE_FIRST_SIGNUP")
+        settings = self.launch.settings
+        return f"{settings.origin or settings.local_url}{ADMINISTRATOR}?key={key}" if key else ""
 
     def told(self, state: str, pccs_url: str, addresses: Mapping[str, str]) -> dict[str, str]:
         """What the web server is told when everything else runs: how the launch ended, and the addresses that stand
@@ -111,6 +121,8 @@ def _web_env(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mappi
         "TEE_KIND": launch.kind,
         "WEBUI_SECRET_KEY": found.session_key,
     }
+    if launch.settings.public:
+        own["TEE_FIRST_SIGNUP"] = found.administrator_key
     if found.model.allowed is not None:
         own["TEE_MEASURED_MODELS"] = str(launch.data.measured_models)
     addresses = [address for value in env.values() for address in value.split(";")]

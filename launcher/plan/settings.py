@@ -47,11 +47,24 @@ class Settings:
     start_timeout_s: int
 
     @property
+    def public(self) -> bool:
+        """Whether people on other machines reach this server: it listens for them, or something passes them on."""
+        names = [self.host, urlsplit(self.origin).hostname or "localhost"]
+        return not all(name == "localhost" or _is_loopback(name) for name in names)
+
+    @property
     def local_url(self) -> str:
         """Where this machine reaches the web server."""
         wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what an operator may set
         host = wildcard.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _choice(*allowed: str) -> Callable[[str, str], str]:

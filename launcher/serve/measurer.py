@@ -7,6 +7,7 @@ The web server sends one line, ``{"kind": "tool"|"function", "id": ..., "sha384"
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import struct
@@ -43,7 +44,9 @@ class Measurer:
         self._extend, self._uid, self._known = extend, uid, known
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(path))
-        path.chmod(0o666)
+        if uid != os.geteuid():
+            os.chown(path, uid, -1)
+        path.chmod(0o600)  # a connection that says nothing holds it for a while: only who may ask gets in
         self._socket.listen(16)
 
     def start(self) -> None:

@@ -36,6 +36,19 @@ def healthy(url: str) -> bool:
         connection.close()
 
 
+def has_no_users(url: str) -> bool:
+    """Whether Open WebUI, at ``url``, waits for its first user: the page asks the same."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    try:
+        connection.request("GET", "/api/config")
+        return bool(json.loads(connection.getresponse().read()).get("onboarding"))
+    except (OSError, ValueError, AttributeError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 def check_port(settings: Settings) -> None:
     """Fail early and clearly if the address cannot be listened on."""
     try:

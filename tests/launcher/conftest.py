@@ -40,7 +40,7 @@ if os.environ.get("WEBUI_NAME") == "leaves-a-session" and os.fork() == 0:
     os.execve(sys.executable, ["harmless", "-c", code], {})
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200); self.end_headers(); self.wfile.write(b"{}")
+        self.send_response(200); self.end_headers(); self.wfile.write(b'{"onboarding": true}')
     log_message = lambda *a: None
 http.server.ThreadingHTTPServer((option("--host"), int(option("--port"))), Handler).serve_forever()
 """

@@ -24,7 +24,7 @@ from launcher.plan.processes import Process, User
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = frozenset({"WEBUI_NAME", "OPENAI_API_BASE_URLS", "OPENAI_API_KEYS", "DATABASE_URL"})
 LLM = ModelServer("embedded", key="sk-1", weights=Path("/release/llm/tiny.gguf"), models=("tiny",))
-FOUND = Found("ab" * 48, (), {"version": "3"}, NAMES, Prepared(LLM), (), None, 1000, "k" * 40)
+FOUND = Found("ab" * 48, (), {"version": "3"}, NAMES, Prepared(LLM), (), None, 1000, "k" * 40, "one-time")
 
 
 def planned(found: Found = FOUND, kind: str = "tdx-simulated", **environ: str) -> Plan:
@@ -122,3 +122,23 @@ def test_reference_values_are_made_without_what_starts_processes() -> None:
     loaded = json.loads(done.stdout)
     assert "launcher.plan.plan" in loaded
     assert not [name for name in loaded if name.startswith("launcher.serve") or name == "launcher.run"]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("environ", "link"),
+    [
+        ({"HOST": "0.0.0.0"}, "http://127.0.0.1:8080"),
+        ({"HOST": "10.0.0.7", "PORT": "80"}, "http://10.0.0.7:80"),
+        ({"HOST": "chat"}, "http://chat:8080"),
+        ({"ORIGIN": "https://chat.example"}, "https://chat.example"),
+        ({"HOST": "127.0.0.1"}, ""),
+        ({"HOST": "localhost", "ORIGIN": "http://localhost:3000"}, ""),
+        ({"HOST": "::1", "ORIGIN": "http://[::1]:3000"}, ""),
+    ],
+)
+def test_beyond_loopback_the_first_administrator_needs_a_link(environ: dict[str, str], link: str) -> None:
+    made = planned(FOUND, **environ)
+    key = made.web.env.get("TEE_FIRST_SIGNUP", "")
+    assert made.administrator_link == (f"{link}/api/v1/tee/administrator?key=one-time" if link else "")
+    assert key == ("one-time" if link else "") and "one-time" not in str(made.events)

@@ -182,6 +182,15 @@ def test_what_left_for_a_session_of_its_own_is_stopped(start: Start) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.attack
+def test_beyond_loopback_a_link_makes_the_first_administrator(start: Start) -> None:
+    running = start(HOST="0.0.0.0")
+    output = running.until(READY)
+    key = web_environment(running.data)["TEE_FIRST_SIGNUP"]
+    assert f"http://127.0.0.1:{running.port}/api/v1/tee/administrator?key={key}" in output and len(key) >= 43
+    assert key not in "".join(running.log())
+
+
 def test_nothing_survives_a_killed_launcher(start: Start) -> None:
     running = start()
     running.until(READY)

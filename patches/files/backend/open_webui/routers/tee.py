@@ -13,9 +13,12 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from open_webui.tee import collateral as relay
 from open_webui.tee.attester import AttesterClient, AttesterError
+from open_webui.tee.first import install as guard_first_administrator
 from open_webui.tee.limits import RateLimit, client_key
 from open_webui.tee.settings import load
 from pydantic import BaseModel, Field
+
+__all__ = ["guard_first_administrator", "router"]
 
 router = APIRouter()
 
