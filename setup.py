@@ -1,6 +1,7 @@
 """The one extension module of quote_generator; everything else about the package is in pyproject.toml."""
 
 import os
+import platform
 import shlex
 import shutil
 import sysconfig
@@ -16,6 +17,18 @@ NO_COMPILER = (
 )
 
 
+NOT_HERE = (
+    "error: quote_generator is for Intel TDX, which is on Linux on x86-64 only; this is {} on {}. Quotes are judged "
+    "anywhere: install quote_verifier for that"
+)
+
+
+def check_machine(system: str, machine: str) -> None:
+    """SystemExit, with one sentence, where there can be no TDX."""
+    if system != "Linux" or machine not in ("x86_64", "AMD64"):
+        raise SystemExit(NOT_HERE.format(system, machine))
+
+
 class BuildExt(build_ext):
     """Compiles with our flags alone and, where there is no C compiler, says so in one sentence.
 
@@ -24,6 +37,8 @@ class BuildExt(build_ext):
     """
 
     def build_extensions(self) -> None:
+        """Compile, or leave with one sentence (SystemExit)."""
+        check_machine(platform.system(), platform.machine())
         cc = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
         if shutil.which(cc[0]) is None and "CC" not in os.environ:
             cc = ["cc"]

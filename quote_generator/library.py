@@ -7,6 +7,7 @@ the dynamic loader (whose version changed in glibc 2.34), and a wheel built on a
 from __future__ import annotations
 
 import ctypes
+import platform
 import re
 import threading
 from dataclasses import dataclass
@@ -88,6 +89,11 @@ def _extension() -> ModuleType:
     try:
         from . import _binding
     except ImportError as error:
+        if platform.machine() != "x86_64":
+            raise TdxAttestError(
+                f"Intel TDX is on x86-64 only, and this machine is {platform.machine()}: it can read quotes, "
+                "not make them"
+            ) from None
         raise TdxAttestError(
             f"the compiled part of quote_generator is missing ({error}); "
             "install the package with `pip install .` instead of importing its source folder"

@@ -23,10 +23,15 @@ NAME = "plugin"
 DEPENDS: tuple[str, ...] = ()
 SOURCES = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "docs/plugin.md", "quote_generator", "simulator")
 
+PLATFORM = "manylinux_2_28_x86_64"  # what zig compiles for; a test asks auditwheel
+
 # The standard interface of build backends (PEP 517), without an isolated environment: the tools are locked already.
-_BUILD = (
-    "import os, sys; os.umask(0o022); from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
-)
+_BUILD = """
+import os, sys
+os.umask(0o022)
+from setuptools.build_meta import build_wheel
+build_wheel(sys.argv[1], {"--build-option": ["--plat-name", sys.argv[2]]})
+"""
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
@@ -53,7 +58,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         for name in SOURCES:
             if (cfg.root / name).exists():
                 copy_tree(cfg.root / name, work / name)
-        run([sys.executable, "-c", _BUILD, out], cwd=work, env=environment, what="building the quote_generator wheel")
+        run(wheel_command(out), cwd=work, env=environment, what="building the quote_generator wheel")
         simulator = [
             sys.executable,
             "-m",
@@ -66,6 +71,11 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         ]
         run(simulator, cwd=work, env=environment, what="compiling the simulator")
     plugin_wheel(out)
+
+
+def wheel_command(out: Path) -> list[str | Path]:
+    """What builds the wheel from the sources in the current folder into `out`."""
+    return [sys.executable, "-c", _BUILD, out, PLATFORM]
 
 
 def check_headers(include: Path, python_version: str) -> None:

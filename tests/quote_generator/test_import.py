@@ -28,6 +28,17 @@ def test_a_call_without_the_extension_says_what_to_install(tmp_path: Path) -> No
     assert "pip install ." in done.stdout, done.stderr
 
 
+def test_a_call_where_there_can_be_no_tdx_says_so(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "quote_generator", tmp_path / "quote_generator", ignore=shutil.ignore_patterns("*.so"))
+    code = (
+        "import platform; platform.machine = lambda: 'aarch64'\n"
+        "import quote_generator as q\ntry: q.generate_quote()\nexcept q.TdxAttestError as e: print(e.code, e)"
+    )
+    assert in_fresh_process(tmp_path, code).stdout == (
+        "None Intel TDX is on x86-64 only, and this machine is aarch64: it can read quotes, not make them\n"
+    )
+
+
 def test_a_call_without_the_library_says_what_to_install(plugin_path: Path) -> None:
     code = "import quote_generator as q\ntry: q.generate_quote()\nexcept q.TdxAttestError as e: print(e.code, e)"
     done = in_fresh_process(plugin_path, code)

@@ -61,8 +61,8 @@ def test_a_wheel_from_the_sdist_works_in_an_empty_environment(tmp_path: Path) ->
         names = {name.partition("/")[2] for name in archive.getnames()}
         archive.extractall(tmp_path / "unpacked", filter="data")
     assert {"quote_generator/_binding.pyx", "quote_generator/_abi.h", "LICENSE", "setup.py"} <= names
-    (unpacked,) = (tmp_path / "unpacked").iterdir()
-    done = python("-c", BACKEND.format("wheel"), tmp_path, cwd=unpacked)
+    how = ["-q", "--no-index", "--no-deps", "--no-build-isolation"]
+    done = python("-m", "pip", "wheel", *how, "-w", tmp_path, sdist, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     assert re.search("cp311-abi3-linux", wheel.name)
@@ -82,6 +82,37 @@ def test_a_wheel_from_the_sdist_works_in_an_empty_environment(tmp_path: Path) ->
     assert used.stdout == "None\n", used.stderr  # the extension is there; only the library is missing
     info = subprocess.run([fresh, "-I", "-m", "quote_generator", "info"], capture_output=True, text=True, cwd="/")
     assert info.returncode == 0, info.stderr
+
+
+@pytest.mark.slow
+def test_the_releases_wheel_runs_on_what_its_name_says(tmp_path: Path) -> None:
+    from scripts.stages import plugin
+
+    done = python(*plugin.wheel_command(tmp_path)[1:], cwd=copy_sources(tmp_path / "sources"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name == "quote_generator-1.0.0-cp311-abi3-manylinux_2_28_x86_64.whl"
+    shown = python("-m", "auditwheel", "show", wheel, cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    oldest = re.search(r'following\s+platform\s+tag:\s+"manylinux_2_(\d+)_x86_64"', shown.stdout)
+    assert oldest and int(oldest[1]) <= 28, shown.stdout
+
+
+@pytest.mark.slow
+def test_where_there_is_no_tdx_the_build_says_so(tmp_path: Path) -> None:
+    sources = copy_sources(tmp_path / "sources")
+    elsewhere = "import platform, runpy, sys; platform.machine = lambda: 'aarch64'"
+    build = f"{elsewhere}; sys.argv = ['setup.py', '-q', 'build_ext']; runpy.run_path('setup.py')"
+    done = python("-c", build, cwd=sources)
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith(
+            "error: quote_generator is for Intel TDX, which is on Linux on x86-64 only; this is Linux on aarch64."
+        )
+    )
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
