@@ -299,12 +299,7 @@ def test_help_names_the_exit_codes(tmp_path: Path) -> None:
 
 
 def request(**members: Any) -> Request:
-    given: dict[str, Any] = {
-        "url": None, "evidence": None, "quote": None, "collateral": None, "at": None, "release": [], "policy": None,
-        "as_json": False, "manifest": None, "check_assets": False, "service": [], "service_url": [], "service_key": [],
-        "pccs": None, "pcs": False, "offline": False, "cache": None, "ca_file": None, "save": None, "timeout": 1.0,
-    }  # fmt: skip
-    return Request(**(given | members))
+    return Request(**{"timeout": 1.0, **members})
 
 
 @pytest.mark.parametrize(

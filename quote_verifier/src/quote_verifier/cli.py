@@ -3,14 +3,12 @@
 
 import os
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from . import options
 from .errors import Malformed, Unreachable, UsageError
-from .policy import DEFAULT_TOML
 from .report import as_json as verdict_json
 from .report import print_verdict, printable
 from .request import Request, judge
@@ -18,12 +16,6 @@ from .request import Request, judge
 INTERNAL, USAGE, UNREACHABLE, NOT_GENUINE = 1, 2, 3, 4
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-def _print_policy(wanted: bool) -> None:
-    if wanted:
-        print(DEFAULT_TOML, end="")
-        raise typer.Exit(0)
 
 
 EPILOG = (
@@ -34,80 +26,31 @@ EPILOG = (
 
 @app.command(epilog=EPILOG)
 def command(
-    url: Annotated[str | None, typer.Argument(help="The service to verify, such as https://host.")] = None,
-    evidence: Annotated[Path | None, typer.Option(metavar="FILE", help="Judge an evidence bundle instead.")] = None,
-    quote: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Judge a bare quote instead (binary or hex).")
-    ] = None,
-    collateral: Annotated[Path | None, typer.Option(metavar="FILE", help="The bare quote's collateral.")] = None,
-    at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Judge a file as of this time, such as 2025-07-01T00:00:00Z.")
-    ] = None,
-    release: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Reference values to compare with; may be repeated.")
-    ] = None,
-    policy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What to accept (TOML), instead of the strict defaults.")
-    ] = None,
-    print_policy: Annotated[
-        bool,
-        typer.Option(
-            "--print-policy", help="Print the default policy and exit.", callback=_print_policy, is_eager=True
-        ),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The verdict as JSON.")] = False,
-    check_assets: Annotated[
-        bool, typer.Option("--check-assets", help="Compare every frontend file served with --manifest.")
-    ] = False,
-    manifest: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The release.json of the release it should be.")
-    ] = None,
-    service: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Ask an attestation service too: alibaba or trustee.")
-    ] = None,
-    service_url: Annotated[list[str] | None, typer.Option(metavar="URL", help="Where that service is.")] = None,
-    service_key: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Its public key (PEM, JWK, JWKS), instead of the one it serves."),
-    ] = None,
-    pccs: Annotated[
-        str | None, typer.Option(metavar="URL", help="Take collateral from this PCCS, not from the server's relay.")
-    ] = None,
-    pcs: Annotated[bool, typer.Option("--pcs", help="Take collateral from Intel's PCS.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Take collateral from the cache only.")] = False,
-    cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Where collateral is cached.")] = None,
-    ca_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="CAs to trust for TLS (PEM), instead of the usual ones.")
-    ] = None,
-    save: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the evidence as a bundle.")] = None,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="Longest wait for one answer.")
-    ] = 20.0,
+    url: options.Url = None,
+    evidence: options.Evidence = None,
+    quote: options.Quote = None,
+    collateral: options.Collateral = None,
+    at: options.At = None,
+    release: options.Release = None,
+    policy: options.Policy = None,
+    print_policy: options.PrintPolicy = False,
+    as_json: options.AsJson = False,
+    check_assets: options.CheckAssets = False,
+    manifest: options.Manifest = None,
+    service: options.Service = None,
+    service_url: options.ServiceUrl = None,
+    service_key: options.ServiceKey = None,
+    pccs: options.Pccs = None,
+    pcs: options.Pcs = False,
+    offline: options.Offline = False,
+    cache: options.Cache = None,
+    ca_file: options.CaFile = None,
+    save: options.Save = None,
+    timeout: options.Timeout = 20.0,
 ) -> None:
     """Verify that a service runs in a genuine Intel TDX confidential VM, and runs what you think it runs."""
-    del print_policy
-    request = Request(
-        url,
-        evidence,
-        quote,
-        collateral,
-        at,
-        release or [],
-        policy,
-        as_json,
-        manifest,
-        check_assets,
-        service or [],
-        service_url or [],
-        service_key or [],
-        pccs,
-        pcs,
-        offline,
-        cache,
-        ca_file,
-        save,
-        timeout,
-    )
+    given = {name: value for name, value in locals().items() if name != "print_policy" and value is not None}
+    request = Request(**given)
     verdict = judge(request)
     if as_json:
         print(verdict_json(verdict))

@@ -31,28 +31,28 @@ ASSET_DEADLINE_S = 120.0
 
 @dataclass
 class Request:
-    """The command line, read."""
+    """The command line, read: each member is the option of that name, `held` the policy once it is read."""
 
-    url: str | None
-    evidence: Path | None
-    quote: Path | None
-    collateral: Path | None
-    at: str | None
-    release: list[Path]
-    policy: Path | None
-    as_json: bool
-    manifest: Path | None
-    check_assets: bool
-    service: list[str]
-    service_url: list[str]
-    service_key: list[Path]
-    pccs: str | None
-    pcs: bool
-    offline: bool
-    cache: Path | None
-    ca_file: Path | None
-    save: Path | None
-    timeout: float
+    url: str | None = None
+    evidence: Path | None = None
+    quote: Path | None = None
+    collateral: Path | None = None
+    at: str | None = None
+    release: list[Path] = field(default_factory=list)
+    policy: Path | None = None
+    as_json: bool = False
+    manifest: Path | None = None
+    check_assets: bool = False
+    service: list[str] = field(default_factory=list)
+    service_url: list[str] = field(default_factory=list)
+    service_key: list[Path] = field(default_factory=list)
+    pccs: str | None = None
+    pcs: bool = False
+    offline: bool = False
+    cache: Path | None = None
+    ca_file: Path | None = None
+    save: Path | None = None
+    timeout: float = 20.0
     held: Policy = field(default_factory=Policy)
 
 
