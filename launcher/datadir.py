@@ -4,6 +4,7 @@ secret_key                  signs sessions; made once, mode 0600
 webui/                      Open WebUI's database, uploads, caches: the user's data
 attestation/<boot id>/      event log
 tdx-simulator/<boot id>/    registers of the simulated TD
+ollama/                     home of an Ollama that the launcher starts
 logs/                       one file a process; the launch before is kept as *.log.1
 run/                        sockets, static files, bytecode of this boot; may be deleted when stopped
 """
@@ -52,6 +53,11 @@ class DataDir:
     def simulator_state(self) -> Path:
         # A reboot clears the registers of a real TD, so it clears the simulated ones as well.
         return self.root / "tdx-simulator" / self.boot
+
+    @property
+    def ollama(self) -> Path:
+        """Home of an Ollama that the launcher starts."""
+        return self.root / "ollama"
 
     @property
     def logs(self) -> Path:

@@ -22,7 +22,7 @@ from .plan.launch import Launch
 from .plan.model import ModelServer
 from .plan.plan import Plan
 from .plan.processes import Process
-from .serve import accounts, folders, measured_models, ready
+from .serve import accounts, folders, measured_models, ready, starting
 from .serve.measurer import Measurer
 from .serve.supervisor import Child, Supervisor
 from .summary import Summary, notice, say
@@ -95,6 +95,7 @@ def _plan(launch: Launch, checked: Checked, allow_modified: bool, supervisor: Su
     if account_notice:
         notice(account_notice)
     real = launch.kind == "tdx"
+    starting.ollama_where_none_answers(launch, supervisor)
     prepared = models.prepare(launch, checked.manifest, allow_modified, supervisor.check, seal=real)
     key = launch.data.secret_key()
     return plan.make(launch, found.find(launch, checked, prepared, user, key))
@@ -111,11 +112,15 @@ class _Running:
         """Measure the plan's events and start its processes; what is returned says how it went."""
         planned, data = self.plan, self.plan.launch.data
         folders.give_folders(data, planned.user)
+        for process in filter(None, (planned.relay,)):  # a ready file of the launch before says nothing about this one
+            if process.ready.file:
+                process.ready.file.unlink(missing_ok=True)
         folders.write_certificates(data, planned.certificates)
         # These serve nobody yet; they get ready while the launch is being measured.
         web = self.supervisor.start(planned.web)
         model = self._start(planned.model_server)
         pccs = self._start(planned.pccs)
+        relay = self._start(planned.relay)
         folders.give_static_files(planned.launch.release, data, planned.user)
         outcome = registers.extend(planned.registrar, planned.events)
         if not outcome.measured:
@@ -126,7 +131,9 @@ class _Running:
         data.measured_models.unlink(missing_ok=True)
         if planned.model.allowed is not None:
             measured_models.write(data, planned.model.allowed)
-        addresses = ready.read_ready(self._file(model)) if model else {}
+        addresses: dict[str, str] = {}
+        for child in filter(None, (model, relay)):
+            addresses |= ready.read_ready(self._file(child))
         pccs_url = self._file(pccs).read_text().strip() if pccs else planned.launch.settings.pccs_url
         web.tell(json.dumps(planned.told(state, pccs_url, addresses)).encode() + b"\n")
         self._wait(attester, web)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from ..errors import ModifiedError, UnavailableError
 from ..plan import effective
 from ..plan.events import embedded_events, model_event, ollama_event
 from ..plan.launch import Launch
-from ..plan.model import ModelServer, Prepared, model_name
+from ..plan.model import Measured, ModelServer, Prepared, model_name
 from ..plan.settings import Settings
 from ..summary import notice, say
-from . import model_server, model_store, ollama, ollama_binary, verity
+from . import model_server, model_store, ollama, ollama_program, verity
 from .manifest import Manifest
 
 
@@ -26,7 +27,7 @@ def prepare(
     """Choose what answers chats and measure it; nothing is started. ``check`` may end it. Raises LauncherError."""
     kind = model_server.choose(launch.settings, launch.kind)
     if kind == "ollama":
-        return with_ollama(launch.settings, allow_modified, check, seal)
+        return with_ollama(launch.settings, allow_modified, check, seal, must_see=launch.kind == "tdx")
     if kind == "embedded":
         return embedded(launch.release, listed)
     return Prepared(ModelServer("none"))
@@ -47,10 +48,17 @@ def embedded(release: Path, manifest: Manifest) -> Prepared:
     return Prepared(ModelServer("embedded", weights=release / weights, models=(name,)), tuple(events))
 
 
-def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], None], seal: bool = False) -> Prepared:
+def with_ollama(
+    settings: Settings,
+    allow_modified: bool,
+    check: Callable[[], None],
+    seal: bool = False,
+    must_see: bool = False,
+) -> Prepared:
     """Ollama: its program, and every model it will serve, read from its store on the disk.
 
-    ``seal`` switches fs-verity on for the models' blobs where the file system has it.
+    ``seal`` switches fs-verity on for the models' blobs where the file system has it; ``must_see`` refuses an Ollama
+    whose process this account cannot see.
     """
     url = settings.ollama_base_url
     offered = ollama.models(url)
@@ -58,7 +66,7 @@ def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], No
         notice(f"Ollama at {url} is another machine: chats leave this one, and its models cannot be measured.")
         return Prepared(ModelServer("ollama", models=tuple(offered)))
     version = ollama.version(url) or ""
-    program, libraries = ollama_binary.measure(ollama_binary.find(url, settings.ollama_binary), check)
+    program, measured = _program(settings, check, must_see)
     names = [model_store.canonical(name) for name in settings.models] or sorted(offered)
     found = [load_offered(settings, name, offered) for name in names]
     if seal:
@@ -69,13 +77,34 @@ def with_ollama(settings: Settings, allow_modified: bool, check: Callable[[], No
         raise ModifiedError(problems[0].sentence)
     for problem in problems:
         notice(problem.sentence)
-    events = [ollama_event(version, program, libraries)]
+    events = [ollama_event(version, program.sha384, program.libraries)]
     for model in found:
         broken = [problem.sha256 for problem in problems if problem.model == model.name]
         events.append(model_event(model.name, model.digest, broken))
-    return Prepared(
-        ModelServer("ollama", models=tuple(names)), tuple(events), {model.name: model.digest for model in found}
-    )
+    server = ModelServer("ollama", models=tuple(names), ollama=measured)
+    return Prepared(server, tuple(events), {model.name: model.digest for model in found})
+
+
+def _program(
+    settings: Settings, check: Callable[[], None], must_see: bool
+) -> tuple[ollama_program.Program, Measured | None]:
+    """What answers, measured; where this account cannot see it and need not, the one that is installed."""
+    try:
+        answering = ollama_program.find(settings.ollama_base_url)
+    except UnavailableError as error:
+        if must_see or os.geteuid() == 0:
+            raise
+        notice(f"{error} This being a simulation, the installed one is measured instead.")
+        return ollama_program.measure(ollama_program.installed(settings.ollama_binary), check), None
+    program = ollama_program.measure(answering.executable, check)
+    named = settings.ollama_binary
+    if named and ollama_program.measure(Path(named), check).sha384 != program.sha384:
+        raise ModifiedError(
+            f"OLLAMA_BINARY={named} is not the program that answers at {settings.ollama_base_url} "
+            f"(process {answering.pid}): stop that one, or correct OLLAMA_BINARY."
+        )
+    process = (answering.pid, answering.device, answering.inode)
+    return program, Measured(program.sha384, program.libraries, process)
 
 
 def load_offered(settings: Settings, name: str, offered: dict[str, str]) -> model_store.Model:

@@ -12,6 +12,16 @@ EMBEDDED = "<embedded>"
 
 
 @dataclass(frozen=True)
+class Measured:
+    """The Ollama that was measured: its program and libraries by SHA-384 (hex, "" for none), and the process that
+    answered then: its id, and its executable's device and inode."""
+
+    sha384: str
+    libraries: str
+    answering: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
 class ModelServer:
     """What answers chats. ``kind`` is ``ollama``, ``embedded`` or ``none``; ``key`` is the embedded server's."""
 
@@ -19,6 +29,7 @@ class ModelServer:
     key: str = field(default="", repr=False)
     weights: Path | None = None
     models: tuple[str, ...] = ()
+    ollama: Measured | None = None  # only this one gets a word; None for one that cannot be measured
 
     @property
     def default_model(self) -> str:

@@ -49,6 +49,7 @@ class Plan:
     web: Process
     model_server: Process | None
     pccs: Process | None
+    relay: Process | None
     certificates: bytes  # to be copied to ``DataDir.certificates``, or nothing
     asking_uid: int  # the web server's account, which may ask the attester and the measurer
 
@@ -61,11 +62,15 @@ class Plan:
 
     def told(self, state: str, pccs_url: str, addresses: Mapping[str, str]) -> dict[str, str]:
         """What the web server is told when everything else runs: how the launch ended, and the addresses that stand
-        as ``<embedded>`` in the plan (``addresses`` has them as ``chat`` and ``embeddings``)."""
+        as ``<embedded>`` in the plan (``addresses`` has them as ``chat`` and ``embeddings``), or, as ``ollama``, of the
+        relay to the Ollama that the plan names."""
         values = {"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url}
         for name, role in (("OPENAI_API_BASE_URLS", "chat"), ("RAG_OPENAI_API_BASE_URL", "embeddings")):
             if role in addresses and EMBEDDED in self.web.env.get(name, ""):
                 values[name] = self.web.env[name].replace(EMBEDDED, addresses[role])
+        for name in ("OLLAMA_BASE_URLS", "RAG_OLLAMA_BASE_URL"):
+            if "ollama" in addresses and self.web.env.get(name) == self.launch.settings.ollama_base_url:
+                values[name] = addresses["ollama"]
         return values
 
 
@@ -85,6 +90,7 @@ def make(launch: Launch, found: Found) -> Plan:
         web=processes.web_server(launch, _web_env(launch, found, env, configuration.theirs), found.user),
         model_server=processes.model(launch, server, found.user),
         pccs=processes.pccs(launch, found.user),
+        relay=processes.relay(launch, server),
         certificates=found.certificates,
         asking_uid=uid,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,36 @@ def registrar(launch: Launch) -> Process:
     """The process that extends RTMR 3 and ends: it gets events on its standard input."""
     command = launch.module("attester", "launcher.measure.registers", str(launch.data.event_log))
     return Process("registrar", command, launch.device_env(), launch.data.run, Ready(), told=True)
+
+
+def ollama(launch: Launch, binary: Path, user: User | None) -> Process:
+    """An Ollama of the launcher's own, where none answers: with nothing from the operator's environment."""
+    home, url = launch.data.ollama, launch.settings.ollama_base_url
+    env = environment.base(launch.environ) | {
+        "HOME": str(home),
+        "OLLAMA_HOST": url.split("://", 1)[1],
+        "OLLAMA_MODELS": str(launch.settings.ollama_models),
+        "OLLAMA_NOPRUNE": "1",  # what it does not know in the store is not its to delete
+    }
+    command = launch.module("ollama", "launcher.serve.program", str(binary), "serve")
+    return Process("ollama", command, env, home, Ready(url=f"{url}/api/version"), user)
+
+
+def relay(launch: Launch, server: ModelServer) -> Process | None:
+    """What passes words to the Ollama that was measured, and to no other; its ready file gets its address."""
+    if server.ollama is None:
+        return None
+    ready = launch.data.run / "relay.json"  # not in DataDir.ready: the web server's account could write there
+    config = json.dumps(
+        {
+            "url": launch.settings.ollama_base_url,
+            "sha384": server.ollama.sha384,
+            "libraries": server.ollama.libraries,
+            "answering": server.ollama.answering,
+        }
+    )
+    command = launch.module("relay", "launcher.serve.relay", config, str(ready))
+    return Process("relay", command, environment.base(launch.environ), launch.data.run, Ready(file=ready))
 
 
 def code_reader(launch: Launch, database: Path, user: User | None) -> Process:

@@ -13,6 +13,7 @@ from ..plan.processes import User
 
 ACCOUNT = "open-webui-tdx"
 FALLBACK = "nobody"
+OLLAMA_ACCOUNTS = ("open-webui-tdx-ollama", "ollama")
 
 
 def _lookup(name: str) -> User | None:
@@ -53,6 +54,26 @@ def choose(run_as: str, must_drop: bool, needs: list[Path]) -> tuple[User | None
             f"The web server must not run as root, but {sentence}: move it, open its folders, or set RUN_AS."
         )
     return None, f"The web server runs as root, because {sentence}; on real TDX this would be refused."
+
+
+def for_ollama(must_drop: bool, needs: list[Path]) -> User | None:
+    """The account of an Ollama that the launcher starts, one of its own: not the launcher's, not the web server's.
+
+    None keeps the launcher's own account: where that is not root, or in a simulation without such an account.
+    """
+    if os.geteuid() != 0:
+        return None
+    user = next(filter(None, map(_lookup, OLLAMA_ACCOUNTS)), None)
+    blocked = next((path for path in needs if user and not readable(user, path)), None)
+    if user is not None and blocked is None:
+        return user
+    problem = f"the account {user.name} cannot reach {blocked}" if user else f"there is none of {OLLAMA_ACCOUNTS}"
+    if must_drop:
+        raise UnavailableError(
+            f"Ollama must not run as root, but {problem}: make one (useradd --system {OLLAMA_ACCOUNTS[0]}) that can "
+            "read the models, or start Ollama yourself."
+        )
+    return None
 
 
 def readable(user: User, path: Path) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,27 @@ def test_other_requests_and_other_launches_pass(offered: dict[str, str], monkeyp
     check("other", "http://ollama/api/pull")
     monkeypatch.delenv("TEE_MEASURED_MODELS")
     check("other")
+
+
+@pytest.mark.attack
+def test_the_relays_sentence_reaches_whoever_chats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The launcher's relay answers for an Ollama that is not the measured one, and says why."""
+    (tmp_path / "measured.json").write_text(json.dumps({"v": 1, "models": {"tiny:latest": "aa"}}))
+    monkeypatch.setenv("TEE_MEASURED_MODELS", str(tmp_path / "measured.json"))
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(b'{"error": "another program answers"}')
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with pytest.raises(HTTPException, match="another program answers") as caught:
+            check("tiny", f"http://127.0.0.1:{server.server_port}/api/chat")
+        server.shutdown()
+    assert caught.value.status_code == 503

@@ -56,6 +56,20 @@ def test_giving_a_folder_does_not_follow_links(tmp_path: Path) -> None:
     assert (tmp_path / "outside").stat().st_uid == 0
 
 
+@root_only
+@pytest.mark.attack
+def test_ollama_gets_an_account_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(accounts, "OLLAMA_ACCOUNTS", ("no-such-account", "nobody"))
+    user = accounts.for_ollama(True, [Path("/usr/bin/env")])
+    assert user is not None and user.name == "nobody"
+    (tmp_path / "private").mkdir(mode=0o700)
+    for names, needs in ((("nobody",), [tmp_path / "private"]), (("no-such-account",), [])):
+        monkeypatch.setattr(accounts, "OLLAMA_ACCOUNTS", names)
+        with pytest.raises(UnavailableError, match="must not run as root.*useradd"):
+            accounts.for_ollama(True, needs)
+        assert accounts.for_ollama(False, needs) is None
+
+
 def test_without_root_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert accounts.choose("", True, []) == (None, "")

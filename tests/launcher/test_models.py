@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from launcher.errors import ModifiedError, UnavailableError
-from launcher.measure import model_server, models, ollama, ollama_binary
+from launcher.measure import model_server, models, ollama, ollama_program, sockets
 from launcher.plan import effective, settings
 from launcher.plan.settings import Settings
 
@@ -29,7 +31,7 @@ def chosen(server: FakeOllama, tmp_path: Path) -> Settings:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/ollama").write_bytes(b"program")
     return replace(
-        settings.load({"OLLAMA_BASE_URL": server.url, "OLLAMA_BINARY": str(tmp_path / "bin/ollama")}),
+        settings.load({"OLLAMA_BASE_URL": server.url}),
         ollama_models=tmp_path,
     )
 
@@ -45,7 +47,9 @@ def test_events_and_allowed_models(chosen: Settings, server: FakeOllama) -> None
     assert prepared.allowed == {"tiny:latest": server.tags[0]["digest"]}
 
 
-def test_libraries_count(chosen: Settings, tmp_path: Path) -> None:
+def test_libraries_count(chosen: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = SimpleNamespace(pid=1, device=2, inode=3, executable=tmp_path / "bin/ollama")
+    monkeypatch.setattr(ollama_program, "find", lambda url: elsewhere)
     (tmp_path / "lib/ollama").mkdir(parents=True)
     (tmp_path / "lib/ollama/libggml.so").write_bytes(b"1")
     first = models.with_ollama(chosen, False, no_check).events[0].line
@@ -101,10 +105,27 @@ def test_choosing_a_model_server(chosen: Settings) -> None:
 
 
 def test_the_program_behind_the_port_is_found(server: FakeOllama) -> None:
-    found = ollama_binary.find(server.url, "")
-    assert str(found).startswith("/proc/") and found.resolve() == Path("/proc/self/exe").resolve()
-    program, _ = ollama_binary.measure(found)
-    assert len(program) == 96
+    found = ollama_program.find(server.url)
+    assert found.pid == os.getpid() and found.executable.resolve() == Path("/proc/self/exe").resolve()
+    assert len(ollama_program.measure(found.executable).sha384) == 96
+
+
+@pytest.mark.attack
+def test_a_good_file_does_not_speak_for_another_program_that_answers(chosen: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ModifiedError, match=f"OLLAMA_BINARY=.*process {os.getpid()}"):
+        models.with_ollama(replace(chosen, ollama_binary=str(tmp_path / "bin/ollama")), False, no_check)
+    (tmp_path / "same").write_bytes(Path("/proc/self/exe").read_bytes())
+    models.with_ollama(replace(chosen, ollama_binary=str(tmp_path / "same")), False, no_check)
+
+
+@pytest.mark.attack
+def test_an_ollama_that_cannot_be_seen_is_not_claimed(chosen: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "held", lambda pid, proc=sockets.PROC: set())
+    with pytest.raises(UnavailableError, match="cannot be seen"):
+        models.with_ollama(chosen, False, no_check, must_see=True)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(UnavailableError, match="cannot be seen"):
+        models.with_ollama(chosen, False, no_check, must_see=True)
 
 
 def test_a_server_that_talks_nonsense(server: FakeOllama) -> None:

@@ -17,7 +17,7 @@ from launcher.datadir import DataDir
 from launcher.plan import plan, settings
 from launcher.plan.events import Event
 from launcher.plan.launch import Launch
-from launcher.plan.model import EMBEDDED, ModelServer, Prepared
+from launcher.plan.model import EMBEDDED, Measured, ModelServer, Prepared
 from launcher.plan.plan import Found, Plan
 from launcher.plan.processes import Process, User
 
@@ -101,7 +101,9 @@ def test_every_process_is_one_of_ours_and_its_module_exists(process: str) -> Non
 
 
 def test_planning_imports_nothing_that_starts_reads_or_asks() -> None:
-    allowed = {"__future__", "collections.abc", "dataclasses", "pathlib", "typing", "re", "ipaddress", "hashlib"}
+    allowed = {"__future__", "collections.abc", "dataclasses", "pathlib", "typing", "re", "ipaddress", "hashlib"} | {
+        "json"
+    }
     for path in sorted((ROOT / "launcher/plan").glob("*.py")):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
@@ -142,3 +144,14 @@ def test_beyond_loopback_the_first_administrator_needs_a_link(environ: dict[str,
     key = made.web.env.get("TEE_FIRST_SIGNUP", "")
     assert made.administrator_link == (f"{link}/api/v1/tee/administrator?key=one-time" if link else "")
     assert key == ("one-time" if link else "") and "one-time" not in str(made.events)
+
+
+@pytest.mark.attack
+def test_the_web_server_gets_the_relays_address_and_the_measured_one_stays_ollamas() -> None:
+    server = ModelServer("ollama", models=("m",), ollama=Measured("ab" * 48, "", (7, 1, 2)))
+    made = planned(replace(FOUND, model=Prepared(server)))
+    told = made.told("measured", "", {"ollama": "http://127.0.0.1:9"})
+    assert told["OLLAMA_BASE_URLS"] == told["RAG_OLLAMA_BASE_URL"] == "http://127.0.0.1:9"
+    assert content(made, "settings")["OLLAMA_BASE_URLS"] == "http://127.0.0.1:11434"
+    assert made.relay is not None and made.relay.user is None and str(made.relay.ready.file).startswith("/data/run/")
+    assert planned(replace(FOUND, model=Prepared(ModelServer("ollama")))).relay is None

@@ -162,11 +162,9 @@ def chat(client: Client, model: str) -> str:
 
 def test_only_measured_models_of_ollama_answer(built: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    program = tmp_path / "ollama"
-    program.write_text("program")
     with ollama_standin.running() as server:
         server.offer("tiny:latest", ollama_standin.add_model(store))
-        chosen = {"OLLAMA_BASE_URL": server.url, "OLLAMA_MODELS": str(store), "OLLAMA_BINARY": str(program)}
+        chosen = {"OLLAMA_BASE_URL": server.url, "OLLAMA_MODELS": str(store)}
         service = begin(built, tmp_path / "data", LLM="auto", **chosen)
         try:
             assert "tiny:latest" in service.until(READY, START_S)

@@ -5,8 +5,10 @@ What it refuses before it starts anything is in test_refusals.py.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Start, command, environment, write_manifest
+from .conftest import Start, command, environment, free_port, write_manifest
 
 pytestmark = pytest.mark.slow  # each starts real processes
 
@@ -180,6 +182,44 @@ def test_what_left_for_a_session_of_its_own_is_stopped(start: Start) -> None:
     finally:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+OLLAMA = """
+import http.server, json, os
+host, port = os.environ["OLLAMA_HOST"].split(":")
+json.dump(dict(os.environ), open("environment.json", "w"))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        found = {"/api/version": {"version": "0.5.7"}, "/api/tags": {"models": []}}[self.path]
+        self.send_response(200); self.end_headers(); self.wfile.write(json.dumps(found).encode())
+    log_message = lambda *a: None
+http.server.HTTPServer((host, int(port)), Handler).serve_forever()
+"""
+
+
+@pytest.mark.attack
+def test_where_no_ollama_answers_the_measured_one_is_started(start: Start, tmp_path: Path) -> None:
+    """`ollama serve` is here a Python that runs the script `serve` of its home."""
+    binary, home = tmp_path / "bin/ollama", tmp_path / "data/ollama"
+    binary.parent.mkdir()
+    shutil.copy(Path("/proc/self/exe").resolve(), binary)
+    home.mkdir(parents=True)
+    (home / "serve").write_text(OLLAMA)
+    url = f"http://127.0.0.1:{free_port()}"
+    hostile = {"OLLAMA_HOST": "0.0.0.0", "LD_PRELOAD": "", "OLLAMA_DEBUG": "1", "http_proxy": "http://evil.example"}
+    running = start(LLM="ollama", OLLAMA_BINARY=str(binary), OLLAMA_BASE_URL=url, OLLAMA_MODELS=str(home), **hostile)
+    assert f"starting {binary}" in running.until(READY)
+    digest = hashlib.sha384(binary.read_bytes()).hexdigest()
+    assert any(line.startswith("open-webui-tdx ollama ") and digest in line for line in running.log())
+    env = json.loads((home / "environment.json").read_text())
+    assert env["OLLAMA_HOST"] == url[7:] and not {"OLLAMA_DEBUG", "http_proxy", "LD_PRELOAD"} & env.keys()
+    told = web_environment(running.data)
+    assert told["OLLAMA_BASE_URLS"] == told["RAG_OLLAMA_BASE_URL"] != url  # the relay
+    assert urllib.request.urlopen(f"{told['OLLAMA_BASE_URLS']}/api/version").read() == b'{"version": "0.5.7"}'
+    assert f'"OLLAMA_BASE_URLS":"{url}"' in "".join(running.log())
+    assert running.end() == 0
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"{url}/api/version")
 
 
 @pytest.mark.attack

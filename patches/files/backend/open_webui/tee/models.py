@@ -65,7 +65,10 @@ async def _list(base_url: str, fresh: bool = False) -> dict[str, str]:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{base_url}/api/tags") as answer:
-            entries = (await answer.json())["models"]
+            document = await answer.json()
+        if answer.status == 503 and isinstance(document["error"], str):  # the launcher's relay: why nothing is sent
+            raise HTTPException(503, document["error"])
+        entries = document["models"]
         models = {entry["name"]: entry["digest"].removeprefix("sha256:") for entry in entries}
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError, AttributeError):
         raise HTTPException(503, "Ollama does not say which models it has; try again in a moment.") from None

@@ -1,0 +1,214 @@
+"""Words reach the Ollama that was measured and no other program, whoever takes its address meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher.measure import ollama_program, sockets
+from launcher.serve import relay
+
+from .conftest import free_port
+
+pytestmark = pytest.mark.attack
+
+STANDIN = """
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b'{"version": "0.5.7"}')
+    def do_POST(self):
+        words = self.rfile.read(int(self.headers["Content-Length"]))
+        open(sys.argv[3], "ab").write(words)
+        self.send_response(200); self.end_headers(); self.wfile.write(b"all is well")
+    def log_message(self, *args): pass
+class Server(http.server.HTTPServer):
+    allow_reuse_address = True
+server = Server((sys.argv[1], int(sys.argv[2])), Handler)
+if len(sys.argv) > 4:  # another program takes over the process, its number and its socket
+    os.set_inheritable(server.fileno(), True)
+    code = "import socket, time; server = socket.socket(fileno=int(%d))" % server.fileno()
+    code += "; words = server.accept()[0].recv(9); words and open(%r, 'wb').write(words)" % sys.argv[3]
+    print("listening", flush=True)
+    sys.stdin.readline()
+    os.execv(sys.argv[4], [sys.argv[4], "-c", code])
+print("listening", flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def binaries(tmp_path: Path) -> tuple[Path, Path]:
+    """Two programs that answer as Ollama does: the one that is measured, and another."""
+    good, other = tmp_path / "good/bin/ollama", tmp_path / "other/bin/ollama"
+    for path in (good, other):
+        path.parent.mkdir(parents=True)
+        shutil.copy(Path("/proc/self/exe").resolve(), path)
+    with other.open("ab") as file:
+        file.write(b"another one")
+    return good, other
+
+
+Begin = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Begin]:
+    started = []
+
+    def start(binary: Path, port: int, heard: str, *more: str, host: str = "127.0.0.1") -> subprocess.Popen[str]:
+        words = [str(binary), "-c", STANDIN, host, str(port), str(tmp_path / heard), *more]
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None and process.stdout.readline() == "listening\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def post(url: str, words: bytes = b"secret") -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"{url}/api/chat", words), timeout=20) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())["error"]
+
+
+def until(url: str, wanted: tuple[int, str]) -> None:
+    deadline = time.monotonic() + 20
+    while (got := post(url)) != wanted:
+        assert got == (503, relay.MEASURING) and time.monotonic() < deadline, got
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def serve(port: int) -> Iterator[Callable[[], str]]:
+    """Measure what answers at ``port`` and begin to relay to it; the relay's address."""
+    listeners = []
+
+    def start() -> str:
+        answering = ollama_program.find(f"http://127.0.0.1:{port}")
+        judge = relay.Judge(ollama_program.measure(answering.executable), answering)
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threading.Thread(target=relay.serve, args=(listener, ("127.0.0.1", port), judge), daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for listener in listeners:
+        listener.detach()  # the thread that waits on it ends with the tests
+
+
+def test_who_takes_the_address_gets_no_word(
+    binaries: tuple[Path, Path], begin: Begin, serve: Callable[[], str], port: int, tmp_path: Path
+) -> None:
+    good, other = binaries
+    first = begin(good, port, "words")
+    url = serve()
+    assert post(url) == (200, "all is well")
+    first.kill()
+    first.wait()
+    assert post(url) == (503, relay.GONE)
+    evil = begin(other, port, "evil")
+    assert post(url) == (503, relay.MEASURING)
+    until(url, (503, relay.OTHER))
+    assert not (tmp_path / "evil").exists()
+    evil.kill()
+    evil.wait()
+    begin(good, port, "words")  # started anew: measured before it gets a word
+    until(url, (200, "all is well"))
+
+
+def test_another_program_in_the_same_process_gets_no_word(
+    binaries: tuple[Path, Path], begin: Begin, serve: Callable[[], str], port: int, tmp_path: Path
+) -> None:
+    good, other = binaries
+    process = begin(good, port, "heard", str(other))
+    url = serve()
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{process.pid}/exe").resolve() != other.resolve():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert post(url) == (503, relay.MEASURING)
+    process.wait(10)
+    assert not (tmp_path / "heard").exists()
+
+
+def test_the_program_at_the_very_address_is_measured(binaries: tuple[Path, Path], begin: Begin, port: int) -> None:
+    """A good one at 127.0.0.2 does not speak for another one at 127.0.0.1, nor for one at every address."""
+    good, other = binaries
+    at_two, at_one = begin(good, port, "good", host="127.0.0.2"), begin(other, port, "evil")
+    assert ollama_program.find(f"http://127.0.0.1:{port}").pid == at_one.pid
+    assert ollama_program.find(f"http://127.0.0.2:{port}").pid == at_two.pid
+
+
+def test_all_addresses_are_found_by_each(binaries: tuple[Path, Path], begin: Begin, port: int) -> None:
+    process = begin(binaries[0], port, "good", host="0.0.0.0")
+    for host in ("127.0.0.1", "127.0.0.7", "localhost"):
+        assert ollama_program.find(f"http://{host}:{port}").pid == process.pid
+
+
+def test_rows_of_both_tables_are_read(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    line = "   0: {} {} {} 00000000:00000000 00:00000000 00000000     0        0 {} 1 0 100 0 0 10 0\n"
+    (tmp_path / "net/tcp").write_text("head\n" + line.format("0100007F:2CAA", "00000000:0000", "0A", 77))
+    (tmp_path / "net/tcp6").write_text(
+        "head\n"
+        + line.format("00000000000000000000000001000000:2CAA", "0" * 32 + ":0000", "0A", 78)
+        + line.format("0000000000000000FFFF00000100007F:2CAA", "0000000000000000FFFF00000200007F:0050", "01", 79)
+    )
+    four, six = sockets.address("127.0.0.1", 11434), sockets.address("::1", 11434)
+    rows = list(sockets.rows(tmp_path))
+    assert sockets.listening(four, rows) == {"77"} and sockets.listening(six, rows) == {"78"}
+    assert sockets.accepted(sockets.address("127.0.0.2", 80), four, tmp_path) == "79"
+    assert sockets.accepted(sockets.address("127.0.0.2", 81), four, tmp_path) == ""
+
+
+def test_a_long_stream_passes_unchanged_in_both_directions(port: int) -> None:
+    words = os.urandom(1 << 20)
+    target = socket.create_server(("127.0.0.1", port))
+
+    def echo() -> None:
+        connection, _ = target.accept()
+        with connection:
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+    threading.Thread(target=echo, daemon=True).start()
+    answering = ollama_program.look(os.getpid())
+    judge = relay.Judge(ollama_program.Program("", ""), answering)
+    near, far = socket.socketpair()
+    threading.Thread(target=relay._connection, args=(far, ("127.0.0.1", port), judge), daemon=True).start()
+
+    def speak() -> None:
+        near.sendall(words)
+        near.shutdown(socket.SHUT_WR)
+
+    threading.Thread(target=speak, daemon=True).start()
+    got = b""
+    while data := near.recv(65536):
+        got += data
+    assert got == words
+    target.close()
