@@ -70,11 +70,6 @@ TABLE: tuple[Exemption, ...] = (
         "and of JavaScript; and judging as of a time before 1970: the stricter is right, and the other is to follow",
         _about("quote.signature", ""),
     ),
-    Exemption(
-        "where the client was connected",
-        "TypeScript's is the URL parser of the browsers, Python's another one: the browser's spelling is right",
-        _about("quote.format", "record of where its client was connected"),
-    ),
 )
 
 

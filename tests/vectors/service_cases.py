@@ -96,6 +96,33 @@ def service_cases() -> None:
         [token("alibaba")],
         [service("alibaba", keys=jwks("trustee"))],
     )
+    with_path = [token("alibaba") | {"url": SERVICE_URL["alibaba"] + "/v1/attestation/"}]
+    served("with-path", "Its address is given with the path", "pass", with_path, [service("alibaba")])
+    served(
+        "chosen-with-path",
+        "Its address is held with the path",
+        "pass",
+        [token("trustee")],
+        [service("trustee", url=SERVICE_URL["trustee"] + "/attestation")],
+    )
+    unreachable = service("trustee", problem="it did not answer")
+    served("unreachable", "A service that could not be asked", "fail", None, [unreachable])
+    served("unreachable-with-token", "Whatever token there is", "fail", [token("trustee")], [unreachable])
+    served(
+        "unreachable-of-two",
+        "One of two could not be asked",
+        "fail",
+        [token("alibaba")],
+        [service("alibaba"), unreachable],
+    )
+    served(
+        "unreachable-required",
+        "The policy requires it",
+        "fail",
+        None,
+        [unreachable],
+        policy={"v": 1, "services": {"required": ["trustee"]}},
+    )
     garbage = [{"service": "alibaba", "url": SERVICE_URL["alibaba"], "token": "a.b"}]
     served("garbage", "No token at all", "fail", garbage, [service("alibaba")])
     case("service-not-chosen", "A token that nobody asked for", "verified", {}, bundle("good", service_tokens=garbage))

@@ -52,12 +52,12 @@ export const vectorNames = readdirSync(join(VECTORS, 'cases'))
 
 function inputOf(vector: Case) {
 	const { references, policy, services, seen } = resolve(vector.options ?? {}) as Record<string, never>;
-	const chosen = (services ?? []) as { service: 'alibaba' | 'trustee'; url: string; keys: { keys: [] } }[];
+	const chosen = (services ?? []) as { service: 'alibaba' | 'trustee'; url: string; keys: { keys: [] }; problem?: string }[];
 	return {
 		now: vector.now,
 		references: references && (references as unknown[]).length > 0 ? references : undefined,
 		policy,
-		service: chosen.map(({ service, url, keys }) => ({ kind: service, url, jwks: keys })),
+		service: chosen.map(({ service, url, keys, problem }) => ({ kind: service, url, jwks: keys, problem })),
 		seen: seen && { intel: seen, simulator: seen }
 	};
 }

@@ -137,7 +137,7 @@ test("a page's own reason why a service could not be asked is passed through to 
 	const vector = readCase('verified');
 	const { checks } = await judge(vector, { service: { kind: 'trustee', url: 'https://trustee.example', problem } });
 	const check = checks.find(({ id }) => id === 'service.token')!;
-	expect(check).toMatchObject({ status: 'warn', texts: { reason: problem } });
+	expect(check).toMatchObject({ status: 'fail', texts: { reason: problem } });
 	expect(check.detail).toBe('Trustee could not be asked: it answered with status 500.');
 	expect(vector.now).toBe(NOW);
 });

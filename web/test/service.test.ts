@@ -86,20 +86,20 @@ test.each([
 	expect((await judge(await sign(ear(status)))).status).toBe(expected);
 });
 
-test('a service that could not be asked is a warning that says why', async () => {
+test('a service that could not be asked is a failure that says why', async () => {
 	const outcome = await judge(null, { problem: 'it did not answer within 10 s' });
-	expect([outcome.status, english(outcome.params!.reason!)]).toEqual(['warn', 'it did not answer within 10 s']);
+	expect([outcome.status, english(outcome.params!.reason!)]).toEqual(['fail', 'it did not answer within 10 s']);
 });
 
 test('a service without its token is a failure', async () => expect((await judge(null)).status).toBe('fail'));
 
 test('without a key nothing can be checked', async () =>
-	expect((await judge(await sign(ear()), {})).status).toBe('warn'));
+	expect((await judge(await sign(ear()), {})).status).toBe('fail'));
 
 test('without WebCrypto a token cannot be checked, and is not believed', async () => {
 	const token = await sign(ear());
 	vi.stubGlobal('crypto', { getRandomValues: crypto.getRandomValues.bind(crypto) });
-	expect(await judge(token)).toMatchObject({ status: 'warn', key: 'tee.check.service.token.nowebcrypto' });
+	expect(await judge(token)).toMatchObject({ status: 'fail', key: 'tee.check.service.token.nowebcrypto' });
 });
 
 test('a service that the policy requires must be chosen and asked', async () => {

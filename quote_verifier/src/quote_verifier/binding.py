@@ -74,8 +74,9 @@ def check_nonce(runtime_data: Any, nonce: str | None, time: datetime, quote: Quo
 def is_loopback(origin: str) -> bool:
     """Whether an origin's host is this machine: localhost, *.localhost, 127.0.0.0/8 or ::1."""
     try:
-        host = (urlsplit(origin).hostname or "").rstrip(".")
-        return host == "localhost" or host.endswith(".localhost") or ipaddress.ip_address(host).is_loopback
+        host = (urlsplit(origin).hostname or "").removesuffix(".")
+        named = host == "localhost" or host.endswith(".localhost") or host == "::1"
+        return named or ipaddress.IPv4Address(host).is_loopback
     except ValueError:
         return False
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
+from .address import is_origin
 from .encoding import from_hex
 from .errors import Malformed
 from .strictjson import load_object, text_member
@@ -35,27 +35,13 @@ class Bundle:
     tokens: tuple[Token, ...] = field(default=())
 
 
-def origin_of(url: str) -> str:
-    """scheme://host[:port] of `url`, in a browser's spelling: lower case, no default port. Raises `Malformed`."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise Malformed(f"{url[:200]!r} is not a URL") from None
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise Malformed(f"{url[:200]!r} is not an http or https URL")
-    shown = f"[{host}]" if ":" in host else host
-    default = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port not in (None, default) else "")
-
-
 def _connected(value: Any) -> tuple[str | None, str | None]:
     if value is None:
         return None, None
     if not isinstance(value, dict) or set(value) - {"origin", "tls_spki_sha256"}:
         raise Malformed("the bundle is malformed: connected is not an object of origin and tls_spki_sha256")
     origin = text_member(value, "origin", "the bundle's connected")
-    if origin_of(origin) != origin:
+    if not is_origin(origin):
         raise Malformed(f"the bundle is malformed: {origin[:200]!r} is not an origin")
     spki = value.get("tls_spki_sha256")
     if spki is not None:

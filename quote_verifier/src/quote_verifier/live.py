@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from .address import origin_of
 from .appraise import Options, verify
-from .bundle import Bundle, Token, origin_of
+from .bundle import Bundle, Token
 from .collateral import Seen
 from .collateral_cache import CollateralCache
 from .collateral_source import Source

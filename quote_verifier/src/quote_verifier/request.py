@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from . import collateral_source, live
+from .address import Address, parse_address
 from .appraise import Options, malformed, verify, verify_bare
 from .assets import MAX_MANIFEST, check_assets, load_manifest
-from .bundle import origin_of
 from .collateral_cache import CollateralCache
 from .errors import Malformed, UsageError
 from .fetch import Fetcher
@@ -96,12 +96,9 @@ def _moment(request: Request) -> int:
     if request.at is None:
         return int(time.time())
     try:
-        moment = int(parse_time(request.at, "--at").timestamp())
+        return int(parse_time(request.at, "--at").timestamp())
     except Malformed as error:
         raise UsageError(str(error)) from None
-    if moment < 0:
-        raise UsageError(f"--at is {request.at}, a time before 1970, when no evidence was made")
-    return moment
 
 
 def _check_usage(request: Request) -> None:
@@ -133,7 +130,9 @@ def _check_usage(request: Request) -> None:
     if request.pccs and request.pcs:
         raise UsageError("--pccs and --pcs exclude each other")
     if request.pccs:
-        _origin_checked(request.pccs, "--pccs")
+        request.pccs = _address(request.pccs, "--pccs").url
+    if request.url:
+        request.url = _site(request.url)
 
 
 def _check_authorities(path: Path) -> None:
@@ -162,12 +161,19 @@ def _source(request: Request, fetcher: Fetcher) -> collateral_source.Source:
     return none
 
 
-def _origin_checked(url: str, what: str) -> str:
+def _address(url: str, what: str) -> Address:
     try:
-        origin_of(url)
+        return parse_address(url)
     except Malformed as error:
         raise UsageError(f"{what}: {error}") from None
-    return url
+
+
+def _site(url: str) -> str:
+    """The origin of the service to judge: evidence is bound to that, and the service answers at its root."""
+    address = _address(url, "the address")
+    if address.path:
+        raise UsageError(f"the address: {url[:200]!r} has a path; give {address.origin}")
+    return address.origin
 
 
 def _judge_bundle(path: Path, request: Request, options: Options) -> Verdict:
@@ -243,5 +249,4 @@ def judge(request: Request) -> Verdict:
         return _judge_bundle(request.evidence, request, options)
     if request.quote:
         return _judge_quote(request.quote, request, options, fetcher)
-    url = _origin_checked(request.url or "", "the address")
-    return _judge_service(url.rstrip("/"), request, options, fetcher)
+    return _judge_service(request.url or "", request, options, fetcher)

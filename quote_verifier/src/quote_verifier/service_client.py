@@ -9,23 +9,22 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from .address import origin_of, parse_address
 from .binding import is_loopback
-from .bundle import Bundle, Token, origin_of
+from .bundle import Bundle, Token
 from .encoding import to_base64url
 from .errors import Malformed, Unreachable, UsageError
 from .fetch import Fetcher, join_url, require_ok
 from .quote import Quote
 from .strictjson import load_object, loads, text_member
-from .tokens import Service, keys_from
+from .tokens import PATHS, Service, base_of, keys_from
 
 DEFAULT_URLS = {"alibaba": "https://attest.cn-beijing.aliyuncs.com"}
-PATHS = {"alibaba": "/v1/attestation", "trustee": "/attestation"}
 MAX_ANSWER = 256 * 1024
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")
 
@@ -53,18 +52,18 @@ def _jwk_of(key: Any) -> dict[str, Any]:
 
 def choose(name: str, url: str | None, key_file: Path | None) -> Service:
     """A service by the names of the command line. Raises `UsageError`."""
-    address = (url or DEFAULT_URLS.get(name, "")).rstrip("/")
     if name not in PATHS:
         raise UsageError(f"--service is {name!r}, expected alibaba or trustee")
-    if not address:
+    given = url or DEFAULT_URLS.get(name)
+    if not given:
         raise UsageError(f"--service {name} needs --service-url")
     try:
-        origin = origin_of(address)
+        address = parse_address(given)
     except Malformed as error:
         raise UsageError(f"--service-url: {error}") from None
-    if urlsplit(address).scheme != "https" and not is_loopback(origin):
-        raise UsageError(f"--service-url is {address!r}: plain http is taken only on this machine")
-    return Service(name, address, load_keys(key_file) if key_file else ())
+    if not address.origin.startswith("https:") and not is_loopback(address.origin):
+        raise UsageError(f"--service-url is {given!r}: plain http is taken only on this machine")
+    return Service(name, base_of(name, address.url), load_keys(key_file) if key_file else ())
 
 
 def _fetch_keys(service: Service, fetcher: Fetcher) -> tuple[dict[str, Any], ...]:
@@ -101,7 +100,7 @@ def _requests(service: Service, bundle: Bundle, quote: Quote) -> list[dict[str, 
 
 
 def _ask(service: Service, bundle: Bundle, quote: Quote, fetcher: Fetcher) -> str:
-    url = join_url(service.url, PATHS[service.service])
+    url = join_url(service.base, PATHS[service.service])
     bodies = _requests(service, bundle, quote)
     for last, body in zip([False] * (len(bodies) - 1) + [True], bodies, strict=True):
         answer = fetcher.post_json(url, json.dumps(body).encode(), MAX_ANSWER)

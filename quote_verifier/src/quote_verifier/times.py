@@ -19,11 +19,11 @@ def parse_time(text: str, what: str) -> datetime:
         if found is None:
             raise ValueError
         time = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
-        if time.year < 1970:
-            raise ValueError
-        return time
     except ValueError:
         raise Malformed(f"{what} is {text[:40]!r}, expected a time such as 2025-07-01T00:00:00Z") from None
+    if time.year < 1970:
+        raise Malformed(f"{what} is {text[:40]!r}, a time before 1970, when no evidence was made")
+    return time
 
 
 def is_intel_time(value: Any) -> bool:

@@ -11,7 +11,8 @@ import jwt
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.api_jws import PyJWS
 
-from .bundle import Token, origin_of
+from .address import origin_of
+from .bundle import Token
 from .encoding import from_base64url
 from .errors import Malformed, UsageError
 from .quote import Quote
@@ -24,6 +25,8 @@ MAX_TOKEN_BYTES = 256 * 1024
 MAX_KEYS = 32
 MIN_RSA_BITS = 2048
 CLOCK_SKEW_S = 60
+# where each answers, below its address
+PATHS = {"alibaba": "/v1/attestation", "trustee": "/attestation"}
 _PARTS = ("header", "payload", "signature")
 # claims that must be there and equal; further ones must be equal where they are there
 REQUIRED_CLAIMS = ("report_data", "mr_td", "rtmr_0", "rtmr_1", "rtmr_2", "rtmr_3", "mr_seam", "td_attributes", "xfam")
@@ -40,6 +43,16 @@ class Service:
     url: str
     keys: tuple[dict[str, Any], ...] = field(default=())
     problem: str | None = None
+
+    @property
+    def base(self) -> str:
+        """The address without the service's documented path."""
+        return base_of(self.service, self.url)
+
+
+def base_of(service: str, url: str) -> str:
+    """The address that a service's documented path is below, whether `url` ends with that path or not."""
+    return url.rstrip("/").removesuffix(PATHS[service])
 
 
 class Refused(Exception):
@@ -211,7 +224,11 @@ def check_tokens(
         )
     answers = {}
     for service in services:
-        mine = [item for item in tokens if item.service == service.service and item.url == service.url]
+        mine = [
+            item
+            for item in tokens
+            if item.service == service.service and base_of(item.service, item.url) == service.base
+        ]
         try:
             if service.problem:
                 raise Refused(service.problem)
@@ -229,11 +246,11 @@ def check_tokens(
 
 
 def service_from(value: dict[str, Any]) -> Service:
-    """A chosen service from `{"service", "url", "keys": JWKS}`. Raises `UsageError`."""
+    """A chosen service from `{"service", "url", "keys": JWKS}` and perhaps `problem`. Raises `UsageError`."""
     name, url = value.get("service"), value.get("url")
     if name not in ALGORITHMS or not isinstance(url, str):
         raise UsageError(f"the service is {name!r} at {url!r}, expected alibaba or trustee and a URL")
     try:
-        return Service(str(name), url, keys_from(value.get("keys")))
+        return Service(str(name), url, keys_from(value.get("keys")), value.get("problem"))
     except Malformed as error:
         raise UsageError(str(error)) from None

@@ -12,7 +12,7 @@ import { clause, type Clause } from '../shared/sentence.js';
 import { clauseOf, foreign } from './reason.js';
 import { isObject, parseObject, type JsonObject } from '../shared/strict-json.js';
 import { checkClaims, type Appraisal } from './service-claims.js';
-import { TokenRefused, type ServiceChoice } from './service-choice.js';
+import { serviceBase, TokenRefused, type ServiceChoice } from './service-choice.js';
 import type { Outcome } from './outcome.js';
 
 export interface ServiceResult {
@@ -148,16 +148,16 @@ async function appraise(
 	}
 }
 
-/** Why `choice` cannot be asked here, as a warning; null where it can. */
+/** Why `choice` cannot be asked here, which is a failure: it was chosen to be asked. Null where it can. */
 function cannotAsk(choice: ServiceChoice): Outcome | null {
 	const service = SERVICE_NAMES[choice.kind];
 	const { problem } = choice;
 	if (problem) {
 		const reason = typeof problem === 'string' ? foreign(problem) : problem;
-		return { status: 'warn', key: 'tee.check.service.token.unreachable', params: { service, reason } };
+		return { status: 'fail', key: 'tee.check.service.token.unreachable', params: { service, reason } };
 	}
-	if (!globalThis.crypto?.subtle) return { status: 'warn', key: 'tee.check.service.token.nowebcrypto' };
-	if (!choice.key && !choice.jwks) return { status: 'warn', key: 'tee.check.service.token.nokey', params: { service } };
+	if (!globalThis.crypto?.subtle) return { status: 'fail', key: 'tee.check.service.token.nowebcrypto' };
+	if (!choice.key && !choice.jwks) return { status: 'fail', key: 'tee.check.service.token.nokey', params: { service } };
 	return null;
 }
 
@@ -171,7 +171,10 @@ async function checkOne(
 	const service = SERVICE_NAMES[choice.kind];
 	const hindrance = cannotAsk(choice);
 	if (hindrance) return hindrance;
-	const tokens = bundle.service_tokens.filter((one) => one.service === choice.kind && one.url === choice.url);
+	const base = serviceBase(choice);
+	const tokens = bundle.service_tokens.filter(
+		({ service: kind, url }) => kind === choice.kind && serviceBase({ kind: choice.kind, url }) === base
+	);
 	if (tokens.length !== 1)
 		return { status: 'fail', key: 'tee.check.service.token.missing', params: { service, actual: tokens.length } };
 	try {
@@ -188,7 +191,7 @@ async function checkOne(
 
 /**
  * Judge the bundle's token of every chosen service. Establishes that the services, known by their keys, vouch for this
- * very quote now. None chosen: skipped. One that could not be asked from here: warn. Everything else: fail.
+ * very quote now. None chosen: skipped. A service that warns: warn. Everything else, one that could not be asked: fail.
  */
 export async function checkServices(
 	bundle: Evidence,
