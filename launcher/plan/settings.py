@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import idna
+
 from ..errors import SettingError
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 DEFAULT_STORE = "/usr/share/ollama/.ollama/models"
+_NAME = re.compile(r"[0-9a-z._-]+")
+_ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:0x[0-9a-f]*|[0-9]+)\.?$")
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,25 @@ def _origin(name: str, value: str) -> str:
     parts = urlsplit(url)
     if parts.path:
         raise SettingError(f"{name}={value} has a path; an origin is only scheme, host and port.")
-    host = (parts.hostname or "").lower()
-    host = f"[{host}]" if ":" in host else host
     default = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + ("" if parts.port in (None, default) else f":{parts.port}")
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return f"{parts.scheme}://{_spelling(name, value, parts.hostname or '')}{port}"
+
+
+def _spelling(name: str, value: str, host: str) -> str:
+    """A host as browsers write it: Punycode (UTS #46), IPv6 compressed. What they would mend silently is refused."""
+    try:
+        if ":" in host:
+            words = ipaddress.IPv6Address(host)
+            if words.ipv4_mapped is None and "%" not in host:
+                return f"[{words.compressed}]"
+        elif host.isascii() and _NAME.fullmatch(host):
+            return str(ipaddress.IPv4Address(host)) if _ENDS_IN_NUMBER.search(host) else host
+        elif not host.isascii():
+            return idna.encode(host, uts46=True).decode("ascii")
+    except ValueError:  # idna's errors are UnicodeErrors
+        pass
+    raise SettingError(f"{name}={value} is not how a browser writes that address; copy it from one's address bar.")
 
 
 def _addresses(name: str, value: str) -> tuple[str, ...]:

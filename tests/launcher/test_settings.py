@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,36 @@ def test_an_empty_value_is_the_default() -> None:
 )
 def test_origins_are_written_as_browsers_write_them(value: str, origin: str) -> None:
     assert settings.load({"ORIGIN": value}).origin == origin
+
+
+def test_origins_are_spelt_as_the_verifiers_compare_them_or_refused() -> None:
+    """The addresses that both verifiers are held to: what the launcher takes, it writes like a browser."""
+    vectors = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "origins.json").read_text())
+    taken = set()
+    for value, origin in vectors["origins"].items():
+        if origin is not None:
+            try:
+                assert settings.load({"ORIGIN": value}).origin == origin, value
+                taken.add(origin)
+            except SettingError:
+                continue
+    assert {
+        "https://xn--bcher-kva.example",
+        "https://xn--strae-oqa.example",
+        "https://[2001:db8::1:0:0:1]",
+        "https://chat.example.",
+        "https://chat.example",
+        "http://chat.example:443",
+    } <= taken
+    for value in (
+        *vectors["refused"],
+        "https://127.1",
+        "https://0x7f.0.0.1",
+        "https://ex^ample",
+        "https://[fe80::1%25eth0]",
+    ):
+        with pytest.raises(SettingError):
+            settings.load({"ORIGIN": value})
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Address:
-    """`origin`: scheme://host[:port] as a browser writes it; `path`: empty, or from its slash on, no slash at its end."""
+    """`origin`: scheme://host[:port] as a browser writes it; `path`: empty, or from its slash on without a last one."""
 
     origin: str
     path: str

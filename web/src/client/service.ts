@@ -5,6 +5,7 @@
 
 import { fromHex, toBase64, toBase64url, utf8 } from '../shared/bytes.js';
 import type { ServiceToken } from '../shared/evidence.js';
+import { SERVICE_PATHS, serviceBase } from '../shared/service-address.js';
 import { clause, verbatim, type Clause } from '../shared/sentence.js';
 import type { JsonObject } from '../shared/strict-json.js';
 import type { ServiceChoice } from '../verifier.js';
@@ -18,8 +19,8 @@ const TIMEOUT_MS = 8_000;
 /** The browser's own `fetch`, taken before the guard stands in front of it: services get evidence, never content. */
 const send = globalThis.fetch.bind(globalThis);
 
-/** Where the documented solution's service answers. */
-export const ALIBABA_URL = 'https://attest.cn-beijing.aliyuncs.com/v1/attestation';
+/** The documented solution's service. */
+export const ALIBABA_URL = 'https://attest.cn-beijing.aliyuncs.com';
 
 /** The person's choice; without one, what the server's administrator proposes. */
 export const chosenService = (memory: Memory, config: TeeConfig | null): ServiceChoice | null => {
@@ -80,14 +81,12 @@ const post = async (url: string, body: Body): Promise<string> => {
 	return text;
 };
 
-const trusteeUrl = (url: string): string =>
-	url.endsWith('/attestation') ? url : `${url.replace(/\/+$/, '')}/attestation`;
-
 /** A token for `evidence`, in the first of the service's request shapes that it answers. */
 const tokenOf = async ({ kind, url }: ServiceChoice, evidence: QuoteAnswer): Promise<string> => {
-	if (kind === 'alibaba') return post(url, alibabaBody(evidence));
+	const address = serviceBase(kind, url) + SERVICE_PATHS[kind];
+	if (kind === 'alibaba') return post(address, alibabaBody(evidence));
 	const [newer, older] = trusteeBodies(evidence);
-	return post(trusteeUrl(url), newer).catch(() => post(trusteeUrl(url), older));
+	return post(address, newer).catch(() => post(address, older));
 };
 
 /** The keys that Alibaba Cloud's service publishes, from the service itself; a pinned key needs none. */
@@ -121,7 +120,7 @@ export const consult = async (
 ): Promise<{ tokens: ServiceToken[]; choice: ServiceChoice }> => {
 	try {
 		const [token, jwks] = await Promise.all([tokenOf(service, evidence), keysOf(service)]);
-		const tokens = [{ service: service.kind, url: service.url, token }];
+		const tokens = [{ service: service.kind, url: serviceBase(service.kind, service.url), token }];
 		return { tokens, choice: { ...service, ...(jwks !== undefined && { jwks }) } };
 	} catch (error) {
 		return { tokens: [], choice: { ...service, problem: problemOf(error) } };

@@ -17,15 +17,6 @@ export interface ServiceChoice {
 	problem?: string | Clause;
 }
 
-/** Where each service answers, below its address. */
-export const SERVICE_PATHS = { alibaba: '/v1/attestation', trustee: '/attestation' } as const;
-
-/** The address that a service's documented path is below, whether `url` ends with that path or not. */
-export function serviceBase({ kind, url }: Pick<ServiceChoice, 'kind' | 'url'>): string {
-	const bare = url.replace(/\/+$/, '');
-	return bare.endsWith(SERVICE_PATHS[kind]) ? bare.slice(0, -SERVICE_PATHS[kind].length) : bare;
-}
-
 /** The token does not establish what it should; the message is one clause. */
 export class TokenRefused extends Reason {
 	/** As the outcome of the check; `service` names whose token it is. */

@@ -12,7 +12,8 @@ import { clause, type Clause } from '../shared/sentence.js';
 import { clauseOf, foreign } from './reason.js';
 import { isObject, parseObject, type JsonObject } from '../shared/strict-json.js';
 import { checkClaims, type Appraisal } from './service-claims.js';
-import { serviceBase, TokenRefused, type ServiceChoice } from './service-choice.js';
+import { serviceBase } from '../shared/service-address.js';
+import { TokenRefused, type ServiceChoice } from './service-choice.js';
 import type { Outcome } from './outcome.js';
 
 export interface ServiceResult {
@@ -171,9 +172,9 @@ async function checkOne(
 	const service = SERVICE_NAMES[choice.kind];
 	const hindrance = cannotAsk(choice);
 	if (hindrance) return hindrance;
-	const base = serviceBase(choice);
+	const base = serviceBase(choice.kind, choice.url);
 	const tokens = bundle.service_tokens.filter(
-		({ service: kind, url }) => kind === choice.kind && serviceBase({ kind: choice.kind, url }) === base
+		({ service: kind, url }) => kind === choice.kind && serviceBase(choice.kind, url) === base
 	);
 	if (tokens.length !== 1)
 		return { status: 'fail', key: 'tee.check.service.token.missing', params: { service, actual: tokens.length } };

@@ -47,7 +47,7 @@ test('Alibaba gets the evidence and nothing else; its keys come from itself', as
 	send.mockImplementation((url) => Promise.resolve(String(url).endsWith('.json') ? json({ keys: [] }) : new Response(' token \n')));
 	const service = { kind: 'alibaba', url: 'https://attest.example/v1/attestation' } as const;
 	expect(await consult(service, QUOTE)).toEqual({
-		tokens: [{ service: 'alibaba', url: service.url, token: 'token' }],
+		tokens: [{ service: 'alibaba', url: 'https://attest.example', token: 'token' }],
 		choice: { ...service, jwks: { keys: [] } }
 	});
 	expect(send.mock.calls.map(([url]) => String(url))).toEqual([service.url, 'https://attest.example/jwks.json']);
@@ -55,6 +55,16 @@ test('Alibaba gets the evidence and nothing else; its keys come from itself', as
 	const { evidence, ...rest } = bodyOf(0);
 	expect([decode(evidence!), rest]).toEqual([EVIDENCE, { tee: 'tdx', policy_ids: [] }]);
 });
+
+test.each([null, 'https://attest.cn-beijing.aliyuncs.com', 'https://attest.cn-beijing.aliyuncs.com/'])(
+	'Alibaba proposed at %s is asked at its documented path',
+	async (url) => {
+		send.mockImplementation((asked) => Promise.resolve(String(asked).endsWith('.json') ? json({ keys: [] }) : new Response('t')));
+		const { tokens } = await consult(chosenService(memory(null), proposes('alibaba', url))!, QUOTE);
+		expect(String(send.mock.calls[0]![0])).toBe('https://attest.cn-beijing.aliyuncs.com/v1/attestation');
+		expect(tokens[0]!.url).toBe('https://attest.cn-beijing.aliyuncs.com');
+	}
+);
 
 test('a pinned key is the only one: none is asked for', async () => {
 	send.mockResolvedValue(new Response('token'));
@@ -67,7 +77,7 @@ test.each(['https://as.example', 'https://as.example/', 'https://as.example/atte
 	async (url) => {
 		send.mockResolvedValueOnce(new Response('no such member', { status: 400 })).mockResolvedValue(new Response('token'));
 		const { tokens } = await consult({ kind: 'trustee', url }, { ...QUOTE, event_log: '' });
-		expect(tokens).toEqual([{ service: 'trustee', url, token: 'token' }]);
+		expect(tokens).toEqual([{ service: 'trustee', url: 'https://as.example', token: 'token' }]);
 		expect(send.mock.calls.map(([asked]) => asked)).toEqual(Array(2).fill('https://as.example/attestation'));
 		const newer = bodyOf(0)['verification_requests']![0] as Record<string, string>;
 		const { policy_ids, ...older } = bodyOf(1);

@@ -1,0 +1,10 @@
+/** Where attestation services answer: an address is given with the service's documented path or without. */
+
+export const SERVICE_PATHS = { alibaba: '/v1/attestation', trustee: '/attestation' } as const;
+export type ServiceKind = keyof typeof SERVICE_PATHS;
+
+/** The address that the service's documented path is below, whether `url` ends with that path or not. */
+export function serviceBase(kind: ServiceKind, url: string): string {
+	const bare = url.replace(/\/+$/, '');
+	return bare.endsWith(SERVICE_PATHS[kind]) ? bare.slice(0, -SERVICE_PATHS[kind].length) : bare;
+}
