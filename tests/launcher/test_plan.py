@@ -101,10 +101,6 @@ def test_every_process_is_one_of_ours_and_its_module_exists(process: str) -> Non
 
 
 def test_planning_imports_nothing_that_starts_reads_or_asks() -> None:
-<<<<<<< HEAD
-    allowed = {"__future__", "collections.abc", "dataclasses", "pathlib", "typing", "re", "ipaddress", "hashlib"} | {
-        "json"
-=======
     allowed = {
         "__future__",
         "collections.abc",
@@ -115,7 +111,7 @@ def test_planning_imports_nothing_that_starts_reads_or_asks() -> None:
         "ipaddress",
         "hashlib",
         "idna",
->>>>>>> 5f48ea3 (Ask a service at its documented path whatever address is given, and write ORIGIN as a browser does)
+        "json",
     }
     for path in sorted((ROOT / "launcher/plan").glob("*.py")):
         tree = ast.parse(path.read_text())
