@@ -63,6 +63,7 @@ def run_module(parent: int, module: str, arguments: list[str]) -> None:
 
 
 def main() -> int:
+    """Run one command of the launcher and leave with its exit code."""
     find_packages(RELEASE)
     if len(sys.argv) > 3 and sys.argv[1] == "_module":
         run_module(int(sys.argv[2]), sys.argv[3], sys.argv[4:])

@@ -43,14 +43,17 @@ class DataDir:
 
     @property
     def webui(self) -> Path:
+        """Open WebUI's own data: database, uploads, caches."""
         return self.root / "webui"
 
     @property
     def event_log(self) -> Path:
+        """Event logs, one folder for each boot."""
         return self.root / "attestation"  # quote_generator.eventlog keeps one folder a boot in it
 
     @property
     def simulator_state(self) -> Path:
+        """The simulated TD's registers."""
         # A reboot clears the registers of a real TD, so it clears the simulated ones as well.
         return self.root / "tdx-simulator" / self.boot
 
@@ -61,14 +64,17 @@ class DataDir:
 
     @property
     def logs(self) -> Path:
+        """What each process writes."""
         return self.root / "logs"
 
     @property
     def run(self) -> Path:
+        """What only this launch needs."""
         return self.root / "run"
 
     @property
     def static(self) -> Path:
+        """The web server's static files, which Open WebUI writes to."""
         return self.run / "static"
 
     @property

@@ -22,6 +22,7 @@ from .output import show, write_binary
 
 
 def hex_bytes(text: str) -> bytes:
+    """Bytes from hexadecimal digits, as argparse wants them."""
     try:
         return bytes.fromhex(text)
     except ValueError:
@@ -29,6 +30,7 @@ def hex_bytes(text: str) -> bytes:
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, read."""
     parser = argparse.ArgumentParser("python -m quote_generator", description="Quotes and measurements of this TD.")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON document")
@@ -55,6 +57,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def quote(options: argparse.Namespace) -> None:
+    """Write a quote, or the evidence around it."""
     data = quoting.generate_quote(options.report_data)
     if options.out:
         return write_binary(options.out, data)
@@ -66,6 +69,7 @@ def quote(options: argparse.Namespace) -> None:
 
 
 def report(options: argparse.Namespace) -> None:
+    """Write the TDREPORT, 1,024 bytes."""
     data = quoting.get_report(options.report_data)
     if options.out:
         return write_binary(options.out, data)
@@ -77,6 +81,7 @@ def report(options: argparse.Namespace) -> None:
 
 
 def parse_file(options: argparse.Namespace) -> None:
+    """Print the fields of a quote or TDREPORT in a file."""
     data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     show(options.json, described(parse_any(data)))
 
@@ -89,6 +94,7 @@ def parse_any(data: bytes) -> Quote | TdReport:
 
 
 def described(parsed: Quote | TdReport) -> dict[str, Any]:
+    """The fields of a quote or TDREPORT by name, and the flags that are set."""
     body = parsed.body if isinstance(parsed, Quote) else parsed.td_info
     return {
         **parsed.fields(),
@@ -98,12 +104,14 @@ def described(parsed: Quote | TdReport) -> dict[str, Any]:
 
 
 def extend_register(options: argparse.Namespace) -> None:
+    """Extend RTMR 2 or 3 with a digest of 48 bytes."""
     registers.extend_rtmr(options.index, options.digest)
     register = registers.find_registers(index=options.index)
     show(options.json, {f"rtmr_{options.index}": register.read().hex()})
 
 
 def event_log(options: argparse.Namespace) -> None:
+    """Print the event log, or compare it with the register."""
     if not options.append and not options.directory.is_dir():
         raise EventLogError(f"there is no folder {options.directory}")
     if options.append:
@@ -116,10 +124,12 @@ def event_log(options: argparse.Namespace) -> None:
 
 
 def machine(options: argparse.Namespace) -> None:
+    """Print what this machine has of TDX."""
     show(options.json, info.collect())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; a failure is one sentence and exit code 1."""
     options = arguments(argv)
     try:
         options.run(options)

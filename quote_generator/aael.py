@@ -75,6 +75,7 @@ def replay(text: str) -> bytes:
 
 
 def to_text(lines: Iterable[str]) -> str:
+    """The log as text: every line with its line break."""
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -33,6 +33,7 @@ class StartError(Exception):
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, read."""
     parser = argparse.ArgumentParser("python -m quote_generator.attester", description=__doc__.splitlines()[0])
     parser.add_argument("--socket", required=True, type=Path, metavar="PATH", help="where to listen")
     parser.add_argument("--release-digest", metavar="HEX", help="SHA-384 of release.json, bound into every quote")
@@ -119,11 +120,13 @@ async def serve(source: EvidenceSource, options: argparse.Namespace) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    """Serve until SIGTERM or SIGINT."""
     binding = Binding(options.release_digest, options.origin, options.tls_spki_sha256)
     asyncio.run(serve(EvidenceSource(binding, options.event_log), options))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the attester; a failure to start is one sentence and exit code 1."""
     options = arguments(argv)
     logging.basicConfig(level=logging.INFO, format="attester: %(message)s", stream=sys.stderr)
     try:

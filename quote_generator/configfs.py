@@ -63,6 +63,7 @@ class ReportFolder:
         return int(text)
 
     def read(self, name: str) -> bytes:
+        """The content of the attribute `name`; TdxAttestError for a refusal of the kernel's."""
         descriptor = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC)
         try:
             chunks = bytearray()
@@ -75,6 +76,7 @@ class ReportFolder:
             os.close(descriptor)
 
     def write(self, name: str, data: bytes) -> None:
+        """Write the attribute `name`; TdxAttestError for a refusal of the kernel's."""
         descriptor = os.open(self.path / name, os.O_WRONLY | os.O_CLOEXEC)
         try:
             if os.write(descriptor, data) != len(data):

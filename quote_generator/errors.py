@@ -24,21 +24,29 @@ class TdxAttestError(Exception):
 
 
 class UnexpectedError(TdxAttestError):
+    """Status 0x1: an internal error."""
+
     status = 0x1
     advice = "an internal error of the library or its quoting service"
 
 
 class InvalidParameterError(TdxAttestError):
+    """Status 0x2: a parameter was refused."""
+
     status = 0x2
     advice = "the library refused a parameter"
 
 
 class OutOfMemoryError(TdxAttestError):
+    """Status 0x3: no memory."""
+
     status = 0x3
     advice = "the library ran out of memory"
 
 
 class VsockFailureError(TdxAttestError):
+    """Status 0x4: the quote generation service cannot be reached."""
+
     status = 0x4
     advice = (
         "the quote generation service cannot be reached over vsock; "
@@ -47,31 +55,43 @@ class VsockFailureError(TdxAttestError):
 
 
 class ReportFailureError(TdxAttestError):
+    """Status 0x5: no TD report."""
+
     status = 0x5
     advice = "the TDX module gave no TD report"
 
 
 class ExtendFailureError(TdxAttestError):
+    """Status 0x6: the register was not extended."""
+
     status = 0x6
     advice = "the register was not extended; mainline kernels extend only through sysfs (Linux 6.16 or newer)"
 
 
 class NotSupportedError(TdxAttestError):
+    """Status 0x7: kernel or library cannot do it."""
+
     status = 0x7
     advice = "this kernel or library does not support the request"
 
 
 class QuoteFailureError(TdxAttestError):
+    """Status 0x8: the quoting enclave made no quote."""
+
     status = 0x8
     advice = "the quoting enclave made no quote; look at the log of qgsd on the host"
 
 
 class BusyError(TdxAttestError):
+    """Status 0x9: the device is busy."""
+
     status = 0x9
     advice = "the device is busy with another quote; ask again later"
 
 
 class DeviceFailureError(TdxAttestError):
+    """Status 0xa: the device failed."""
+
     status = 0xA
     advice = (
         "the TDX device cannot be used; this must be a TDX confidential VM with /dev/tdx_guest, "
@@ -80,11 +100,15 @@ class DeviceFailureError(TdxAttestError):
 
 
 class InvalidRtmrIndexError(TdxAttestError):
+    """Status 0xb: not a register that can be extended."""
+
     status = 0xB
     advice = "only RTMR 2 and 3 can be extended by software"
 
 
 class UnsupportedAttKeyIdError(TdxAttestError):
+    """Status 0xc: no such attestation key."""
+
     status = 0xC
     advice = "the platform has none of the requested attestation keys"
 

@@ -28,6 +28,7 @@ _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]{1,5})?")
 
 
 def new_nonce() -> str:
+    """A nonce of our own, 32 random bytes, base64url without padding."""
     return base64.urlsafe_b64encode(secrets.token_bytes(NONCE_SIZE)).decode().rstrip("=")
 
 
@@ -57,6 +58,7 @@ class Binding:
             raise ValueError(f"{message}; not {self.origin[:100]!r}")
 
     def runtime_data(self, nonce: str) -> dict[str, Any]:
+        """What the quote is bound to; members without a value are left out."""
         members = {"release": self.release, "origin": self.origin, "tls_spki_sha256": self.tls_spki_sha256}
         return {"v": 1, "nonce": nonce, **{name: value for name, value in members.items() if value is not None}}
 

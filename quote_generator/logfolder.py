@@ -117,9 +117,11 @@ class LogFolder:
             raise EventLogError(message) from None
 
     def commit(self) -> None:
+        """The extend happened: the pending log is the log."""
         self._finish(lambda: (self.folder / PENDING).rename(self.folder / LOG))
 
     def drop_pending(self) -> None:
+        """The extend did not happen: forget the pending log."""
         self._finish((self.folder / PENDING).unlink)
 
     def _finish(self, change: Callable[[], object]) -> None:

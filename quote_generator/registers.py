@@ -26,7 +26,8 @@ class Registers(Protocol):
     """How one register is reached. Both calls raise TdxAttestError."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the register is called in messages."""
 
     def read(self) -> bytes:
         """The register's current value: 48 bytes."""
@@ -49,6 +50,7 @@ class SysfsRegisters:
         return self._file.exists()
 
     def read(self) -> bytes:
+        """The register, 48 bytes; TdxAttestError if the kernel refuses."""
         try:
             value = self._file.read_bytes()
         except OSError as error:
@@ -58,6 +60,7 @@ class SysfsRegisters:
         return value
 
     def extend(self, digest: bytes) -> None:
+        """SHA-384(register || digest), by the kernel; `digest` has 48 bytes. TdxAttestError if it refuses."""
         if len(digest) != REGISTER_SIZE:
             raise ValueError(f"a digest has {REGISTER_SIZE} bytes, not {len(digest)}")
         try:
@@ -81,6 +84,7 @@ class LibraryRegisters:
         self._index = index
 
     def read(self) -> bytes:
+        """The register, 48 bytes, out of a fresh TDREPORT."""
         try:
             value: bytes = getattr(parse_report(quoting.get_report()).td_info, f"rtmr_{self._index}")
         except FormatError as error:
@@ -88,6 +92,7 @@ class LibraryRegisters:
         return value
 
     def extend(self, digest: bytes, event_type: int = 0) -> None:
+        """SHA-384(register || digest), by libtdx-attest; `digest` has 48 bytes. TdxAttestError if it refuses."""
         library.get().binding.extend(self._index, bytes(digest), event_type)
 
 

@@ -12,6 +12,7 @@ from scripts.errors import ToolError, from_os_error
 
 
 def main() -> int:
+    """Run one command of the build tool; the exit code."""
     os.umask(0o022)  # a release can be read by other accounts, and is the same, whatever the person's umask
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)

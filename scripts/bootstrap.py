@@ -29,6 +29,7 @@ class Refusal(Exception):
 
 
 def main(arguments: List[str]) -> None:  # noqa: UP006
+    """Become the Python of the environment asked for, with the arguments after `--`."""
     options, separator, rest = _split(arguments)
     if not separator or not set(options) <= {"--any-python", "--tests"}:
         raise Refusal(2, USAGE)

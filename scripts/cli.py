@@ -15,6 +15,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 
 def config() -> Config:
+    """The settings, from the environment."""
     return from_environment(root())
 
 

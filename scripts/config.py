@@ -37,6 +37,7 @@ class Config:
 
     @property
     def release_name(self) -> str:
+        """The release folder's name."""
         return f"open-webui-tdx-{self.pins.release.version}"
 
     @property
@@ -46,6 +47,7 @@ class Config:
 
     @property
     def logs(self) -> Path:
+        """Where commands under way write: a file for each stage."""
         return self.build / "logs"
 
     def stage(self, name: str) -> Path:

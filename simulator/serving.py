@@ -40,11 +40,13 @@ class HttpServing(Serving):
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def start(self) -> Self:
+        """Begin to serve."""
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         return self
 
     def stop(self) -> None:
+        """Stop, and give the port back."""
         if self._thread:
             self._server.shutdown()
             self._thread.join()

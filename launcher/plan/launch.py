@@ -27,14 +27,17 @@ class Launch:
 
     @property
     def simulator(self) -> Path:
+        """The release's simulator: library, keys, PCCS."""
         return self.release / "simulator"
 
     @property
     def attester_socket(self) -> Path:
+        """Where the attester answers."""
         return self.sockets / "attester.sock"
 
     @property
     def measurer_socket(self) -> Path:
+        """Where the web server asks for a tool or function to be measured."""
         return self.sockets / "measurer.sock"
 
     def module(self, role: str, name: str, *arguments: str) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class ModelServer:
 
     @property
     def default_model(self) -> str:
+        """The model that a new chat begins with; empty if there is none."""
         return self.models[0] if self.models else ""
 
 

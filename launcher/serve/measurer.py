@@ -50,6 +50,7 @@ class Measurer:
         self._socket.listen(16)
 
     def start(self) -> None:
+        """Begin to answer, in a thread of its own."""
         threading.Thread(target=self._serve, name="measurer", daemon=True).start()
 
     def _serve(self) -> None:

@@ -39,6 +39,7 @@ def load() -> None:
 
 
 def main() -> None:
+    """Load packages, wait for the launch's line on standard input, then become the web server."""
     Path(os.environ["HOME"]).mkdir(parents=True, exist_ok=True)
     load()
     told = sys.stdin.buffer.readline()

@@ -17,11 +17,13 @@ class Bits:
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
+        """From 8 bytes, little-endian; FormatError for another size."""
         if len(data) != 8:
             raise FormatError(f"{cls.__name__} has 8 bytes, not {len(data)}")
         return cls(int.from_bytes(data, "little"))
 
     def pack(self) -> bytes:
+        """The 8 bytes, little-endian."""
         return self.value.to_bytes(8, "little")
 
     def names(self) -> list[str]:
@@ -29,6 +31,7 @@ class Bits:
         return [self.NAMES.get(bit, f"bit_{bit}") for bit in range(64) if self.value >> bit & 1]
 
     def has(self, name: str) -> bool:
+        """Whether the bit of that name is set."""
         return name in self.names()
 
 
@@ -49,22 +52,27 @@ class TdAttributes(Bits):
 
     @property
     def debug(self) -> bool:
+        """Bit 0: the host can read and change the TD."""
         return self.has("debug")
 
     @property
     def septve_disable(self) -> bool:
+        """Bit 28: no #VE for pages that the host took away."""
         return self.has("septve_disable")
 
     @property
     def protection_keys(self) -> bool:
+        """Bit 30: supervisor protection keys."""
         return self.has("protection_keys")
 
     @property
     def key_locker(self) -> bool:
+        """Bit 31: Key Locker."""
         return self.has("key_locker")
 
     @property
     def perfmon(self) -> bool:
+        """Bit 63: performance monitoring."""
         return self.has("perfmon")
 
 

@@ -36,10 +36,12 @@ class TdBody10(Record):
 
     @property
     def attributes(self) -> TdAttributes:
+        """`td_attributes`, by name."""
         return TdAttributes.unpack(self.td_attributes)
 
     @property
     def features(self) -> Xfam:
+        """`xfam`, by name."""
         return Xfam.unpack(self.xfam)
 
 

@@ -31,6 +31,7 @@ class CertificationData:
     data: bytes
 
     def pack(self) -> bytes:
+        """Type (u16), size (u32), data; integers little-endian."""
         return self.type.to_bytes(2, "little") + len(self.data).to_bytes(4, "little") + self.data
 
 
@@ -45,6 +46,7 @@ class QeCertification:
 
     @classmethod
     def unpack(cls, data: bytes) -> QeCertification:
+        """From the data of certification type 6; FormatError if it does not fit."""
         reader = Reader(data, "the QE report certification data")
         report = EnclaveReport.unpack(reader.take(EnclaveReport.size(), "the QE report"))
         signature = reader.take(64, "the QE report's signature")
@@ -58,6 +60,7 @@ class QeCertification:
         return cls(report, signature, auth_data, CertificationData(kind, inner))
 
     def pack(self) -> bytes:
+        """The same bytes again."""
         size = len(self.auth_data).to_bytes(2, "little")
         return self.qe_report.pack() + self.qe_report_signature + size + self.auth_data + self.certification.pack()
 
@@ -72,6 +75,7 @@ class SignatureData:
 
     @classmethod
     def unpack(cls, data: bytes) -> SignatureData:
+        """From a quote's signature section; FormatError if it does not fit."""
         reader = Reader(data, "the signature data")
         signature = reader.take(64, "the signature")
         key = reader.take(64, "the attestation key")
@@ -83,4 +87,5 @@ class SignatureData:
         return cls(signature, key, QeCertification.unpack(qe))
 
     def pack(self) -> bytes:
+        """The same bytes again."""
         return self.signature + self.attestation_key + CertificationData(TYPE_QE_REPORT, self.qe.pack()).pack()

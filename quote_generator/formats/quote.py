@@ -51,6 +51,7 @@ class Quote:
         return self.header.pack() + self._descriptor() + self.body.pack()
 
     def pack(self) -> bytes:
+        """The same bytes again."""
         tail = self.signature_data.pack()
         return self.signed_part() + len(tail).to_bytes(4, "little") + tail + bytes(self.padding)
 

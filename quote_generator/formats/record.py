@@ -94,6 +94,7 @@ class Reader:
         self.position = 0
 
     def take(self, size: int, what: str) -> bytes:
+        """The next `size` bytes; FormatError, naming `what`, if there are fewer."""
         left = len(self.data) - self.position
         if size > left:
             raise FormatError(
@@ -103,11 +104,14 @@ class Reader:
         return self.data[self.position - size : self.position]
 
     def take_uint(self, size: int, what: str) -> int:
+        """The next `size` bytes as a little-endian number."""
         return int.from_bytes(self.take(size, what), "little")
 
     def rest(self) -> bytes:
+        """All that is left."""
         return self.take(len(self.data) - self.position, "the rest")
 
     def finish(self) -> None:
+        """FormatError if anything is left."""
         if left := len(self.data) - self.position:
             raise FormatError(f"{self.title} is {left} bytes longer than its content")

@@ -69,10 +69,12 @@ class TdInfo(Record):
 
     @property
     def attributes(self) -> TdAttributes:
+        """`td_attributes`, by name."""
         return TdAttributes.unpack(self.td_attributes)
 
     @property
     def features(self) -> Xfam:
+        """`xfam`, by name."""
         return Xfam.unpack(self.xfam)
 
 

@@ -74,9 +74,11 @@ class Stage(Protocol):
     DEPENDS: tuple[str, ...]
     __file__: str
 
-    def inputs(self, cfg: Config) -> Iterable[Input]: ...
+    def inputs(self, cfg: Config) -> Iterable[Input]:
+        """All that decides the result."""
 
-    def build(self, cfg: Config, run: Runner, out: Path) -> None: ...
+    def build(self, cfg: Config, run: Runner, out: Path) -> None:
+        """Write everything into `out`."""
 
 
 @dataclass(frozen=True)

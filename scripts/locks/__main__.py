@@ -22,6 +22,7 @@ OWN = """# What we add to upstream's packages; compatible with full.txt.
 
 
 def main() -> None:
+    """Lock upstream's packages and our own anew."""
     cfg = config()
     run = Runner("locks", cfg.logs / "locks.log")
     run.start_log()

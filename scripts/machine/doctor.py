@@ -23,6 +23,8 @@ TIMEOUT = 10  # seconds for each question to a server
 
 @dataclass(frozen=True)
 class Finding:
+    """One line of the table."""
+
     step: str  # what needs it
     what: str
     state: str  # "ok", "note" (something works less well, or not yet) or "lacks" (the step cannot work)

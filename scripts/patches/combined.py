@@ -16,6 +16,7 @@ from scripts.stages.patch import read_queue
 
 
 def path(cfg: Config) -> Path:
+    """Where the one patch file lies."""
     return cfg.dist / f"{cfg.release_name}.patch"
 
 

@@ -18,6 +18,7 @@ TEMPLATE = "What: (one line: what changes for whom)\nWhy: ...\nUpstream-status: 
 
 
 def tree(cfg: Config) -> Path:
+    """Where a patch is edited: a git repository."""
     return cfg.build / "edit"
 
 

@@ -32,6 +32,8 @@ _UNWANTED = re.compile(
 
 @dataclass(frozen=True)
 class Patch:
+    """One patch of the queue: its header and the files that it changes."""
+
     name: str
     path: Path
     header: dict[str, str]
@@ -40,6 +42,8 @@ class Patch:
 
 @dataclass(frozen=True)
 class Queue:
+    """`patches/`, read and checked."""
+
     folder: Path
     patches: tuple[Patch, ...]  # in the order of the series
     new_files: tuple[str, ...]  # under files/, sorted

@@ -43,6 +43,8 @@ class Release:
 
 @dataclass(frozen=True)
 class Pins:
+    """`upstream.toml`, read and checked."""
+
     release: Release
     files: Mapping[str, Pin]
 

@@ -29,6 +29,8 @@ _LINE = re.compile(r"([0-9a-f]{64}) (\*?)([^/\n]+)")
 
 @dataclass(frozen=True)
 class Entry:
+    """One file of upstream's: its digest, and whether it can be executed."""
+
     sha256: str
     executable: bool
 

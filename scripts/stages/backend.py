@@ -24,6 +24,7 @@ LAST = ("opencv-python-headless",)  # in the full profile it shares its files wi
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
+    """All that decides the result."""
     yield cfg.profile
     yield locks.render(locks.profile(cfg.profile).values())
     yield PLATFORM
@@ -31,6 +32,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
+    """Write the result into `out`."""
     packages = locks.profile(cfg.profile)
     first = [entry for name, entry in packages.items() if name not in LAST]
     last = [entry for name, entry in packages.items() if name in LAST]

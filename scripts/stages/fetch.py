@@ -19,6 +19,7 @@ DEPENDS: tuple[str, ...] = ()
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
+    """All that decides the result."""
     yield cfg.root / upstream_files.LIST
     yield cfg.source
     if cfg.source == "index":
@@ -30,6 +31,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
+    """Write the result into `out`."""
     listed = upstream_files.read(cfg.root / upstream_files.LIST)
     if cfg.source == "index":
         obtain_all(cfg, run)

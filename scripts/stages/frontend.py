@@ -34,6 +34,7 @@ KEPT = ("PATH", "TMPDIR")  # of the person's environment: vite bakes some variab
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
+    """All that decides the result."""
     yield Output("patch", only=SOURCES)
     yield Output("nodemodules")
     yield PAGES
@@ -42,6 +43,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
+    """Write the result into `out`."""
     capacity.check(cfg, NEEDED)
     pyodide = obtain(cfg, run, "wheel")
     tools = node(cfg, run)

@@ -17,11 +17,13 @@ FILES = ("package.json", "package-lock.json", ".npmrc")
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
+    """All that decides the result."""
     yield Output("patch", only=FILES)
     yield cfg.pins["nodejs"].sha256
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
+    """Write the result into `out`."""
     for name in FILES:
         copy_tree(cfg.stage("patch") / name, out / name)
     tools = node(cfg, run)

@@ -17,11 +17,13 @@ DEPENDS = ("fetch",)
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
+    """All that decides the result."""
     yield Output("fetch")
     yield cfg.root / "patches"
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
+    """Write the result into `out`."""
     queue = read_queue(cfg)
     copy_tree(cfg.stage("fetch"), out, ())
     run.say(f"applying {len(queue.patches)} patches, adding {len(queue.new_files)} files")

@@ -35,6 +35,7 @@ build_wheel(sys.argv[1], {"--build-option": ["--plat-name", sys.argv[2]]})
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
+    """All that decides the result."""
     for name in SOURCES:
         yield cfg.root / name
     yield cfg.pins["zig"].sha256
@@ -43,6 +44,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
+    """Write the result into `out`."""
     check_headers(Path(sysconfig.get_paths()["include"]), cfg.python_version)
     compiler = zig(cfg, run)
     environment = {

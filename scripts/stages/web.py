@@ -25,6 +25,7 @@ SIMULATOR_ROOT = "simulator/pki/root.der"  # the published test root, so that a 
 
 
 def inputs(cfg: Config) -> Iterable[Input]:
+    """All that decides the result."""
     for entry in sorted((cfg.root / "web").iterdir()):
         if entry.name not in NOT_BUNDLED:
             yield entry
@@ -34,6 +35,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
+    """Write the result into `out`."""
     tools = node(cfg, run)
     pages = out / outputs.PAGES
     environment = tools.environment(cfg)

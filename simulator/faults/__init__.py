@@ -43,12 +43,12 @@ class Faults(dict[str, Fault[P]]):
         self[name] = Fault(name, summary, verdict, apply, versions)
 
     def fault(
-        self, summary: str, verdict: str = "refuse", versions: tuple[int, ...] = BOTH
+        self, verdict: str = "refuse", versions: tuple[int, ...] = BOTH
     ) -> Callable[[Callable[[P], None]], Callable[[P], None]]:
-        """A decorator that enters a function; `bad_version` becomes the fault "bad-version"."""
+        """A decorator that enters a function: its name, with hyphens, is the fault's, and its docstring the summary."""
 
         def register(function: Callable[[P], None]) -> Callable[[P], None]:
-            self.add(name_of(function), summary, function, verdict, versions)
+            self.add(name_of(function), summary_of(function), function, verdict, versions)
             return function
 
         return register
@@ -58,6 +58,12 @@ class Faults(dict[str, Fault[P]]):
         if name not in self:
             raise ValueError(f"no {self.kind} fault is called {name!r}; known: {', '.join(sorted(self))}")
         return self[name]
+
+
+def summary_of(function: Callable[..., object]) -> str:
+    """A function's docstring as a summary: no full stop, and a small first letter unless it begins an abbreviation."""
+    text = (function.__doc__ or "").removesuffix(".")
+    return text[:1].lower() + text[1:] if not text[1:2].isupper() else text
 
 
 def name_of(function: Callable[..., object]) -> str:

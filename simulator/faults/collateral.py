@@ -36,8 +36,9 @@ FAULTS.add("expired-pck-crl", "the platform CA's CRL is overdue", lambda plan: _
 FAULTS.add("future", "issued in the future", lambda plan: _postdate(plan.tcb_info, plan.qe_identity))
 
 
-@FAULTS.fault("the TCB signing certificate has expired")
+@FAULTS.fault()
 def expired_signing_certificate(plan: Plan) -> None:
+    """The TCB signing certificate has expired."""
     expired = pki.issue(
         pki.TCB_SIGNING_NAME,
         subject_key="tcb-signing",
@@ -63,108 +64,128 @@ for _status in TCB_STATUSES[1:]:
 FAULTS.add("out-of-date", "the platform's TCB level says OutOfDate", _tcb_status("OutOfDate"), "OutOfDate")
 
 
-@FAULTS.fault("every TCB level asks for more than the platform has")
+@FAULTS.fault()
 def no_matching_level(plan: Plan) -> None:
+    """Every TCB level asks for more than the platform has."""
     for level in plan.tcb_info.values["tcbLevels"]:  # type: ignore[attr-defined]
         level["tcb"]["pcesvn"] = profile.PCE_SVN + 1
 
 
-@FAULTS.fault("the QE matches only an out-of-date level", "OutOfDate")
+@FAULTS.fault("OutOfDate")
 def qe_out_of_date(plan: Plan) -> None:
+    """The QE matches only an out-of-date level."""
     plan.qe_identity.values["tcbLevels"] = [svn_level(profile.QE_ISV_SVN + 1, "UpToDate"), svn_level(4, "OutOfDate")]
 
 
-@FAULTS.fault("the QE's level says Revoked")
+@FAULTS.fault()
 def qe_revoked(plan: Plan) -> None:
+    """The QE's level says Revoked."""
     plan.qe_identity.values["tcbLevels"] = [svn_level(profile.QE_ISV_SVN, "Revoked")]
 
 
-@FAULTS.fault("the TDX module matches only an out-of-date level", "OutOfDate")
+@FAULTS.fault("OutOfDate")
 def module_out_of_date(plan: Plan) -> None:
+    """The TDX module matches only an out-of-date level."""
     identity = plan.tcb_info.values["tdxModuleIdentities"][0]  # type: ignore[index]
     identity["tcbLevels"] = [svn_level(7, "UpToDate"), svn_level(3, "OutOfDate")]
 
 
-@FAULTS.fault("a lower TCB evaluation data number than Intel's newest (still in date)", "UpToDate")
+@FAULTS.fault("UpToDate")
 def old_evaluation(plan: Plan) -> None:
+    """A lower TCB evaluation data number than Intel's newest (still in date)."""
     for signed in (plan.tcb_info, plan.qe_identity):
         signed.values["tcbEvaluationDataNumber"] = EVALUATION_NUMBER - 1
 
 
-@FAULTS.fault("lower CRL numbers than the newest (still in date)", "UpToDate")
+@FAULTS.fault("UpToDate")
 def old_crl(plan: Plan) -> None:
+    """Lower CRL numbers than the newest (still in date)."""
     plan.root_crl.number = plan.pck_crl.number = 1
 
 
 # --- revocation --------------------------------------------------------------------------------------------------
-@FAULTS.fault("the platform CA revoked the PCK certificate")
+@FAULTS.fault()
 def revoked_pck(plan: Plan) -> None:
+    """The platform CA revoked the PCK certificate."""
     plan.pck_crl.revoked.append(pki.certificate("pck").serial_number)
 
 
-@FAULTS.fault("the root revoked the platform CA")
+@FAULTS.fault()
 def revoked_ca(plan: Plan) -> None:
+    """The root revoked the platform CA."""
     plan.root_crl.revoked.append(pki.certificate("platform-ca").serial_number)
 
 
-@FAULTS.fault("the root revoked the TCB signing certificate")
+@FAULTS.fault()
 def revoked_tcb_signing(plan: Plan) -> None:
+    """The root revoked the TCB signing certificate."""
     plan.root_crl.revoked.append(pki.certificate("tcb-signing").serial_number)
 
 
-@FAULTS.fault("the root's CRL is signed by another key")
+@FAULTS.fault()
 def forged_root_crl(plan: Plan) -> None:
+    """The root's CRL is signed by another key."""
     plan.root_crl.signer = "forger"
 
 
-@FAULTS.fault("the platform CA's CRL is signed by another key")
+@FAULTS.fault()
 def forged_pck_crl(plan: Plan) -> None:
+    """The platform CA's CRL is signed by another key."""
     plan.pck_crl.signer = "forger"
 
 
-@FAULTS.fault("the root's CRL is no CRL")
+@FAULTS.fault()
 def garbage_root_crl(plan: Plan) -> None:
+    """The root's CRL is no CRL."""
     plan.root_crl.garbage = b"no CRL"
 
 
-@FAULTS.fault("the platform CA's CRL is no CRL")
+@FAULTS.fault()
 def garbage_pck_crl(plan: Plan) -> None:
+    """The platform CA's CRL is no CRL."""
     plan.pck_crl.garbage = b"no CRL"
 
 
-@FAULTS.fault("the root's CRL stands in the platform CA's place")
+@FAULTS.fault()
 def wrong_issuer_pck_crl(plan: Plan) -> None:
+    """The root's CRL stands in the platform CA's place."""
     plan.pck_crl.issuer, plan.pck_crl.signer = pki.ROOT_NAME, "root"
 
 
 # --- identity ----------------------------------------------------------------------------------------------------
-@FAULTS.fault("TCB info is of another platform model")
+@FAULTS.fault()
 def other_fmspc(plan: Plan) -> None:
+    """TCB info is of another platform model."""
     plan.tcb_info.values["fmspc"] = profile.OTHER_FMSPC.hex().upper()
 
 
-@FAULTS.fault("TCB info is of another PCE")
+@FAULTS.fault()
 def other_pce_id(plan: Plan) -> None:
+    """TCB info is of another PCE."""
     plan.tcb_info.values["pceId"] = "0001"
 
 
-@FAULTS.fault("TCB info is for SGX")
+@FAULTS.fault()
 def sgx_tcb_info(plan: Plan) -> None:
+    """TCB info is for SGX."""
     plan.tcb_info.values["id"] = "SGX"
 
 
-@FAULTS.fault("the QE identity is the SGX QE's")
+@FAULTS.fault()
 def sgx_qe_identity(plan: Plan) -> None:
+    """The QE identity is the SGX QE's."""
     plan.qe_identity.values["id"] = "QE"
 
 
-@FAULTS.fault("the QE identity names another signer")
+@FAULTS.fault()
 def wrong_qe_identity(plan: Plan) -> None:
+    """The QE identity names another signer."""
     plan.qe_identity.values["mrsigner"] = "AB" * 32
 
 
-@FAULTS.fault("the TDX module identity names another signer")
+@FAULTS.fault()
 def wrong_module_signer(plan: Plan) -> None:
+    """The TDX module identity names another signer."""
     plan.tcb_info.values["tdxModuleIdentities"][0]["mrsigner"] = "AB" * 48  # type: ignore[index]
 
 
@@ -196,8 +217,9 @@ FAULTS.add(
 )
 
 
-@FAULTS.fault("TCB info and QE identity lie under another root of the same name")
+@FAULTS.fault()
 def foreign_root(plan: Plan) -> None:
+    """TCB info and QE identity lie under another root of the same name."""
     root = pki.issue(
         pki.ROOT_NAME, subject_key="foreign root", issuer=pki.ROOT_NAME, issuer_key="foreign root", ca_path_length=1
     )

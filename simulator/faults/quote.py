@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from .. import pki, profile
 from ..plans.quote import BODY_TD10, HEADER_SIZE, QE_REPORT_SIZE, Plan
-from . import BOTH, Faults, chain, name_of
+from . import BOTH, Faults, chain, name_of, summary_of
 
 FAULTS: Faults[Plan] = Faults("quote")
 FAULTS.update(chain.FAULTS)
@@ -40,14 +40,14 @@ def simple(
     FAULTS.add(name, summary, change, verdict, versions)
 
 
-def edit(summary: str, verdict: str = "refuse") -> Callable[[Edit], Edit]:
+def edit(verdict: str = "refuse") -> Callable[[Edit], Edit]:
     """A fault that changes bytes after signing; the function gets the quote and where its signed part ends."""
 
     def register(function: Edit) -> Edit:
         def change(plan: Plan) -> None:
             plan.edits.append(lambda quote: function(quote, plan.signed_size))
 
-        FAULTS.add(name_of(function), summary, change, verdict)
+        FAULTS.add(name_of(function), summary_of(function), change, verdict)
         return function
 
     return register
@@ -70,59 +70,70 @@ simple(
 simple("inner-certification-type", "the inner certification data says type 4, encrypted PPID", inner_type=4)
 
 
-@edit("the last quarter is missing")
+@edit()
 def truncated(quote: bytearray, signed: int) -> None:
+    """The last quarter is missing."""
     del quote[len(quote) * 3 // 4 :]
 
 
-@edit("only 40 bytes are left")
+@edit()
 def truncated_header(quote: bytearray, signed: int) -> None:
+    """Only 40 bytes are left."""
     del quote[40:]
 
 
-@edit("16 bytes follow the quote", "harmless")
+@edit("harmless")
 def trailing_bytes(quote: bytearray, signed: int) -> None:
+    """16 bytes follow the quote."""
     quote += b"\xa5" * 16
 
 
-@edit("the signature section's size says one byte more than there is")
+@edit()
 def signature_size(quote: bytearray, signed: int) -> None:
+    """The signature section's size says one byte more than there is."""
     struct.pack_into("<I", quote, signed, len(quote) - signed - 4 + 1)
 
 
 # --- signatures --------------------------------------------------------------------------------------------------
-@edit("one bit of the header's user data is flipped")
+@edit()
 def corrupt_header(quote: bytearray, signed: int) -> None:
+    """One bit of the header's user data is flipped."""
     quote[HEADER_SIZE - 1] ^= 1
 
 
-@edit("one bit of the body's last field is flipped")
+@edit()
 def corrupt_body(quote: bytearray, signed: int) -> None:
+    """One bit of the body's last field is flipped."""
     quote[signed - 1] ^= 1
 
 
-@edit("one bit of the quote's signature is flipped")
+@edit()
 def corrupt_signature(quote: bytearray, signed: int) -> None:
+    """One bit of the quote's signature is flipped."""
     quote[signed + 4] ^= 1
 
 
-@edit("one bit of the attestation key is flipped")
+@edit()
 def corrupt_attestation_key(quote: bytearray, signed: int) -> None:
+    """One bit of the attestation key is flipped."""
     quote[signed + 4 + 64] ^= 1
 
 
-@edit("one bit of the QE report's MRENCLAVE is flipped")
+@edit()
 def corrupt_qe_report(quote: bytearray, signed: int) -> None:
+    """One bit of the QE report's MRENCLAVE is flipped."""
     quote[signed + 4 + 128 + 6 + 64] ^= 1
 
 
-@edit("one bit of the QE report's signature is flipped")
+@edit()
 def corrupt_qe_signature(quote: bytearray, signed: int) -> None:
+    """One bit of the QE report's signature is flipped."""
     quote[signed + 4 + 128 + 6 + QE_REPORT_SIZE] ^= 1
 
 
-@edit("s is replaced by n - s, which every ECDSA verifier accepts", "harmless")
+@edit("harmless")
 def high_s(quote: bytearray, signed: int) -> None:
+    """S is replaced by n - s, which every ECDSA verifier accepts."""
     start = signed + 4 + 32
     s = int.from_bytes(quote[start : start + 32])
     quote[start : start + 32] = (pki.ORDER - s).to_bytes(32)

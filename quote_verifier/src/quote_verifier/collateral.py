@@ -33,6 +33,7 @@ class Seen:
     pck_crl_number: int = 0
 
     def as_dict(self) -> dict[str, int]:
+        """As JSON holds it."""
         return dict(self.__dict__)
 
     def newest(self, other: "Seen") -> "Seen":

@@ -45,9 +45,11 @@ class Check:
 
     @property
     def title(self) -> str:
+        """What the check asks, in a few words."""
         return TITLES[self.id]
 
     def as_dict(self) -> dict[str, str]:
+        """As JSON holds it, members in the order of the interface."""
         return {"id": self.id, "status": self.status, "title": self.title, "detail": self.detail}
 
 
@@ -62,6 +64,7 @@ class Verdict:
 
     @property
     def overall(self) -> Overall:
+        """The one word for all checks (docs/design.md, Verdict)."""
         failed = {check.id for check in self.checks if check.status == "fail"}
         if failed & NOT_GENUINE or not self.checks:
             return "not-genuine"
@@ -79,6 +82,7 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
+        """What the command line leaves with."""
         return EXIT_CODES[self.overall]
 
     def check(self, check_id: str) -> Check:

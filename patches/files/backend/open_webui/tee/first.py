@@ -38,7 +38,7 @@ def install(app: Any) -> None:
 
 
 def _users() -> int:
-    from open_webui.models.users import Users
+    from open_webui.models.users import Users  # type: ignore[import-not-found]
 
     return int(Users.get_num_users() or 0)
 
@@ -51,6 +51,7 @@ class FirstAdministrator:
         self._over = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it (ASGI)."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         path = str(scope["path"])
