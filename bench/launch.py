@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 def until_healthy(command: list[str], env: dict[str, str], cwd: Path, port: int) -> float:
-    """Seconds from starting ``command`` to its first healthy answer; it is stopped again."""
+    """Seconds from starting `command` to its first healthy answer; it is stopped again."""
     begun = time.monotonic()
     with (cwd / "output").open("wb") as output:
         process = subprocess.Popen(command, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT)

@@ -1,6 +1,6 @@
-"""Entry of the launcher: ``python3 -I -S <release>/launcher COMMAND`` (or ``python -m launcher COMMAND``).
+"""Entry of the launcher: `python3 -I -S <release>/launcher COMMAND` (or `python -m launcher COMMAND`).
 
-This file runs before ``sys.path`` is right, so it imports nothing of ours at the top.
+This file runs before `sys.path` is right, so it imports nothing of ours at the top.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Refusing:
 
 
 def find_packages(release: Path) -> None:
-    """Make ``sys.path`` the standard library and the release, in this order, so that no package can shadow it.
+    """Make `sys.path` the standard library and the release, in this order, so that no package can shadow it.
 
     Python itself also puts the folder of this file and a zip there, which need not exist and are not measured.
     """
@@ -46,7 +46,7 @@ def find_packages(release: Path) -> None:
 
 
 def run_module(parent: int, module: str, arguments: list[str]) -> None:
-    """Become ``python -m MODULE``, in a process that does not outlive the launcher ``parent``."""
+    """Become `python -m MODULE`, in a process that does not outlive the launcher `parent`."""
     import ctypes
     import os
     import runpy

@@ -16,7 +16,7 @@ MODIFIED = 6
 
 
 class LauncherError(Exception):
-    """A failure with one clear sentence. ``code`` is the process's exit code."""
+    """A failure with one clear sentence. `code` is the process's exit code."""
 
     code = INTERNAL
 

@@ -45,7 +45,7 @@ def _buffer() -> memoryview:
 
 
 def digest_file(path: Path, algorithm: str, tick: Tick | None = None) -> Digest:
-    """Hash one regular file; a symbolic link or anything else is an OSError. ``tick`` gets the bytes read so far."""
+    """Hash one regular file; a symbolic link or anything else is an OSError. `tick` gets the bytes read so far."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         return digest_handle(handle, algorithm, tick)
@@ -69,7 +69,7 @@ def digest_handle(handle: int, algorithm: str, tick: Tick | None = None) -> Dige
 def digest_files(paths: Iterable[Path], algorithm: str, tick: Tick | None = None) -> dict[Path, Digest | OSError]:
     """Hash files on all cores, biggest first so that no core waits for a late big one. Errors are answers too.
 
-    What ``tick`` raises (in one of the threads) ends all of them and is raised here.
+    What `tick` raises (in one of the threads) ends all of them and is raised here.
     """
 
     def size(path: Path) -> int:
@@ -105,7 +105,7 @@ def digest_files(paths: Iterable[Path], algorithm: str, tick: Tick | None = None
 
 @contextmanager
 def progress(what: str, total: int, check: Callable[[], None]) -> Iterator[Tick]:
-    """A tick that draws a bar for long work on a terminal, and in any case lets ``check`` end it (a signal)."""
+    """A tick that draws a bar for long work on a terminal, and in any case lets `check` end it (a signal)."""
     if total < BAR_FROM_BYTES or not sys.stderr.isatty():
         yield lambda count: check()
         return

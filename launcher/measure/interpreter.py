@@ -19,7 +19,7 @@ SKIPPED = frozenset({"__pycache__", "site-packages", "dist-packages", "test", "i
 
 
 def executable() -> str:
-    """The program that runs, as the kernel knows it: ``sys.executable`` is what its caller said."""
+    """The program that runs, as the kernel knows it: `sys.executable` is what its caller said."""
     return str(Path("/proc/self/exe").readlink())
 
 
@@ -64,9 +64,9 @@ def shared_library() -> Path | None:
 
 
 def measure() -> dict[str, str]:
-    """The ``python`` event: version, SHA-384 of the interpreter, and one digest over its standard library.
+    """The `python` event: version, SHA-384 of the interpreter, and one digest over its standard library.
 
-    ``environment`` is SHA-384 over the lines ``<sha384 hex> <path below the prefix>``, sorted by path.
+    `environment` is SHA-384 over the lines `<sha384 hex> <path below the prefix>`, sorted by path.
     """
     binary = os.path.realpath(executable())
     prefix = Path(sys.base_prefix).resolve()

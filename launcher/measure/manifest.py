@@ -1,6 +1,6 @@
 """Check a release against its manifest: every file, nothing more, nothing less.
 
-``release.json`` lists every file with its SHA-384 and size (docs/design.md, "The release folder"). The manifest's own
+`release.json` lists every file with its SHA-384 and size (docs/design.md, "The release folder"). The manifest's own
 SHA-384 is the release's digest; it is the first thing measured.
 """
 
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A parsed release.json. ``digest`` is the SHA-384 of its bytes, hex."""
+    """A parsed release.json. `digest` is the SHA-384 of its bytes, hex."""
 
     digest: str
     files: dict[str, Entry]

@@ -8,12 +8,12 @@ from . import ollama
 
 
 def wanted(settings: Settings, kind: str) -> str:
-    """The setting LLM, ``auto`` decided for real TDX: a missing Ollama is an error there, never a fallback to a toy."""
+    """The setting LLM, `auto` decided for real TDX: a missing Ollama is an error there, never a fallback to a toy."""
     return "ollama" if settings.llm == "auto" and kind == "tdx" else settings.llm
 
 
 def choose(settings: Settings, kind: str) -> str:
-    """``ollama``, ``embedded`` or ``none``. On real TDX a missing Ollama is an error, never a fallback to a toy."""
+    """`ollama`, `embedded` or `none`. On real TDX a missing Ollama is an error, never a fallback to a toy."""
     setting = wanted(settings, kind)
     if setting in ("embedded", "none"):
         return setting

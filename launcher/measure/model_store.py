@@ -37,7 +37,7 @@ class Model:
 
 
 def path_of(name: str) -> str:
-    """The manifest's path below ``manifests`` for a model's name. Raises SettingError for anything that is no name."""
+    """The manifest's path below `manifests` for a model's name. Raises SettingError for anything that is no name."""
     rest, host = name, HOST
     parts = rest.split("/")
     if len(parts) == 3:
@@ -52,7 +52,7 @@ def path_of(name: str) -> str:
 
 
 def canonical(name: str) -> str:
-    """The name with its tag, as Ollama lists it (``llama3`` is ``llama3:latest``)."""
+    """The name with its tag, as Ollama lists it (`llama3` is `llama3:latest`)."""
     path_of(name)
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:{TAG}"
 
@@ -107,7 +107,7 @@ class Problem:
 
 
 def verify(store: Path, models: Iterable[Model], check: Callable[[], None] = lambda: None) -> list[Problem]:
-    """Read every blob of ``models`` once and compare it with its name; what does not hold, in order of blobs."""
+    """Read every blob of `models` once and compare it with its name; what does not hold, in order of blobs."""
     sizes: dict[str, int] = {}
     owners: dict[str, str] = {}
     for model in models:

@@ -24,7 +24,7 @@ def prepare(
     check: Callable[[], None] = lambda: None,
     seal: bool = False,
 ) -> Prepared:
-    """Choose what answers chats and measure it; nothing is started. ``check`` may end it. Raises LauncherError."""
+    """Choose what answers chats and measure it; nothing is started. `check` may end it. Raises LauncherError."""
     kind = model_server.choose(launch.settings, launch.kind)
     if kind == "ollama":
         return with_ollama(launch.settings, allow_modified, check, seal, must_see=launch.kind == "tdx")
@@ -57,7 +57,7 @@ def with_ollama(
 ) -> Prepared:
     """Ollama: its program, and every model it will serve, read from its store on the disk.
 
-    ``seal`` switches fs-verity on for the models' blobs where the file system has it; ``must_see`` refuses an Ollama
+    `seal` switches fs-verity on for the models' blobs where the file system has it; `must_see` refuses an Ollama
     whose process this account cannot see.
     """
     url = settings.ollama_base_url

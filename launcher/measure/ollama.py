@@ -24,7 +24,7 @@ def _get(base_url: str, path: str) -> dict[str, Any]:
 
 
 def version(base_url: str) -> str | None:
-    """The version of the Ollama that answers at ``base_url``, None if none does."""
+    """The version of the Ollama that answers at `base_url`, None if none does."""
     try:
         found = _get(base_url, "/api/version").get("version")
     except (OSError, ValueError):
@@ -33,7 +33,7 @@ def version(base_url: str) -> str | None:
 
 
 def models(base_url: str) -> dict[str, str]:
-    """Name (``llama3:8b``) to manifest digest (hex SHA-256) of every model that the server runs itself (not those
+    """Name (`llama3:8b`) to manifest digest (hex SHA-256) of every model that the server runs itself (not those
     that it passes on to a service elsewhere)."""
     try:
         entries = _get(base_url, "/api/tags").get("models") or []

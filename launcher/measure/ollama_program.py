@@ -25,25 +25,26 @@ class Answering:
 
     @property
     def executable(self) -> Path:
+        """The program that the process runs, whatever lies at its path by now."""
         return Path(f"/proc/{self.pid}/exe")
 
 
 @dataclass(frozen=True)
 class Program:
-    """SHA-384 (hex) of a binary, and one over the files of ``../lib/ollama`` (lines ``<sha384> <path>``) or ""."""
+    """SHA-384 (hex) of a binary, and one over the files of `../lib/ollama` (lines `<sha384> <path>`) or ""."""
 
     sha384: str
     libraries: str
 
 
 def look(pid: int) -> Answering:
-    """What runs as ``pid`` now. Raises OSError where it has ended or may not be looked at."""
+    """What runs as `pid` now. Raises OSError where it has ended or may not be looked at."""
     found = Path(f"/proc/{pid}/exe").stat()
     return Answering(pid, found.st_dev, found.st_ino)
 
 
 def find(url: str) -> Answering:
-    """The one process that listens at the address of ``url`` (loopback). Raises UnavailableError."""
+    """The one process that listens at the address of `url` (loopback). Raises UnavailableError."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     names = ("127.0.0.1", "::1") if host == "localhost" else (host,)
@@ -78,7 +79,7 @@ def installed(configured: str) -> Path:
 
 
 def measure(binary: Path, check: Callable[[], None] = lambda: None) -> Program:
-    """Hash a binary, by its path or as ``/proc/<pid>/exe``, and its libraries. Raises UnavailableError."""
+    """Hash a binary, by its path or as `/proc/<pid>/exe`, and its libraries. Raises UnavailableError."""
     try:
         handle = os.open(binary, os.O_RDONLY | os.O_CLOEXEC)  # /proc/<pid>/exe is a link by design
     except OSError as error:

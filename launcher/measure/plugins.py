@@ -1,6 +1,6 @@
 """Administrators' Python (Tools and Functions) in Open WebUI's database: read at launch, to be measured.
 
-The database is the web server's account's, so it is read as that account (``_module launcher.measure.plugins FILE``,
+The database is the web server's account's, so it is read as that account (`_module launcher.measure.plugins FILE`,
 which answers with JSON): root would parse what that account wrote, and leave files of its own beside it.
 """
 
@@ -24,7 +24,7 @@ _QUERIES = (
 
 
 def events_as(account: Process, database: Path) -> list[Event]:
-    """The same as ``events``, read by ``account``'s user. Raises DataError."""
+    """The same as `events`, read by `account`'s user. Raises DataError."""
     if not database.exists():
         return []
     user = account.user

@@ -1,6 +1,6 @@
 """What a launch of this release will measure, computed without launching: for reference values.
 
-The build calls this for the default settings; ``make reference`` on a trusted machine for the operator's own.
+The build calls this for the default settings; `make reference` on a trusted machine for the operator's own.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from .manifest import Checked
 
 
 def events(release: Path, environ: Mapping[str, str], check: bool) -> tuple[Event, ...]:
-    """The events of a first launch with these settings. ``LLM=auto`` means the embedded model, unless Ollama answers.
+    """The events of a first launch with these settings. `LLM=auto` means the embedded model, unless Ollama answers.
 
-    ``check`` compares the files with the manifest first; the build just wrote both. Raises LauncherError.
+    `check` compares the files with the manifest first; the build just wrote both. Raises LauncherError.
     """
     listed = manifest.load(release)
     if check:

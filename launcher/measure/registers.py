@@ -1,6 +1,6 @@
 """Put events into RTMR 3 and its log, in a process of its own: the launcher itself never opens the device.
 
-The child (``_module launcher.measure.registers FOLDER``) reads ``[[operation, content], ...]`` as JSON from its
+The child (`_module launcher.measure.registers FOLDER`) reads `[[operation, content], ...]` as JSON from its
 standard input and answers one JSON object on its standard output.
 """
 
@@ -23,7 +23,7 @@ TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a measurement led to. ``problem`` is "" or why nothing can be measured on this machine."""
+    """What a measurement led to. `problem` is "" or why nothing can be measured on this machine."""
 
     measured: bool
     added: int

@@ -1,7 +1,7 @@
 """Which process is behind a TCP address of this machine, from /proc/net/tcp and tcp6 (proc_net_tcp.rst).
 
 A row names two addresses (hexadecimal, each 32-bit word in the machine's byte order), the state and the socket's inode;
-the process that holds ``socket:[inode]`` among its open files is behind it. A connection that nobody has accepted yet
+the process that holds `socket:[inode]` among its open files is behind it. A connection that nobody has accepted yet
 has inode 0.
 """
 
@@ -53,14 +53,14 @@ def rows(proc: Path = PROC) -> Iterator[Row]:
 
 
 def listening(wanted: Address, found: list[Row]) -> set[str]:
-    """Inodes of the sockets that get a connection to ``wanted``: those bound to it, or else to every address."""
+    """Inodes of the sockets that get a connection to `wanted`: those bound to it, or else to every address."""
     open_ = [row for row in found if row.state == LISTEN and row.local[1] == wanted[1]]
     exact = {row.inode for row in open_ if row.local == wanted}
     return exact or {row.inode for row in open_ if row.local[0].is_unspecified}
 
 
 def accepted(near: Address, far: Address, proc: Path = PROC) -> str:
-    """The inode of the other end of the connection from ``near`` to ``far``; "" as long as nobody has accepted it."""
+    """The inode of the other end of the connection from `near` to `far`; "" as long as nobody has accepted it."""
     for row in rows(proc):
         if row.state == ESTABLISHED and (row.local, row.remote) == (far, near) and row.inode != "0":
             return row.inode

@@ -30,7 +30,7 @@ _LOOK = (
 
 @dataclass(frozen=True)
 class Machine:
-    """What this machine offers. ``library`` is ``real``, ``simulated`` or ``missing``."""
+    """What this machine offers. `library` is `real`, `simulated` or `missing`."""
 
     device: str | None
     configfs: bool
@@ -43,7 +43,7 @@ class Machine:
 
 
 def look(environ: Mapping[str, str], root: Path = Path("/")) -> Machine:
-    """Find the device, the kernel's interface and the system's library. ``root`` is for tests."""
+    """Find the device, the kernel's interface and the system's library. `root` is for tests."""
     device = next((name for name in DEVICES if _is_device(root / name[1:])), None)
     return Machine(device, (root / CONFIGFS[1:]).is_dir(), _library(environ))
 
@@ -71,7 +71,7 @@ def _library(environ: Mapping[str, str]) -> str:
 
 
 def choose(wanted: str, machine: Machine, simulator: Path) -> str:
-    """``tdx`` or ``tdx-simulated`` for the setting TDX. Raises TdxError, UnavailableError."""
+    """`tdx` or `tdx-simulated` for the setting TDX. Raises TdxError, UnavailableError."""
     if wanted == "real" and not machine.real:
         raise TdxError(f"TDX=real, but {missing(machine)}. On a machine without TDX, use TDX=simulated to try it out.")
     if wanted != "simulated" and machine.real:

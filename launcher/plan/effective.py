@@ -1,7 +1,7 @@
 """The settings that decide where a user's words go and who can read them.
 
-``PINNED`` is the explicit list that the ``settings`` event holds. Each is handed to the web server with a value of its
-own and locked there (``TEE_LOCKED_SETTINGS``): upstream lets its database override the environment, and a database is
+`PINNED` is the explicit list that the `settings` event holds. Each is handed to the web server with a value of its
+own and locked there (`TEE_LOCKED_SETTINGS`): upstream lets its database override the environment, and a database is
 not measured. Whatever else the operator sets for upstream is measured and locked in the same way.
 """
 
@@ -127,15 +127,15 @@ def locked(theirs: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def pin(env: Mapping[str, str]) -> dict[str, str]:
-    """``env`` completed with the pinned defaults, as the web server gets it."""
+    """`env` completed with the pinned defaults, as the web server gets it."""
     full = {**PINNED, **env}
     return {name: value for name, value in full.items() if value or name not in _OMIT_EMPTY}
 
 
 def event(env: Mapping[str, str], theirs: Mapping[str, str], server: ModelServer, settings: Settings) -> dict[str, str]:
-    """The ``settings`` event: name to value, secrets only as "set". The same on every machine for the same settings.
+    """The `settings` event: name to value, secrets only as "set". The same on every machine for the same settings.
 
-    ``env`` is what the web server gets, ``theirs`` what of it the operator set.
+    `env` is what the web server gets, `theirs` what of it the operator set.
     """
     values = {name: env.get(name, "") for name in sorted(PINNED.keys() | theirs.keys())}
     shown = {name: _shown(name, value, settings) for name, value in values.items()}
@@ -164,7 +164,7 @@ def without_login(value: str) -> str:
 
 
 def endpoints(env: Mapping[str, str]) -> list[dict[str, str]]:
-    """The ``endpoint`` events: every switched-on setting that sends something off this machine, in order of name."""
+    """The `endpoint` events: every switched-on setting that sends something off this machine, in order of name."""
     found: set[tuple[str, str]] = set()
     for name, switch, wanted in _ENDPOINTS:
         if env.get(switch, "").lower() == wanted:
@@ -179,9 +179,9 @@ def endpoints(env: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def other_urls(theirs: Mapping[str, str], own: str) -> list[dict[str, str]]:
-    """An ``endpoint`` event for each address elsewhere in any other setting of the operator's, in order of name.
+    """An `endpoint` event for each address elsewhere in any other setting of the operator's, in order of name.
 
-    ``own`` is the address of this server. What `endpoints` knows is left to it: it also knows what is switched off.
+    `own` is the address of this server. What `endpoints` knows is left to it: it also knows what is switched off.
     """
     known = {name for name, _, _ in _ENDPOINTS} | set(_ALWAYS) | {"CORS_ALLOW_ORIGIN", "WEBUI_URL"}
     found: set[tuple[str, str]] = set()

@@ -1,7 +1,7 @@
 """The environment that every process starts from: built from nothing.
 
-A variable is fixed here, or it is in ``HARMLESS`` with the reason, or it is measured: the operator's settings for Open
-WebUI in the ``settings`` event, and what sends words elsewhere or decides who is believed there as an ``endpoint``.
+A variable is fixed here, or it is in `HARMLESS` with the reason, or it is measured: the operator's settings for Open
+WebUI in the `settings` event, and what sends words elsewhere or decides who is believed there as an `endpoint`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def base(environ: Mapping[str, str]) -> dict[str, str]:
 def network(environ: Mapping[str, str], urls: Iterable[str], certificates: str) -> dict[str, str]:
     """What the web server gets beside it: proxies, never for loopback, and the file of certificates that it believes.
 
-    ``urls`` are all addresses that it was given; ``certificates`` is the path of the measured copy, or "".
+    `urls` are all addresses that it was given; `certificates` is the path of the measured copy, or "".
     """
     values = proxies(environ)
     if values:
@@ -65,8 +65,8 @@ def proxies(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def endpoints(environ: Mapping[str, str], certificates: str) -> list[dict[str, str]]:
-    """The ``endpoint`` events of this environment. A proxy is one even on this machine: it is another program that
-    reads every word, and where it sends them is nowhere written. ``certificates`` is SHA-384 in hex, or ""."""
+    """The `endpoint` events of this environment. A proxy is one even on this machine: it is another program that
+    reads every word, and where it sends them is nowhere written. `certificates` is SHA-384 in hex, or ""."""
     found = [{"setting": name, "value": without_login(value)} for name, value in proxies(environ).items()]
     if certificates:
         found.append({"setting": CERTIFICATES, "value": f"sha384:{certificates}"})

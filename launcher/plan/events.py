@@ -1,6 +1,6 @@
 """The lines of the event log to be: what each operation says (docs/design.md, "Event log").
 
-Nothing here touches a register; ``launcher.measure.registers`` does.
+Nothing here touches a register; `launcher.measure.registers` does.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Event:
 
 
 def release_events(digest: str, differences: Sequence[Difference]) -> list[Event]:
-    """``release`` (the manifest's SHA-384), and ``modified`` if the folder is not what the manifest says."""
+    """`release` (the manifest's SHA-384), and `modified` if the folder is not what the manifest says."""
     found = [Event("release", {"sha384": digest})]
     if differences:
         text = "".join(f"{item.path}\0{item.what}\0{item.sha384 or ''}\n" for item in differences)
@@ -64,17 +64,17 @@ def release_events(digest: str, differences: Sequence[Difference]) -> list[Event
 
 
 def python_event(found: Mapping[str, str]) -> Event:
-    """``python``: version, SHA-384 of the interpreter, one digest over its standard library."""
+    """`python`: version, SHA-384 of the interpreter, one digest over its standard library."""
     return Event("python", found)
 
 
 def settings_events(content: Mapping[str, str], endpoints: Sequence[Mapping[str, str]]) -> list[Event]:
-    """``settings``, and one ``endpoint`` for everything that leaves this machine."""
+    """`settings`, and one `endpoint` for everything that leaves this machine."""
     return [Event("settings", content), *(Event("endpoint", each) for each in endpoints)]
 
 
 def embedded_events(engine: str, model: str, weights: str) -> list[Event]:
-    """``llm`` (the engine's library) and ``model`` (its name and weights), by their SHA-384 (hex)."""
+    """`llm` (the engine's library) and `model` (its name and weights), by their SHA-384 (hex)."""
     return [
         Event("llm", {"engine": "xllamacpp", "sha384": engine}),
         Event("model", {"name": model, "digest": f"sha384:{weights}"}),
@@ -82,26 +82,26 @@ def embedded_events(engine: str, model: str, weights: str) -> list[Event]:
 
 
 def ollama_event(version: str, sha384: str, libraries: str) -> Event:
-    """``ollama``: its version, the SHA-384 of the binary that answers, one digest over its libraries (or "")."""
+    """`ollama`: its version, the SHA-384 of the binary that answers, one digest over its libraries (or "")."""
     return Event("ollama", {"version": version, "sha384": sha384, "libraries": libraries})
 
 
 def model_event(name: str, digest: str, broken: Sequence[str] = ()) -> Event:
-    """``model``: the name as Ollama shows it and its manifest's SHA-256 (hex), which names every blob in turn.
+    """`model`: the name as Ollama shows it and its manifest's SHA-256 (hex), which names every blob in turn.
 
-    ``broken`` is there only where a launch with --allow-modified serves blobs that are not what their names say.
+    `broken` is there only where a launch with --allow-modified serves blobs that are not what their names say.
     """
     content = {"name": name, "digest": f"sha256:{digest}"}
     return Event("model", content | ({"broken": list(broken)} if broken else {}))
 
 
 def code_event(kind: str, identifier: str, content: str) -> Event:
-    """``tool`` or ``function``: administrators' Python, by the SHA-384 of its UTF-8 text."""
+    """`tool` or `function`: administrators' Python, by the SHA-384 of its UTF-8 text."""
     return Event(kind, {"id": identifier, "sha384": hashlib.sha384(content.encode()).hexdigest()})
 
 
 def account_event(name: str) -> Event:
-    """``account``: the web server can reach the TDX device, which it should not."""
+    """`account`: the web server can reach the TDX device, which it should not."""
     return Event("account", {"web_server": name})
 
 

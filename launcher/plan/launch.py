@@ -13,8 +13,8 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class Launch:
-    """One launch. ``kind`` is ``tdx`` or ``tdx-simulated``; ``python`` runs everything, in processes that end with the
-    launcher, process ``pid``. ``environ`` is the operator's environment."""
+    """One launch. `kind` is `tdx` or `tdx-simulated`; `python` runs everything, in processes that end with the
+    launcher, process `pid`. `environ` is the operator's environment."""
 
     release: Path
     settings: Settings

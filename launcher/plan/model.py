@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .events import Event
 
-# Stands in the plan, and in the ``settings`` event, for addresses that the kernel chooses when the server starts.
+# Stands in the plan, and in the `settings` event, for addresses that the kernel chooses when the server starts.
 EMBEDDED = "<embedded>"
 
 
@@ -23,7 +23,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class ModelServer:
-    """What answers chats. ``kind`` is ``ollama``, ``embedded`` or ``none``; ``key`` is the embedded server's."""
+    """What answers chats. `kind` is `ollama`, `embedded` or `none`; `key` is the embedded server's."""
 
     kind: str
     key: str = field(default="", repr=False)
@@ -41,7 +41,7 @@ class ModelServer:
 class Prepared:
     """The model server, its events, and which models may be chatted with.
 
-    ``allowed`` is None where the launch cannot know (an Ollama elsewhere, a service of the operator's).
+    `allowed` is None where the launch cannot know (an Ollama elsewhere, a service of the operator's).
     """
 
     server: ModelServer
@@ -50,5 +50,5 @@ class Prepared:
 
 
 def model_name(weights: Path) -> str:
-    """``SmolLM2-135M-Instruct.Q4_1.gguf`` is served as ``SmolLM2-135M-Instruct``."""
+    """`SmolLM2-135M-Instruct.Q4_1.gguf` is served as `SmolLM2-135M-Instruct`."""
     return weights.name.removesuffix(".gguf").split(".")[0]

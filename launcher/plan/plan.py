@@ -1,7 +1,7 @@
 """A launch as one value: the events that are measured, and the processes that are started, from the same settings.
 
-``make`` is pure. ``run`` measures ``events`` and starts the processes of that same object; ``reference`` and the
-command ``events`` print its events and start nothing.
+`make` is pure. `run` measures `events` and starts the processes of that same object; `reference` and the
+command `events` print its events and start nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Plan:
     model_server: Process | None
     pccs: Process | None
     relay: Process | None
-    certificates: bytes  # to be copied to ``DataDir.certificates``, or nothing
+    certificates: bytes  # to be copied to `DataDir.certificates`, or nothing
     asking_uid: int  # the web server's account, which may ask the attester and the measurer
 
     @property
@@ -62,7 +62,7 @@ class Plan:
 
     def told(self, state: str, pccs_url: str, addresses: Mapping[str, str]) -> dict[str, str]:
         """What the web server is told when everything else runs: how the launch ended, and the addresses that stand
-        as ``<embedded>`` in the plan (``addresses`` has them as ``chat`` and ``embeddings``), or, as ``ollama``, of the
+        as `<embedded>` in the plan (`addresses` has them as `chat` and `embeddings`), or, as `ollama`, of the
         relay to the Ollama that the plan names."""
         values = {"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url}
         for name, role in (("OPENAI_API_BASE_URLS", "chat"), ("RAG_OPENAI_API_BASE_URL", "embeddings")):
@@ -119,7 +119,7 @@ def _endpoints(launch: Launch, found: Found, env: Mapping[str, str], theirs: Map
 
 
 def _web_env(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of the web server: ``Plan.told`` only fills in what is not known yet."""
+    """The whole environment of the web server: `Plan.told` only fills in what is not known yet."""
     own = {
         "TEE_LOCKED_SETTINGS": ",".join(effective.locked(theirs)),
         "TEE_ATTESTER_SOCKET": str(launch.attester_socket),

@@ -15,7 +15,7 @@ from .settings import Settings
 
 @dataclass(frozen=True)
 class User:
-    """The account a process runs as; None in ``Process.user`` keeps the launcher's own."""
+    """The account a process runs as; None in `Process.user` keeps the launcher's own."""
 
     name: str
     uid: int
@@ -24,7 +24,7 @@ class User:
 
 @dataclass(frozen=True)
 class Ready:
-    """A process is ready once ``file`` exists, ``socket`` (a Unix one) accepts, or ``url`` answers with 200."""
+    """A process is ready once `file` exists, `socket` (a Unix one) accepts, or `url` answers with 200."""
 
     file: Path | None = None
     socket: Path | None = None
@@ -46,7 +46,7 @@ class Process:
 
 
 def attester(launch: Launch, release_digest: str, asking_uid: int) -> Process:
-    """The one process that holds the device; ``asking_uid`` is the web server's account."""
+    """The one process that holds the device; `asking_uid` is the web server's account."""
     path, settings = launch.attester_socket, launch.settings
     arguments = ["--socket", str(path), "--event-log", str(launch.data.event_log), "--allow-uid", str(asking_uid)]
     if release_digest:
@@ -123,7 +123,7 @@ def model(launch: Launch, server: ModelServer, user: User | None) -> Process | N
 
 
 def web_server(launch: Launch, env: Mapping[str, str], user: User | None) -> Process:
-    """Open WebUI itself, as an account without access to the device; it serves once it is told the rest of ``env``."""
+    """Open WebUI itself, as an account without access to the device; it serves once it is told the rest of `env`."""
     command = launch.module("web", "launcher.serve.web", *uvicorn(launch.settings))
     ready = Ready(url=f"{launch.settings.local_url}/health")
     return Process("web server", command, env, launch.data.webui, ready, user, stop_s=8.0, told=True)

@@ -1,6 +1,6 @@
 """The settings of a launch, read from the environment and checked before anything starts.
 
-Every name is listed in ``docs/deployment.md``. A value that is not understood is refused by name: a security setting
+Every name is listed in `docs/deployment.md`. A value that is not understood is refused by name: a security setting
 that is silently ignored because of a typing error is worse than no setting.
 """
 

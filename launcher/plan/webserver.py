@@ -141,7 +141,7 @@ class Configuration:
 def configure(launch: Launch, server: ModelServer, known: frozenset[str]) -> Configuration:
     """Everything for Open WebUI except the machine's own variables, the pinned defaults and the secret.
 
-    ``known`` are the variables that the release's own Open WebUI reads.
+    `known` are the variables that the release's own Open WebUI reads.
     """
     settings = launch.settings
     where = fixed(launch.release, launch.data)

@@ -25,10 +25,10 @@ def _lookup(name: str) -> User | None:
 
 
 def choose(run_as: str, must_drop: bool, needs: list[Path]) -> tuple[User | None, str]:
-    """The account for the web server and a notice (or ""). ``needs``: what it must be able to read.
+    """The account for the web server and a notice (or ""). `needs`: what it must be able to read.
 
     None keeps the launcher's own account: where that is not root, or where no other one can read the release and
-    ``must_drop`` is false (a simulation). Raises SettingError, UnavailableError.
+    `must_drop` is false (a simulation). Raises SettingError, UnavailableError.
     """
     if os.geteuid() != 0:
         if run_as:
@@ -77,7 +77,7 @@ def for_ollama(must_drop: bool, needs: list[Path]) -> User | None:
 
 
 def readable(user: User, path: Path) -> bool:
-    """Whether ``user`` can read ``path``, asked as that user."""
+    """Whether `user` can read `path`, asked as that user."""
     test = ["test", "-x" if path.is_dir() else "-r", str(path)]
     done = subprocess.run(  # noqa: S603 - our own command
         test, env=environment.FIXED, user=user.uid, group=user.gid, extra_groups=[], check=False, capture_output=True

@@ -24,7 +24,7 @@ def adopt() -> bool:
 
 
 def find(root: int) -> set[int]:
-    """Every process below ``root``, zombies excluded."""
+    """Every process below `root`, zombies excluded."""
     parents, alive = {}, set()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -81,7 +81,7 @@ class Orphans:
         self._seen: int | None = None
 
     def reap(self, own: set[int]) -> None:
-        """Call this now and then; ``own`` are waited for by whoever started them."""
+        """Call this now and then; `own` are waited for by whoever started them."""
         try:
             found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:

@@ -20,7 +20,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def give(user: User | None, folder: Path) -> None:
-    """Make ``folder`` and everything in it belong to ``user``, links themselves included. Raises DataError."""
+    """Make `folder` and everything in it belong to `user`, links themselves included. Raises DataError."""
     if user is None:
         return
     with writing("the owner of the web server's data", folder):

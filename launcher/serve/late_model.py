@@ -1,4 +1,4 @@
-"""``measure-model NAME``: add a model while the service runs."""
+"""`measure-model NAME`: add a model while the service runs."""
 
 from __future__ import annotations
 

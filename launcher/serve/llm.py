@@ -1,7 +1,7 @@
 """The embedded model server: llama.cpp's own OpenAI-compatible server, for machines without Ollama.
 
-Runs as a process of its own (``_module launcher.serve.llm WEIGHTS READY_FILE``), listens on loopback only, on ports
-that the kernel chooses, and answers only to the key in ``LLM_API_KEY``, so that nobody else on the machine can use it.
+Runs as a process of its own (`_module launcher.serve.llm WEIGHTS READY_FILE`), listens on loopback only, on ports
+that the kernel chooses, and answers only to the key in `LLM_API_KEY`, so that nobody else on the machine can use it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The file that tells the web server which of Ollama's models were measured: only those can be chatted with.
 
-``{"v": 1, "models": {"llama3:8b": "<manifest's SHA-256, hex>", ...}}``, readable by the web server's account, writable
+`{"v": 1, "models": {"llama3:8b": "<manifest's SHA-256, hex>", ...}}`, readable by the web server's account, writable
 by the launcher's only. The web server compares the digest with what Ollama shows at the time of the chat, so that a
 model that was pulled anew under a measured name is not taken for it.
 """

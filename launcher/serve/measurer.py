@@ -1,7 +1,7 @@
 """Measure while running: a small socket on which the web server names code before it runs it.
 
-The web server sends one line, ``{"kind": "tool"|"function", "id": ..., "sha384": ...}``, and runs the code only after
-``{"ok": true}``. It can add events and nothing else: an event too many makes verifiers refuse, never accept.
+The web server sends one line, `{"kind": "tool"|"function", "id": ..., "sha384": ...}`, and runs the code only after
+`{"ok": true}`. It can add events and nothing else: an event too many makes verifiers refuse, never accept.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def parse(line: bytes) -> Event:
 
 
 class Measurer:
-    """Serves the socket in a thread of the launcher, for processes of ``uid`` (and root) only."""
+    """Serves the socket in a thread of the launcher, for processes of `uid` (and root) only."""
 
     def __init__(self, path: Path, uid: int, extend: Callable[[Event], None], known: set[str]) -> None:
         self._extend, self._uid, self._known = extend, uid, known

@@ -1,6 +1,6 @@
-"""Become another program: ``_module launcher.serve.program PROGRAM ARGUMENTS``.
+"""Become another program: `_module launcher.serve.program PROGRAM ARGUMENTS`.
 
-What ``_module`` arranged (to end with the launcher) stays, and the environment is the one that was planned.
+What `_module` arranged (to end with the launcher) stays, and the environment is the one that was planned.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def is_ready(sign: Ready) -> bool:
 
 
 def healthy(url: str) -> bool:
-    """Whether a server answers a GET of ``url`` with 200."""
+    """Whether a server answers a GET of `url` with 200."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
     try:
@@ -37,7 +37,7 @@ def healthy(url: str) -> bool:
 
 
 def has_no_users(url: str) -> bool:
-    """Whether Open WebUI, at ``url``, waits for its first user: the page asks the same."""
+    """Whether Open WebUI, at `url`, waits for its first user: the page asks the same."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
     try:

@@ -1,9 +1,9 @@
 """Between the web server and Ollama: passes a connection on only to the program that was measured.
 
-Runs as ``_module launcher.serve.relay CONFIG READY_FILE``, a process that may look at Ollama's. Each connection is made
+Runs as `_module launcher.serve.relay CONFIG READY_FILE`, a process that may look at Ollama's. Each connection is made
 first and judged then: the process that accepted it must be the one that was measured, held by a pidfd and with the
 same executable. Another process is measured anew before it gets a word. Until then, and where it is another program,
-the answer is one sentence (HTTP 503, ``{"error": ...}``, as Ollama answers).
+the answer is one sentence (HTTP 503, `{"error": ...}`, as Ollama answers).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Judge:
         return None
 
     def refusal(self, near: sockets.Address, far: sockets.Address) -> str:
-        """Why nothing may be sent over the connection from ``near`` to ``far``, or ""."""
+        """Why nothing may be sent over the connection from `near` to `far`, or ""."""
         inode, deadline = "", time.monotonic() + ACCEPT_S
         while not inode and time.monotonic() < deadline:
             inode = sockets.accepted(near, far)
@@ -155,6 +155,7 @@ def _refuse(client: socket.socket, sentence: str) -> None:
 
 
 def main() -> None:
+    """Relay until SIGTERM, as the configuration in the first argument says."""
     config, ready = json.loads(sys.argv[1]), Path(sys.argv[2])
     parts = urlsplit(config["url"])
     judge = Judge(Program(config["sha384"], config["libraries"]), Answering(*config["answering"]))

@@ -1,7 +1,7 @@
 """Start processes so that they can all be stopped again, whatever happens to the launcher.
 
 Every child leads a process group of its own (a Ctrl-C in the terminal reaches only the launcher, which then stops the
-children in order), asks the kernel to be killed when the launcher dies (see ``__main__.run_module``), and writes to a
+children in order), asks the kernel to be killed when the launcher dies (see `__main__.run_module`), and writes to a
 log file of its own.
 """
 
@@ -41,7 +41,7 @@ class Child:
         pipe = self.process.stdin
         if pipe is None:
             raise ValueError(f"{self.spec.name} was not started to be told anything")
-        with suppress(BrokenPipeError), pipe:  # it ended; ``Supervisor.check`` says so, with its log
+        with suppress(BrokenPipeError), pipe:  # it ended; `Supervisor.check` says so, with its log
             pipe.write(message)
 
     def tail(self) -> str:
@@ -84,7 +84,7 @@ class Supervisor:
                 )
 
     def start(self, spec: Process) -> Child:
-        """Start one process; ``wait`` for it before relying on it. Raises ChildError, UnavailableError, Stopped."""
+        """Start one process; `wait` for it before relying on it. Raises ChildError, UnavailableError, Stopped."""
         self.check()
         log = self.logs / f"{spec.name.replace(' ', '-')}.log"
         with writing("a log", log):
@@ -97,7 +97,7 @@ class Supervisor:
         return child
 
     def wait(self, children: Sequence[Child], timeout_s: float) -> None:
-        """Wait until all of ``children`` are ready. Raises ChildError, UnavailableError, Stopped."""
+        """Wait until all of `children` are ready. Raises ChildError, UnavailableError, Stopped."""
         deadline = time.monotonic() + timeout_s
         for child in children:
             while not is_ready(child.spec.ready):

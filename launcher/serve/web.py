@@ -1,6 +1,6 @@
 """The web server's process: loads what takes long while the launch is being measured, and serves when it is told to.
 
-Runs as ``_module launcher.serve.web UVICORN_ARGUMENTS``. One line of JSON on its standard input, an object of
+Runs as `_module launcher.serve.web UVICORN_ARGUMENTS`. One line of JSON on its standard input, an object of
 environment variables that only the running launch knows, starts Open WebUI; before it, no line of Open WebUI has run.
 """
 

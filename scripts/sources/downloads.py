@@ -30,7 +30,7 @@ TIMEOUT = (15, 60)  # seconds to connect, and of silence
 def obtain(cfg: Config, run: Runner, name: str) -> Path:
     """The verified path of `[files.name]` in the cache, downloaded if need be.
 
-    MismatchError for wrong bytes (they are deleted), NetworkError when it cannot be had.
+    MismatchError for wrong bytes (they are deleted), NetworkError when no source has it.
     """
     pin = cfg.pins[name]
     folder = cfg.cache / "files"
@@ -189,7 +189,7 @@ def _link(client: requests.Session, pin: Pin) -> str:
                 return package.url
         troubles.append(f"its project {pin.project} does not list the file")
     raise NetworkError(
-        f"{pin.filename} is not to be had from the configured Python index "
+        f"{pin.filename} is not on the configured Python index "
         f"({'; '.join(troubles) or 'none is configured'}); "
         "check the network and pip's index-url, or copy the file into CACHE_DIR/files."
     )

@@ -154,7 +154,7 @@ class Running:
     output: list[str] = field(default_factory=list)
 
     def until(self, text: str, timeout: float = 60) -> str:
-        """Read until a line holds ``text``; the whole output."""
+        """Read until a line holds `text`; the whole output."""
         deadline = time.monotonic() + timeout
         assert self.process.stdout is not None
         while time.monotonic() < deadline:
@@ -213,7 +213,7 @@ def keep_bytecode(data: Path, started: list[Running]) -> None:
 
 @pytest.fixture
 def start(release: Path, tmp_path: Path) -> Iterator[Start]:
-    """Start a launcher on ``release`` with settings; everything that was started is ended."""
+    """Start a launcher on `release` with settings; everything that was started is ended."""
     started: list[Running] = []
 
     def begin(*arguments: str, data: Path | None = None, release: Path = release, **settings: str) -> Running:

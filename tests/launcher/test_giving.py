@@ -105,7 +105,7 @@ while True:
 
 @contextmanager
 def exchanging(tree: Path, secret: Path) -> Iterator[None]:
-    """Meanwhile the account makes ``uploads`` a link to ``secret`` and a folder again, as fast as it goes."""
+    """Meanwhile the account makes `uploads` a link to `secret` and a folder again, as fast as it goes."""
     words = [sys.executable, "-I", "-S", "-c", EXCHANGE, str(tree), str(secret)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE)
     try:

@@ -61,7 +61,7 @@ def test_a_zip_before_the_standard_library_is_measured_and_not_imported_from(pre
 
 
 def test_a_package_without_sources_is_measured(prefix: Path, release: Path, tmp_path: Path) -> None:
-    """A folder with ``__init__.pyc`` is imported before the module of the same name beside it."""
+    """A folder with `__init__.pyc` is imported before the module of the same name beside it."""
     before = python_event(prefix, release)
     (tmp_path / "evil.py").write_text(EVIL)
     folder = prefix / "lib" / NAME / "colorsys"

@@ -102,7 +102,7 @@ def port() -> int:
 
 @pytest.fixture
 def serve(port: int) -> Iterator[Callable[[], str]]:
-    """Measure what answers at ``port`` and begin to relay to it; the relay's address."""
+    """Measure what answers at `port` and begin to relay to it; the relay's address."""
     listeners = []
 
     def start() -> str:

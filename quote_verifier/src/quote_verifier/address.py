@@ -33,6 +33,7 @@ class Address:
 
     @property
     def url(self) -> str:
+        """The whole address."""
         return self.origin + self.path
 
 

@@ -147,7 +147,7 @@ def test_a_rotten_cached_file_is_fetched_again(project: Project, cfg: Config, se
 
 
 def test_no_network_and_a_cold_cache(project: Project, cfg: Config, index: Callable[[str], None]) -> None:
-    with pytest.raises(NetworkError, match=r"fake-1.0.bin is not to be had.*cannot be asked"):
+    with pytest.raises(NetworkError, match=r"fake-1.0.bin is not on the configured Python index.*cannot be asked"):
         obtain(cfg, project.runner(), "thing")
 
 
