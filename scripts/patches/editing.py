@@ -42,7 +42,7 @@ def begin(cfg: Config, name: str) -> str:
     git(["commit", "--quiet", "--no-verify", "-m", f"before {name}"], folder)
     failures = patching.apply(queue.patches[at], folder).failures if at < len(names) else ()
     told = "".join(f"\n    to do by hand: {failure}" for failure in failures)
-    return f"Change files in {folder}, then run `python -m scripts refresh {name}`.{told}"
+    return f"Change files in {folder}, then run `make refresh PATCH={name}`.{told}"
 
 
 def finish(cfg: Config, name: str) -> str:
@@ -50,7 +50,7 @@ def finish(cfg: Config, name: str) -> str:
     folder = tree(cfg)
     subject = git(["log", "-1", "--format=%s"], folder).strip() if (folder / ".git").is_dir() else ""
     if subject != f"before {name}":
-        raise UsageError(f"{folder} was not opened for {name}; run `python -m scripts edit {name}` first.")
+        raise UsageError(f"{folder} was not opened for {name}; run `make edit PATCH={name}` first.")
     diff = git(["diff", "--no-color", "--no-ext-diff", "--no-renames", "HEAD"], folder)
     if not diff:
         raise PatchError(f"Nothing differs in {folder}; {name} was not written.")

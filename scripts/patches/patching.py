@@ -46,7 +46,7 @@ def _apply_or_raise(patch: Patch, tree: Path) -> Outcome:
         told = "".join(f"\n    {failure}" for failure in outcome.failures)
         raise PatchError(
             f"Patch {patch.name} does not apply; nothing of it is kept:{told}\n"
-            f"To bring it up to date: `python -m scripts edit {patch.name}` (docs/patches.md)."
+            f"To bring it up to date: `make edit PATCH={patch.name}` (docs/patches.md)."
         )
     return outcome
 
