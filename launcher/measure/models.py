@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def embedded(release: Path, manifest: Manifest) -> Prepared:
         raise UnavailableError(f"This release has no embedded model: there is no {release / weights}.")
     name = model_name(Path(weights))
     events = embedded_events(manifest.files[engine].sha384, name, manifest.files[weights].sha384)
-    return Prepared(ModelServer("embedded", weights=release / weights, models=(name,)), tuple(events))
+    # Nobody else on the machine may use it; drawn here, so that every launch, and every list of events, has a key.
+    key = "sk-" + secrets.token_urlsafe(24)
+    return Prepared(ModelServer("embedded", key=key, weights=release / weights, models=(name,)), tuple(events))
 
 
 def with_ollama(

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from launcher.errors import ModifiedError, UnavailableError
-from launcher.measure import model_server, models, ollama, ollama_program, sockets
+from launcher.measure import manifest, model_server, models, ollama, ollama_program, sockets
 from launcher.plan import effective, settings
 from launcher.plan.settings import Settings
 
@@ -91,6 +91,12 @@ def test_an_ollama_on_another_machine_is_not_measured(chosen: Settings, monkeypa
     monkeypatch.setattr(effective, "is_local", lambda url: False)
     prepared = models.with_ollama(chosen, False, no_check)
     assert prepared.events == () and prepared.allowed is None
+
+
+def test_the_embedded_model_answers_to_a_key_of_this_launch_only(release: Path) -> None:
+    prepared = [models.embedded(release, manifest.load(release)).server for _ in range(2)]
+    keys = {server.key for server in prepared}
+    assert len(keys) == 2 and all(len(key) >= 32 for key in keys)
 
 
 def test_choosing_a_model_server(chosen: Settings) -> None:

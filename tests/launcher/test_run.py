@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -71,6 +72,7 @@ def test_the_web_server_gets_what_it_needs_and_no_more(start: Start) -> None:
     assert env["OFFLINE_MODE"] == "true" and env["ENABLE_OLLAMA_API"] == "false" and env["TEE_LAUNCH"] == "measured"
     assert env["OPENAI_API_BASE_URLS"] == "http://127.0.0.1:20001/v1"
     assert env["RAG_OPENAI_API_BASE_URL"] == "http://127.0.0.1:20002/v1"
+    assert re.fullmatch(r"sk-[\w-]{32}", env["OPENAI_API_KEYS"]) and env["RAG_OPENAI_API_KEY"] == env["OPENAI_API_KEYS"]
     assert env["STATIC_DIR"].startswith(str(running.data)) and (Path(env["STATIC_DIR"]) / "fonts/a.ttf").exists()
     log = (running.data / "logs/web-server.log").read_text()
     assert "--no-proxy-headers" in log and "--reload" not in log
