@@ -36,7 +36,7 @@ GOOD = ("UpToDate",) * 8
 def svn_levels(draw: random.Random, statuses: tuple[str, ...]) -> list[dict[str, Any]]:
     levels = []
     for svn in sorted(draw.sample(range(1, 9), draw.choice((1, 2, 3))), reverse=True):
-        advisories = draw.sample(["INTEL-SA-00001", "INTEL-SA-00002", "INTEL-SA-00837"], draw.choice((0, 1, 2)))
+        advisories = draw.choices(["INTEL-SA-00001", "INTEL-SA-00002", "INTEL-SA-00837"], k=draw.choice((0, 1, 2, 3)))
         levels.append(collaterals.svn_level(svn, draw.choice(GOOD + statuses)) | {"advisoryIDs": advisories})
     return levels
 

@@ -2,14 +2,14 @@
 
 dcap-qvl judges this as well, but gives no answer for what it refuses: a platform, module or enclave below every level
 that Intel lists, or a TD with a service TD. Both are genuine, and the second may be accepted. `genuine` asks both and
-believes neither alone where both answer. Call only with documents whose signatures and layout dcap-qvl has checked.
+believes neither alone where both answer. Call only with documents of Intel's shape (`intel_documents`) whose signatures
+dcap-qvl has checked.
 (Intel PCS API version 4, "Get TDX TCB Info", "Enclave Identity Information"; the rules are those of Intel's quote
 verification library, SGX-TDX-DCAP-QuoteVerificationLibrary.)
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import dcap_qvl  # type: ignore[import-untyped]
 
@@ -17,17 +17,6 @@ from .collateral import Collateral, pem
 from .errors import NotGenuine
 from .quote import QE_REPORT_FIELDS, Quote
 
-_PLATFORM_STATUSES = {
-    "UpToDate",
-    "OutOfDate",
-    "ConfigurationNeeded",
-    "Revoked",
-    "OutOfDateConfigurationNeeded",
-    "SWHardeningNeeded",
-    "ConfigurationAndSWHardeningNeeded",
-}
-_MODULE_STATUSES = {"UpToDate", "OutOfDate", "Revoked"}
-_QE_STATUSES = {"UpToDate", "OutOfDate", "ConfigurationNeeded", "Revoked", "OutOfDateConfigurationNeeded"}
 _NEEDING_CONFIGURATION = {"ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDateConfigurationNeeded"}
 _PCK_CONFIGURATION = "1.2.840.113741.1.13.1.7"
 _SGX_DEBUG = 0x02
@@ -63,13 +52,21 @@ class _Level:
         elif other.status == "OutOfDate":
             configuration = status in _NEEDING_CONFIGURATION
             status = status if status == "Revoked" else "OutOfDateConfigurationNeeded" if configuration else "OutOfDate"
-        return _Level(status, tuple(dict.fromkeys(self.advisories + other.advisories)))
+        added = [name for name in dict.fromkeys(other.advisories) if name not in self.advisories]
+        return _Level(status, (*self.advisories, *added))
 
 
-def _level(entry: dict[str, Any], known: set[str], where: str) -> _Level:
-    if entry["tcbStatus"] not in known:
-        raise NotGenuine(f"the {where} has a level of the unknown TCB status {entry['tcbStatus'][:64]!r}")
+def _level(entry: dict[str, Any]) -> _Level:
     return _Level(entry["tcbStatus"], tuple(entry.get("advisoryIDs", ())))
+
+
+def _by_isv_svn(levels: list[dict[str, Any]], actual: int, what: str) -> _Level:
+    """The first level whose SVN is reached; they are listed from the highest to the lowest."""
+    for entry in levels:
+        if actual >= entry["tcb"]["isvsvn"]:
+            return _level(entry)
+    least = levels[-1]["tcb"]["isvsvn"]
+    raise BelowLevels(f"{what} is below every TCB level that Intel lists: its SVN is {actual}, the lowest {least}")
 
 
 def _masked(value: bytes, mask: bytes) -> bytes:
@@ -101,20 +98,6 @@ def _require_qe(quote: Quote, identity: dict[str, Any]) -> None:
         raise NotGenuine("the quoting enclave's product id is not the QE identity's")
 
 
-def _qe_level(quote: Quote, identity: dict[str, Any]) -> _Level:
-    svn = qe_isv_svn(quote)
-    for entry in identity["tcbLevels"]:
-        if svn >= entry["tcb"]["isvsvn"]:
-            return _level(entry, _QE_STATUSES, "QE identity")
-    _below("the quoting enclave", svn, [entry["tcb"]["isvsvn"] for entry in identity["tcbLevels"]])
-
-
-def _below(what: str, actual: int, listed: Sequence[int]) -> NoReturn:
-    if not listed:
-        raise NotGenuine(f"the collateral lists no TCB level of {what}")
-    raise BelowLevels(f"{what} is below every TCB level that Intel lists: its SVN is {actual}, the lowest {listed[-1]}")
-
-
 # --- the TDX module --------------------------------------------------------------------------------------------------
 def _module(tcb_info: dict[str, Any], svn: bytes) -> dict[str, Any] | None:
     """The identity of the module version that the second SVN names; the first version has none of its own."""
@@ -141,20 +124,12 @@ def _module_level(tcb_info: dict[str, Any], svn: bytes) -> _Level | None:
     identity = _module(tcb_info, svn)
     if identity is None:
         return None
-    for entry in identity["tcbLevels"]:
-        if svn[0] >= entry["tcb"]["isvsvn"]:
-            return _level(entry, _MODULE_STATUSES, "TDX module's identity")
-    _below(f"the TDX module {identity['id']}", svn[0], [item["tcb"]["isvsvn"] for item in identity["tcbLevels"]])
+    return _by_isv_svn(identity["tcbLevels"], svn[0], f"the TDX module {identity['id']}")
 
 
 # --- the platform ----------------------------------------------------------------------------------------------------
 def _components(tcb: dict[str, Any], name: str) -> tuple[int, ...]:
     return tuple(item["svn"] for item in tcb[name])
-
-
-def _rank(entry: dict[str, Any]) -> tuple[Any, ...]:
-    tcb = entry["tcb"]
-    return _components(tcb, "sgxtcbcomponents"), tcb["pcesvn"], _components(tcb, "tdxtcbcomponents")
 
 
 def _lacking(tcb: dict[str, Any], pck: Any, svn: bytes) -> str:
@@ -168,8 +143,6 @@ def _lacking(tcb: dict[str, Any], pck: Any, svn: bytes) -> str:
     )
     for name, key, actual, first in parts:
         least = _components(tcb, key)
-        if len(least) != len(actual):
-            raise NotGenuine(f"a TCB level has {len(least)} components of the {name}, not {len(actual)}")
         for index in range(first, len(least)):
             if actual[index] < least[index]:
                 return f"{name}[{index}] {least[index]}, it has {actual[index]}"
@@ -177,16 +150,13 @@ def _lacking(tcb: dict[str, Any], pck: Any, svn: bytes) -> str:
 
 
 def _platform_level(tcb_info: dict[str, Any], pck: Any, svn: bytes) -> _Level:
-    lacking, entry = "", {}
-    for entry in sorted(tcb_info["tcbLevels"], key=_rank, reverse=True):
-        lacking = _lacking(entry["tcb"], pck, svn)
-        if not lacking:
-            level, module = _level(entry, _PLATFORM_STATUSES, "TCB info"), _module_level(tcb_info, svn)
+    for entry in tcb_info["tcbLevels"]:
+        if not _lacking(entry["tcb"], pck, svn):
+            level, module = _level(entry), _module_level(tcb_info, svn)
             return level.with_component(module) if module else level
-    if not entry:
-        raise NotGenuine("the TCB info lists no TCB level")
-    lowest = f"the lowest, of {entry['tcbDate'][:10]}, asks for {lacking}"
-    raise BelowLevels(f"the platform is below every TCB level that Intel lists: {lowest}")
+    lowest = tcb_info["tcbLevels"][-1]
+    asked = f"the lowest, of {lowest['tcbDate'][:10]}, asks for {_lacking(lowest['tcb'], pck, svn)}"
+    raise BelowLevels(f"the platform is below every TCB level that Intel lists: {asked}")
 
 
 def _after_relaunch(launch: str, current: str) -> str:
@@ -215,18 +185,13 @@ def judge_tcb(quote: Quote, collateral: Collateral) -> Tcb:
     """
     tcb_info, identity = collateral.documents["tcb_info"], collateral.documents["qe_identity"]
     pck = dcap_qvl.parse_pck_extension_from_pem(pem(quote.pck_chain[:1]).encode())
-    try:
-        if (tcb_info["id"], identity["id"]) != ("TDX", "TD_QE") or tcb_info["version"] < 3:
-            raise NotGenuine("the collateral is not for TDX")
-        if bytes.fromhex(tcb_info["fmspc"]) != pck.fmspc:
-            raise NotGenuine("the collateral is of another platform model")
-        _require_qe(quote, identity)
-        _require_module(quote, tcb_info)
-        for svn in _svns(quote):
-            _module(tcb_info, svn)
-        return _converge(quote, tcb_info, identity, pck)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise NotGenuine(f"the collateral is malformed: {type(error).__name__} {error}") from None
+    if bytes.fromhex(tcb_info["fmspc"]) != pck.fmspc:
+        raise NotGenuine("the collateral is of another platform model")
+    _require_qe(quote, identity)
+    _require_module(quote, tcb_info)
+    for svn in _svns(quote):
+        _module(tcb_info, svn)
+    return _converge(quote, tcb_info, identity, pck)
 
 
 def _svns(quote: Quote) -> tuple[bytes, ...]:
@@ -234,7 +199,7 @@ def _svns(quote: Quote) -> tuple[bytes, ...]:
 
 
 def _converge(quote: Quote, tcb_info: dict[str, Any], identity: dict[str, Any], pck: Any) -> Tcb:
-    qe = _qe_level(quote, identity)
+    qe = _by_isv_svn(identity["tcbLevels"], qe_isv_svn(quote), "the quoting enclave")
     levels = [_platform_level(tcb_info, pck, svn).with_component(qe) for svn in _svns(quote)]
     statuses = [level.status for level in levels]
     status = "Revoked" if "Revoked" in statuses else _after_relaunch(statuses[0], statuses[-1])
