@@ -169,6 +169,18 @@ def run() -> None:
     start(config())
 
 
+@app.command("try-release")
+def try_release() -> None:
+    """Start the built release once, ask it for a quote, and stop it."""
+    from scripts.release.trying import try_release as try_it
+    from scripts.run import Runner
+
+    cfg = config()
+    runner = Runner("try-release", cfg.logs / "try-release.log")
+    runner.start_log()
+    print(try_it(cfg, runner))
+
+
 @app.command()
 def test() -> None:
     """Run every test of every part, and say which parts failed."""
