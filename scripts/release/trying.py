@@ -22,7 +22,7 @@ STOP_S = 60.0
 
 
 def try_release(cfg: Config, run: Runner) -> str:
-    """One sentence about what answered; MissingError without a release, CommandError if it fails in any of the three."""
+    """One sentence about what answered; MissingError without a release, CommandError if it fails at any of it."""
     launcher = cfg.release / "open-webui-tdx"
     if not launcher.is_file():
         raise MissingError(f"{launcher} is not there; run `make build` first.")
