@@ -1,11 +1,12 @@
 """Fetching: bounded in time and size whatever the server does, and the TLS key that was really seen."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from quote_verifier.errors import Unreachable
-from quote_verifier.fetch import Fetcher, require_ok
+from quote_verifier.fetch import HEADERS, Fetcher, require_ok
 
 from . import world
 from .world import Certificate, Site, Td, make_certificate, within
@@ -65,9 +66,31 @@ def test_redirects_are_not_followed(site: Site) -> None:
 
 
 def test_unasked_compression_is_refused(site: Site) -> None:
-    site.broken["/a"] = world.answering(b"x", headers={"Content-Encoding": "gzip"})
+    site.broken["/a"] = world.answering(b"x", headers={"Content-Encoding": "br"})
     with pytest.raises(Unreachable, match="encoding"):
         Fetcher().get(site.url + "/a")
+
+
+def test_compression_is_undone_and_its_size_bounded(site: Site) -> None:
+    site.broken["/a"] = world.answering(gzip.compress(b"body"), headers={"Content-Encoding": "gzip"})
+    assert Fetcher().get(site.url + "/a").body == b"body"
+    site.broken["/a"] = world.answering(gzip.compress(bytes(10**7)), headers={"Content-Encoding": "gzip"})
+    with pytest.raises(Unreachable, match="more than 1000 bytes"):
+        Fetcher().get(site.url + "/a", 1000)
+    site.broken["/a"] = world.answering(b"not compressed at all", headers={"Content-Encoding": "gzip"})
+    with pytest.raises(Unreachable):
+        Fetcher().get(site.url + "/a")
+
+
+def test_a_server_cannot_tell_an_auditor_by_headers(site: Site) -> None:
+    """Evidence, collateral, files of the page: each is asked for with the same headers, those of a browser's page."""
+    for path in ("/api/v1/tee/quote?nonce=x", "/api/v1/tee/collateral", "/a"):
+        Fetcher().get(site.url + path)
+    sent = [{name: value for name, value in headers.items() if name != "Host"} for headers in site.headers]
+    assert sent == [sent[0]] * 3
+    assert set(sent[0]) == {*HEADERS, "Connection"}
+    told = " ".join([*sent[0], *sent[0].values()]).lower()
+    assert not [word for word in ("quote", "verifier", "python", "requests", "urllib", "audit") if word in told]
 
 
 def test_cut_short(site: Site) -> None:

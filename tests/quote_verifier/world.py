@@ -106,6 +106,7 @@ class Site:
         self.broken: dict[str, Misbehaviour] = {}
         self.collateral: Callable[[], Any] = collateral
         self.requests: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.stopping = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
@@ -141,6 +142,7 @@ class Site:
 
             def do_GET(self) -> None:
                 site.requests.append(self.path)
+                site.headers.append(dict(self.headers))
                 broken = site.broken.get(urlsplit(self.path).path)
                 if broken:
                     broken(self, site.stopping)

@@ -122,6 +122,8 @@ CRLS: dict[str, tuple[bool, Change]] = {
     "future-root-crl": (False, lambda made: _later(made.root_crl)),
     "future-pck-crl": (False, lambda made: _later(made.pck_crl)),
     "crl-issued-now": (True, lambda made: setattr(made.pck_crl, "issued", NOW)),
+    "crl-due-now": (False, lambda made: setattr(made.pck_crl, "expires", NOW)),
+    "crl-due-in-a-second": (True, lambda made: setattr(made.pck_crl, "expires", NOW + dt.timedelta(seconds=1))),
     "crl-number-largest": (True, _crl_number(2**32 - 1)),
     "crl-number-too-large": (False, _crl_number(2**32)),
 }

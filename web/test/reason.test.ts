@@ -16,7 +16,7 @@ import { CACHE } from './paths.js';
 const TRANSLATIONS = join(HERE, '../patches/files/src/lib/i18n/locales/en-US/tee.json');
 const listed = JSON.parse(readFileSync(TRANSLATIONS, 'utf8')) as Record<string, string>;
 
-/** What dcap-qvl and its ASN.1 parser say in the vectors, with values or too seldom to be worth translating. */
+/** What dcap-qvl and its ASN.1 parser say in the vectors, with values or too seldom to be worth translating; last, what a vector says itself. */
 const LIBRARY = [
 	'CRL issuer does not match the expected issuer certificate',
 	'Failed to parse CRL',
@@ -27,7 +27,8 @@ const LIBRARY = [
 	'QE ISVPRODID mismatch',
 	'QE MRSIGNER mismatch',
 	'TDX module MRSIGNER mismatch',
-	'TDX module SEAMATTRIBUTES mismatch'
+	'TDX module SEAMATTRIBUTES mismatch',
+	'it did not answer'
 ];
 
 /** The clause and every clause in its values. */

@@ -13,7 +13,7 @@ from .binding import check_channel, check_nonce
 from .bundle import Bundle, load_bundle
 from .collateral import Seen, parse_collateral
 from .encoding import from_hex
-from .errors import Malformed, NotGenuine
+from .errors import Malformed, NotGenuine, UsageError
 from .eventlog import check_release, check_replay
 from .genuine import MIGRATABLE, SERVICE_TD, Genuine, RootName, verify_quote
 from .policy import Policy
@@ -126,6 +126,12 @@ def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> l
     return [nonce, channel, replayed, release, platform, token]
 
 
+def _moment(now: int | None) -> int:
+    if now is not None and now < 0:
+        raise UsageError(f"the time of judgement is {now}, before 1970, when no evidence was made")
+    return int(time.time()) if now is None else now
+
+
 def malformed(reason: str, options: Options) -> Verdict:
     """The verdict on something that cannot be read at all."""
     return _stopped(Check("quote.format", "fail", reason), [], ALL_CHECKS, options)
@@ -135,9 +141,9 @@ def verify(bundle: Bundle | bytes | str, *, now: int | None = None, options: Opt
     """Judge an evidence bundle as of `now` (Unix seconds; the clock's time if left out).
 
     Establishes what docs/verification.md says of each check, and nothing beyond what `options` lets it compare with.
-    Never raises for what the bundle holds: a malformed bundle is not genuine.
+    Never raises for what the bundle holds: a malformed bundle is not genuine. `UsageError` for a `now` before 1970.
     """
-    moment = int(time.time()) if now is None else now
+    moment = _moment(now)
     try:
         judged = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
         quote = parse_quote(from_hex(text_member(judged.evidence, "quote", "the evidence"), "the quote"))
@@ -156,7 +162,7 @@ def verify_bare(
 
     Establishes that the quote is genuine and its platform acceptable; not that it is fresh, nor whose it is.
     """
-    moment = int(time.time()) if now is None else now
+    moment = _moment(now)
     try:
         parsed = parse_quote(quote)
     except Malformed as error:

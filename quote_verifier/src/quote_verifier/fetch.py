@@ -24,7 +24,22 @@ from .errors import Malformed, Unreachable
 DEADLINE_S = 20.0
 CONNECT_S = 10.0
 MAX_BODY = 4 * 1024 * 1024
+ENCODINGS = ("identity", "gzip", "deflate")
 CHUNK = 64 * 1024
+# What the page's own requests carry in a common browser, and the same for every address: a server that reads headers
+# must not be able to show auditors something else. (What TLS itself looks like still tells them apart.)
+HEADERS = {
+    "User-Agent": (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+        "Chrome/140.0.0.0 Safari/537.36"
+    ),
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip, deflate",
+    "Accept-Language": "en-US,en;q=0.9",
+    "Sec-Fetch-Dest": "empty",
+    "Sec-Fetch-Mode": "cors",
+    "Sec-Fetch-Site": "same-origin",
+}
 
 
 @dataclass(frozen=True)
@@ -96,9 +111,7 @@ class Fetcher:
         return outcome[0]
 
     def _send(self, method: str, url: str, body: bytes | None, max_body: int) -> Answer:
-        headers = {"Accept-Encoding": "identity", "User-Agent": "quote-verifier"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        headers = HEADERS if body is None else HEADERS | {"Content-Type": "application/json"}
         adapter = _Adapter()
         try:
             with requests.Session() as session:
@@ -128,11 +141,11 @@ class Fetcher:
             target = response.headers.get("Location", "nowhere")[:200]
             raise Unreachable(f"{url} redirects to {target!r}; name that address if it is the right one")
         body = bytearray()
-        for chunk in response.raw.stream(CHUNK, decode_content=False):
+        for chunk in response.raw.stream(CHUNK, decode_content=True):
             body += chunk
             if len(body) > max_body:
                 raise Unreachable(f"{url} sends more than {max_body} bytes")
-        if response.headers.get("Content-Encoding", "identity") != "identity":
+        if response.headers.get("Content-Encoding", "identity").lower() not in ENCODINGS:
             raise Unreachable(f"{url} answers in an encoding that was not asked for")
         spki = spki_sha256(adapter.certificate) if adapter.certificate else None
         headers = {name.lower(): value for name, value in response.headers.items()}

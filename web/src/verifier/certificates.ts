@@ -130,6 +130,15 @@ function naturalNumber(der: Uint8Array): bigint {
 	return BigInt(`0x${toHex(value)}`);
 }
 
+/** When the next CRL is due, null where it does not say. */
+export function crlDue(der: Uint8Array): Date | null {
+	try {
+		return (AsnParser.parse(der, CertificateList) as CertificateList).tbsCertList.nextUpdate?.getTime() ?? null;
+	} catch (error) {
+		throw new CertificateError('a revocation list cannot be read ({{cause}})', { cause: reasonOf(error) });
+	}
+}
+
 /** The cRLNumber of a CRL (RFC 5280, 5.2.3), by which an older list is told from a newer one; null where absent. */
 export function crlNumber(der: Uint8Array): bigint | null {
 	try {

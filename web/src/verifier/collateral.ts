@@ -4,7 +4,7 @@
  */
 
 import { equalBytes, fromHex, isHex } from '../shared/bytes.js';
-import { crlNumber, parseChain, requireChain, requireDates, type ParsedCertificate } from './certificates.js';
+import { crlDue, crlNumber, isoDate, parseChain, requireChain, requireDates, type ParsedCertificate } from './certificates.js';
 import { clause, Reason, type Clause } from '../shared/sentence.js';
 import { clauseOf } from './reason.js';
 import type { Root } from './roots.js';
@@ -113,6 +113,15 @@ export function requireSameChain({ pckChain }: Collateral, chain: ParsedCertific
 	const same = pckChain?.length === chain.length && chain.every(({ der }, i) => equalBytes(der, pckChain[i]!.der));
 	if (pckChain && !same)
 		throw new CollateralError("its {{name}} is not the quote's: it was fetched for another quote", { name: PCK_CHAIN });
+}
+
+/** Throws where a CRL is due at `now`: one that ends at this very second has ended, as the command line's reader says. */
+export function requireCurrentCrls({ document }: Collateral, now: Date): void {
+	for (const what of ['root_ca_crl', 'pck_crl'] as const) {
+		const due = crlDue(fromHex(document[what]));
+		if (!due || now >= due)
+			throw new CollateralError('the {{what}} expired on {{date}}', { what, date: due ? isoDate(due) : '' });
+	}
 }
 
 /** Throws where the TCB info or the QE identity is not due at `now`. */

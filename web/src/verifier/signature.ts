@@ -20,6 +20,7 @@ import {
 	numbers,
 	parseCollateral,
 	requireInDate,
+	requireCurrentCrls,
 	requireIssuers,
 	requireSameChain,
 	rolledBack,
@@ -201,6 +202,7 @@ function underRoot(
 	const answer = ask(quote, collateral, chain, root, now);
 	const pck = parsePck(chain[0]!.der);
 	requirePce(collateral, pck);
+	requireCurrentCrls(collateral, now);
 	const tcb = judge(quote, collateral, pck, answer);
 	const current = numbers(collateral);
 	const older = rolledBack(current, seen[root.kind]);
