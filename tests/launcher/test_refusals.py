@@ -15,6 +15,8 @@ import pytest
 
 from launcher import cli
 from launcher.datadir import DataDir, boot_id
+from launcher.plan.processes import Process
+from launcher.serve.supervisor import Supervisor
 
 from .conftest import environment, free_port
 
@@ -26,8 +28,13 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Launch]:
     """`launch(release, *arguments, NAME=value)` in this process: the exit code, and what was said.
 
-    It must refuse: nothing here would end a launch that goes through but the test's own end.
+    Starting anything is a failure: nothing would end a launch that was not refused.
     """
+
+    def start(supervisor: Supervisor, process: Process) -> None:
+        raise AssertionError(f"the launch was not refused: it starts the {process.name}")
+
+    monkeypatch.setattr(Supervisor, "start", start)
     handlers, umask = [signal.getsignal(number) for number in NUMBERS], os.umask(0o022)
 
     def run(release: Path, *arguments: str, **settings: str) -> tuple[int, str]:

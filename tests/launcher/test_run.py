@@ -51,7 +51,8 @@ def test_starts_says_so_writes_nothing_into_the_release_and_stops_everything(sta
     running = start(LLM="embedded")
     output = running.until(READY)
     assert f"http://127.0.0.1:{running.port}" in output
-    assert "SIMULATED" in output and "Tiny-1M" in output and str(running.data) in output
+    assert "TDX is SIMULATED" in output and "nothing is protected" in output
+    assert "Tiny-1M" in output and str(running.data) in output
     assert urllib.request.urlopen(f"http://127.0.0.1:{running.port}/health").status == 200
     members = running.members()
     assert len(members) == 4  # model server, PCCS, attester, web server

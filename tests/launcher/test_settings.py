@@ -34,6 +34,11 @@ def test_a_store_in_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest
     assert settings.load(home).ollama_models == tmp_path / "service"
 
 
+def test_named_proxies_are_addresses_and_networks_as_people_write_them() -> None:
+    found = settings.load({"FORWARDED_ALLOW_IPS": "10.0.0.7, 10.1.2.3/16, 2001:db8::1,"})
+    assert found.forwarded_allow_ips == ("10.0.0.7", "10.1.2.3/16", "2001:db8::1")
+
+
 def test_an_empty_value_is_the_default() -> None:
     assert settings.load(dict.fromkeys(settings.NAMES, "")) == settings.load({})
 

@@ -66,6 +66,14 @@ test.each([null, 'https://attest.cn-beijing.aliyuncs.com', 'https://attest.cn-be
 	}
 );
 
+test('neither the token nor the keys are waited for longer than eight seconds', async () => {
+	const limit = vi.spyOn(AbortSignal, 'timeout');
+	send.mockImplementation(() => Promise.resolve(json({ keys: [] })));
+	await consult({ kind: 'alibaba', url: 'https://attest.example/x' }, QUOTE);
+	expect(limit.mock.calls).toEqual([[8_000], [8_000]]);
+	expect(send.mock.calls.map(([, init]) => init.signal)).toEqual(limit.mock.results.map(({ value }) => value as unknown));
+});
+
 test('a pinned key is the only one: none is asked for', async () => {
 	send.mockResolvedValue(new Response('token'));
 	const { choice } = await consult({ kind: 'alibaba', url: 'https://attest.example/x', key: 'PEM' }, QUOTE);
