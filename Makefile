@@ -11,7 +11,7 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin web nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible mutants fuzz lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock stages $(STAGE_TARGETS)
+.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 # The value of a variable that a target cannot do without.
 given = $(or $($(1)),$(error $@ needs $(1)=; see `make help`))
@@ -43,6 +43,9 @@ fuzz: ## random questions to both verifiers: N=20000 SEED=; shows where their an
 
 mutants: ## change one token at a time, and tell which test notices: COUNT=60 SEED=<default: this commit>
 	@$(TESTS) -m tests.mutants --count $(or $(COUNT),60) --seed $(or $(SEED),$(shell git rev-parse HEAD))
+
+advisories: ## known advisories of Open WebUI that have no row in docs/advisories.md
+	@$(TOOL) advisories
 
 lint: ## types and style of everything that is ours, and what its documents name (PART=mypy: only that)
 	@$(TOOL) lint $(PART)

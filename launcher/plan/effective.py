@@ -1,8 +1,10 @@
 """The settings that decide where a user's words go and who can read them.
 
-`PINNED` is the explicit list that the `settings` event holds. Each is handed to the web server with a value of its
-own and locked there (`TEE_LOCKED_SETTINGS`): upstream lets its database override the environment, and a database is
-not measured. Whatever else the operator sets for upstream is measured and locked in the same way.
+Upstream lets its database override the environment, and a database is not measured. So the web server takes **every**
+setting from its launch (`TEE_LOCKED_SETTINGS=*`), except a few looks that it lists itself with a reason each
+(`open_webui/tee/locked.py`). What nobody sets has the release's own default, which the release's digest covers.
+`PINNED` holds what a launch sets and people should see, whatever its value; that and everything else that the
+operator sets for upstream make the `settings` event.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ PINNED: dict[str, str] = {
     "TIKA_SERVER_URL": "",
     "DOCUMENT_INTELLIGENCE_ENDPOINT": "",
     "ENABLE_RAG_WEB_SEARCH": "false",
+    "ENABLE_RAG_LOCAL_WEB_FETCH": "false",
     "RAG_WEB_SEARCH_ENGINE": "",
     "RAG_WEB_LOADER_ENGINE": "safe_web",
     "SEARXNG_QUERY_URL": "",
@@ -68,6 +71,10 @@ PINNED: dict[str, str] = {
     "BYPASS_MODEL_ACCESS_CONTROL": "false",
     "ENABLE_ADMIN_CHAT_ACCESS": "false",
     "ENABLE_ADMIN_EXPORT": "false",
+    "ENABLE_ADMIN_DATA_ACCESS": "false",
+    "ENABLE_USER_WEBHOOKS": "false",
+    "ENABLE_CHANNELS": "false",
+    "JWT_EXPIRES_IN": "4w",
     "ENABLE_FORWARD_USER_INFO_HEADERS": "false",
     "ENABLE_AUDIT_LOGS": "false",
     "CORS_ALLOW_ORIGIN": "",
@@ -122,8 +129,9 @@ _ALWAYS = ("WEBHOOK_URL", "OPENID_PROVIDER_URL", "DATABASE_URL", "CHROMA_HTTP_HO
 
 
 def locked(theirs: Mapping[str, str]) -> tuple[str, ...]:
-    """The names that the web server takes from its environment only: the pinned ones and all that the operator set."""
-    return tuple(sorted(PINNED.keys() | theirs.keys()))
+    """`TEE_LOCKED_SETTINGS`: every setting but the free ones (`*`), and those of them that are measured
+    nevertheless."""
+    return ("*", *sorted(PINNED.keys() | theirs.keys()))
 
 
 def pin(env: Mapping[str, str]) -> dict[str, str]:

@@ -32,6 +32,8 @@ REFUSED = frozenset(
         "RESET_CONFIG_ON_START",
         "WEBUI_BUILD_HASH",
         "K8S_FLAG",
+        "ENABLE_AUDIT_LOGS",
+        "AUDIT_LOG_LEVEL",
         "ENABLE_OLLAMA_API",
         "OLLAMA_BASE_URLS",
         "OLLAMA_API_BASE_URL",
@@ -42,6 +44,9 @@ REFUSED = frozenset(
 )
 # Refused as well, but not worth a word: other programs set them, too.
 _COMMON = frozenset({"LD_LIBRARY_PATH", "DOCKER", "ENV", "HOME"})
+
+# What the files that this distribution adds to upstream read, and an operator may set.
+OURS = frozenset({"ENABLE_ADMIN_DATA_ACCESS", "ENABLE_USER_WEBHOOKS"})
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -108,7 +113,7 @@ def model_settings(server: ModelServer, settings: Settings) -> dict[str, str]:
 
 def operators(environ: Mapping[str, str], known: frozenset[str], own: frozenset[str]) -> dict[str, str]:
     """The operator's upstream settings: those that upstream reads, that we neither decide nor refuse."""
-    return {name: environ[name] for name in sorted(known & environ.keys()) if name not in REFUSED | own}
+    return {name: environ[name] for name in sorted((known | OURS) & environ.keys()) if name not in REFUSED | own}
 
 
 def ignored(environ: Mapping[str, str]) -> list[str]:

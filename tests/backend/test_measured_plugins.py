@@ -40,3 +40,29 @@ def test_a_launcher_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TEE_MEASURER_SOCKET", str(tmp_path / "nothing"))
     with pytest.raises(RuntimeError, match="does not answer"):
         plugins.measure("function", "f", "a")
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("requirements", "named"),
+    [
+        ("no-such-package-here", "no-such-package-here, which is not in this release"),
+        ("packaging, no-such-package-here", "no-such-package-here"),
+        ("packaging>=1,<2", "packaging>=1,<2, and this release holds packaging"),
+        ("evil @ https://evil.example/evil.zip", "which is an address"),
+        ("git+https://evil.example/evil.git", "which is not a package's name"),
+        ("../evil.tar.gz", "which is not a package's name"),
+        ("--index-url=https://evil.example evil", "which is not a package's name"),
+    ],
+)
+def test_cve_2026_0766_a_requirement_that_the_release_does_not_hold(requirements: str, named: str) -> None:
+    with pytest.raises(plugins.RequirementError, match="not installed while the server runs") as caught:
+        plugins.require(requirements)
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "requirements", [None, "", " , ", "packaging", "packaging>=20,<100, packaging", "x; python_version<'3'"]
+)
+def test_requirements_that_are_held(requirements: str | None) -> None:
+    plugins.require(requirements)

@@ -80,6 +80,7 @@ def serve(launcher: Path, data: Path, port: int | None = None, **settings: str) 
         "LLM": "embedded",
         "TEE_RATE_LIMIT": "6000",
         "TEE_GATE": "off",
+        "ENABLE_CHANNELS": "true",  # one of the ways in which words leave
         **settings,
     }
     url = f"http://127.0.0.1:{port}"

@@ -118,7 +118,8 @@ def test_measured_settings_are_read_only(client: Client) -> None:
 def test_settings_win_over_an_imported_configuration(client: Client) -> None:
     config = client.json("/api/v1/configs/export")
     config["openai"] = {"enable": True, "api_base_urls": ["http://evil.example/v1"], "api_keys": ["x"]}
-    client.json("/api/v1/configs/import", {"config": config})
+    status, text = client.ask("/api/v1/configs/import", {"config": config})
+    assert status == 403 and "OPENAI_API_BASE_URLS" in text
     assert "evil" not in json.dumps(client.json("/openai/config"))
 
 

@@ -38,7 +38,7 @@ def install(app: Any) -> None:
 
 
 def _users() -> int:
-    from open_webui.models.users import Users  # type: ignore[import-not-found]
+    from open_webui.models.users import Users
 
     return int(Users.get_num_users() or 0)
 

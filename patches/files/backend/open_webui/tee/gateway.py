@@ -1,0 +1,58 @@
+"""Which models a user may ask, at every door to a model server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import HTTPException, Request
+from open_webui.env import BYPASS_MODEL_ACCESS_CONTROL
+from open_webui.models.models import Models
+from open_webui.models.users import Users
+from open_webui.utils.access_control import has_access
+
+
+def bypasses(request: Request, bypass_filter: bool | None) -> bool:
+    """Only a handler may bypass the check, never an address: upstream's parameter can be written into one."""
+    return bool(bypass_filter) and "bypass_filter" not in request.query_params
+
+
+def may_use(user: Any, model_id: str, seen: frozenset[str] = frozenset()) -> bool:
+    """Whether `user` may ask this model, and whoever made it the model below it: a wrapper opens no closed model."""
+    if user.role == "admin" or BYPASS_MODEL_ACCESS_CONTROL:
+        return True
+    model = Models.get_model_by_id(model_id)
+    if model is None or model_id in seen:
+        return False
+    if user.id != model.user_id and not has_access(user.id, "read", model.access_control):
+        return False
+    base = model.base_model_id
+    if not base or may_use(user, base, seen | {model_id}):
+        return True
+    maker = Users.get_user_by_id(model.user_id)
+    return maker is not None and maker.id != user.id and may_use(maker, base, seen | {model_id})
+
+
+def require(user: Any, model_id: str | None, bypass: bool = False) -> None:
+    """HTTPException 403 unless `user` may ask this model."""
+    if not bypass and not (isinstance(model_id, str) and may_use(user, model_id)):
+        raise HTTPException(403, "Model not found")
+
+
+def require_ollama(user: Any, name: str) -> None:
+    """The same for a name of Ollama's, whose tag may be left out."""
+    if not (may_use(user, name) or may_use(user, f"{name}:latest")):
+        raise HTTPException(403, "Model not found")
+
+
+def require_index(user: Any, url_idx: int | None) -> None:
+    """HTTPException 403 if somebody but an administrator names a model server, whose whole list is given unfiltered."""
+    if url_idx is not None and user.role != "admin":
+        raise HTTPException(403, "Only administrators ask one model server for its list.")
+
+
+def require_configured(url: str, configured: list[str]) -> None:
+    """HTTPException 403 for a connection to be tried that the launch did not configure: it could be anything inside."""
+    if url.rstrip("/") not in {known.rstrip("/") for known in configured}:
+        raise HTTPException(
+            403, "Only model servers of this launch are asked: add the address to its settings and restart the server."
+        )

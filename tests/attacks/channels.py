@@ -1,0 +1,43 @@
+"""A message is changed by whoever wrote it, and read where it was written."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.attacks.conftest import Site
+
+
+def post(site: Site, who: str, channel: str, text: str, **more: object) -> tuple[int, str]:
+    answer = site.people[who].post(f"/api/v1/channels/{channel}/messages/post", json={"content": text, **more})
+    return answer.status_code, answer.json().get("id", "") if answer.status_code == 200 else answer.text
+
+
+def make(site: Site, access: object) -> str:
+    answer = site.admin.post("/api/v1/channels/create", json={"name": "c", "access_control": access})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+@pytest.fixture(scope="module")
+def channel(wide: Site) -> str:
+    return make(wide, None)
+
+
+def test_cve_2026_44571_changing_anothers_message(wide: Site, channel: str) -> None:
+    _, message = post(wide, "ada", channel, "as I said it")
+    path = f"/api/v1/channels/{channel}/messages/{message}"
+    assert wide.eve.post(f"{path}/update", json={"content": "as eve says it"}).status_code == 403
+    assert wide.eve.delete(f"{path}/delete").status_code == 403
+    assert wide.ada.get(path).json()["content"] == "as I said it"
+    assert wide.ada.post(f"{path}/update", json={"content": "better"}).status_code == 200
+    assert wide.ada.delete(f"{path}/delete").status_code == 200
+
+
+def test_reading_another_channels_message_as_a_thread(wide: Site, channel: str) -> None:
+    closed = make(wide, {"read": {"user_ids": [wide.ada.id], "group_ids": []}})
+    _, message = post(wide, "ada", closed, "between us")
+    assert wide.eve.get(f"/api/v1/channels/{closed}/messages").status_code == 403
+    thread = wide.eve.get(f"/api/v1/channels/{channel}/messages/{message}/thread")
+    assert thread.status_code == 404 and "between us" not in thread.text
+    assert post(wide, "eve", channel, "reply", parent_id=message)[0] == 404
+    assert wide.ada.get(f"/api/v1/channels/{closed}/messages/{message}/thread").status_code == 200

@@ -1,0 +1,76 @@
+"""Every door to a model server asks whether this user may have this model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.attacks.conftest import Site
+
+
+def test_closed_models_are_closed(site: Site) -> None:
+    assert site.eve.ask("hi").status_code == 200
+    assert site.eve.ask("hi", model="closed-model").status_code in (400, 403)
+    assert site.admin.ask("hi", model="closed-model").status_code == 200
+
+
+def test_cve_2026_45365_bypass_filter_in_the_address(site: Site) -> None:
+    form = {"model": "closed-model", "messages": [{"role": "user", "content": "hi"}]}
+    for path in ("/openai/chat/completions", "/ollama/api/chat"):
+        assert site.eve.post(f"{path}?bypass_filter=true", json=form).status_code == 403
+
+
+def test_cve_2026_44555_a_wrapper_around_a_closed_model(site: Site) -> None:
+    form: dict[str, Any] = {
+        "id": "wrapper",
+        "name": "w",
+        "base_model_id": "closed-model",
+        "meta": {},
+        "params": {},
+        "access_control": None,
+    }
+    assert site.eve.post("/api/v1/models/create", json=form).status_code == 200
+    assert site.eve.get("/api/models").status_code == 200
+    assert site.eve.ask("hi", model="wrapper").status_code in (400, 403)
+    direct = {"model": "wrapper", "messages": [{"role": "user", "content": "hi"}]}
+    assert site.eve.post("/openai/chat/completions", json=direct).status_code == 403
+
+
+def test_cve_2026_44555_an_administrators_wrapper_may_be_used(site: Site) -> None:
+    form: dict[str, Any] = {
+        "id": "offered",
+        "name": "o",
+        "base_model_id": "closed-model",
+        "meta": {},
+        "params": {},
+        "access_control": None,
+    }
+    assert site.admin.post("/api/v1/models/create", json=form).status_code == 200
+    assert site.eve.get("/api/models").status_code == 200
+    assert site.eve.ask("hi", model="offered").status_code == 200
+
+
+def test_cve_2026_44556_any_path_of_the_provider(site: Site) -> None:
+    site.model.paths.clear()
+    for method in ("GET", "POST", "DELETE"):  # to GET, the page answers with itself
+        answer = site.eve.client.request(method, "/openai/fine_tuning/jobs")
+        assert answer.status_code in (404, 405) or answer.text.startswith("<!doctype html>")
+    assert not any("fine_tuning" in path for path in site.model.paths)
+
+
+def test_cve_2026_109296_a_model_servers_whole_list(site: Site) -> None:
+    answer = site.eve.get("/openai/models/0")
+    assert answer.status_code == 403 and "closed-model" not in answer.text
+    assert "closed-model" not in site.eve.get("/openai/models").text
+    assert "closed-model" in site.admin.get("/openai/models/0").text
+
+
+def test_cve_2026_44563_ghsa_9rpj_ollamas_other_doors(site: Site) -> None:
+    for path, form in (
+        ("embed", {"model": "closed-model", "input": "x"}), ("embeddings", {"model": "closed-model", "prompt": "x"}),
+        ("generate", {"model": "closed-model", "prompt": "x"}), ("show", {"name": "closed-model"}),
+    ):  # fmt: skip
+        assert site.eve.post(f"/ollama/api/{path}", json=form).status_code == 403
+    completion = {"model": "closed-model", "prompt": "x", "messages": [{"role": "user", "content": "x"}]}
+    for path in ("completions", "chat/completions"):
+        assert site.eve.post(f"/ollama/v1/{path}", json=completion).status_code == 403
+    assert site.eve.get("/ollama/v1/models/0").status_code == 403

@@ -1,0 +1,78 @@
+"""Stands in for a model server and whatever else listens inside: answers with what it was asked, and counts visits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+MODELS = ("open-model", "closed-model")
+SECRET = "what only machines inside may read"
+
+
+def embedding(text: str) -> list[float]:
+    return [byte / 255 for byte in hashlib.sha256(text.encode()).digest()[:8]]
+
+
+class Standin:
+    """`paths`: what was asked for, in order. `prompts`: the bodies of chats."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.prompts: list[dict[str, Any]] = []
+        standin = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: Any) -> None:
+                pass
+
+            def answer(self, body: bytes, kind: str = "application/json", status: int = 200, **headers: str) -> None:
+                self.send_response(status)
+                for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                standin.paths.append(self.path)
+                if self.path == "/v1/models":
+                    models = [{"id": name, "object": "model", "owned_by": "openai"} for name in MODELS]
+                    self.answer(json.dumps({"object": "list", "data": models}).encode())
+                elif self.path.startswith("/redirect?"):
+                    self.answer(b"", status=302, Location=self.path.partition("?")[2])
+                else:
+                    self.answer(f"<html><body>{SECRET}</body></html>".encode(), "text/html")
+
+            def do_POST(self) -> None:
+                standin.paths.append(self.path)
+                asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+                if self.path.endswith("/embeddings"):
+                    texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
+                    found = [{"index": index, "embedding": embedding(text)} for index, text in enumerate(texts)]
+                    self.answer(json.dumps({"object": "list", "data": found}).encode())
+                elif self.path.endswith("/chat/completions"):
+                    standin.prompts.append(asked)
+                    self.chat(asked)
+                else:
+                    self.answer(b"{}")
+
+            def chat(self, asked: dict[str, Any]) -> None:
+                said = json.dumps(asked["messages"])  # the answer holds all that the model was told
+                shape = {"id": "1", "object": "chat.completion", "created": 1, "model": asked["model"]}
+                if not asked.get("stream"):
+                    choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+                    self.answer(json.dumps({**shape, "choices": [choice]}).encode())
+                    return
+                chunk = {**shape, "choices": [{"index": 0, "delta": {"content": said}, "finish_reason": None}]}
+                self.answer(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
