@@ -67,7 +67,7 @@ TABLE: tuple[Exemption, ...] = (
     Exemption(
         "signed documents",
         "Certificates and CRLs whose DER was changed and signed anew are read differently by the ASN.1 readers of Rust "
-        "and of JavaScript; and judging as of a time before 1970: the stricter is right, and the other is to follow",
+        "and of JavaScript: the stricter is right, and the other is to follow",
         _about("quote.signature", ""),
     ),
 )
