@@ -24,7 +24,7 @@ from . import profile
 from .collateral import collateral
 from .faults.collateral import FAULTS
 from .files import replace
-from .serving import HttpServing
+from .serving import Answering, HttpServing
 
 RENEW_AFTER = dt.timedelta(hours=1)  # signs again after that, so that a long-lived server's answers never expire
 
@@ -114,22 +114,14 @@ class Pccs(HttpServing):
 
 
 def _handler(pccs: Pccs) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             pccs.requests.append(self.path)
             answer = pccs.answer(self.path)
-            self.send_response(answer.status)
-            self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(len(answer.body)))
-            if answer.chain:
-                self.send_header(answer.chain[0], quote(answer.chain[1], safe=""))
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet: callers look at `Pccs.requests`."""
+            chain = {answer.chain[0]: quote(answer.chain[1], safe="")} if answer.chain else {}
+            self.answer(answer.status, answer.body, {"Content-Type": answer.content_type, **chain})
 
     return Handler
 

@@ -1,6 +1,7 @@
 """What serves for a while: started and stopped by hand or by a `with`."""
 
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -26,6 +27,21 @@ class Serving:
         self.stop()
 
 
+class Answering(BaseHTTPRequestHandler):
+    """A handler of requests that says nothing of them."""
+
+    def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send a whole answer; `headers` may replace the length."""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: whoever serves keeps what was asked."""
+
+
 class HttpServing(Serving):
     """An HTTP server on 127.0.0.1 in a thread of its own. `port`: 0 takes any free one."""
 
@@ -41,7 +57,7 @@ class HttpServing(Serving):
 
     def start(self) -> Self:
         """Begin to serve."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         return self
 

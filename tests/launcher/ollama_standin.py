@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from simulator.serving import Answering, HttpServing
 
 WORDS = ("All", " is", " well.")
 
 
-class FakeOllama(ThreadingHTTPServer):
-    tags: list[dict[str, Any]]
+class FakeOllama(HttpServing):
+    """`tags`: the models that it lists."""
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+    def __init__(self) -> None:
+        self.tags: list[dict[str, Any]] = []
+        super().__init__(0, type("Handler", (Handler,), {"ollama": self}))
 
     def offer(self, name: str, digest: str) -> None:
         details = {"family": "llama", "parameter_size": "1M"}
         self.tags.append({"name": name, "model": name, "digest": digest, "size": 1, "details": details})
 
 
-class Handler(BaseHTTPRequestHandler):
-    server: FakeOllama
+class Handler(Answering):
+    ollama: FakeOllama
 
     def do_GET(self) -> None:
-        answers = {"/api/version": {"version": "0.5.7"}, "/api/tags": {"models": self.server.tags}}
+        answers = {"/api/version": {"version": "0.5.7"}, "/api/tags": {"models": self.ollama.tags}}
         self._answer(json.dumps(answers.get(self.path, {})))
 
     def do_POST(self) -> None:
@@ -47,18 +47,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
-    def log_message(self, *args: object) -> None:
-        pass
-
 
 @contextmanager
 def running() -> Iterator[FakeOllama]:
-    found = FakeOllama(("127.0.0.1", 0), Handler)
-    found.tags = []
-    threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True).start()
-    yield found
-    found.shutdown()
-    found.server_close()
+    with FakeOllama() as found:
+        yield found
 
 
 def add_blob(store: Path, content: bytes) -> dict[str, Any]:

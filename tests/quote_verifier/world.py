@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from simulator import profile
 from simulator.collateral import collateral
 from simulator.quotes import make_quote
+from simulator.serving import Answering, HttpServing
 
 NOW = 1751371200  # 2025-07-01 12:00 UTC, for everything that is judged as of a fixed time
 NONCE = "jYkzjn5VHYgJbRc0s8ZfS2r0S1pQdX1yQ0c9mYd4ZkM"
@@ -95,10 +95,10 @@ def references(events: list[str] | None = None) -> dict[str, Any]:
 
 
 Reply = tuple[int, dict[str, str], bytes]
-Misbehaviour = Callable[[BaseHTTPRequestHandler, threading.Event], None]
+Misbehaviour = Callable[[Answering, threading.Event], None]
 
 
-class Site:
+class Site(HttpServing):
     """A web server that answers as upstream's backend does: evidence, collateral, files. `broken` takes over paths."""
 
     def __init__(self, td: Td, tls: "Certificate | None" = None, files: dict[str, bytes] | None = None) -> None:
@@ -108,18 +108,17 @@ class Site:
         self.requests: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.stopping = threading.Event()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        super().__init__(0, self._handler())
         self.scheme, self.host = "http", "127.0.0.1"
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls.path)
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
             self.scheme, self.host = "https", tls.host
 
     @property
     def url(self) -> str:
-        return f"{self.scheme}://{self.host}:{self.server.server_address[1]}"
+        return f"{self.scheme}://{self.host}:{self._server.server_address[1]}"
 
     def reply(self, target: str) -> Reply:
         parts = urlsplit(target)
@@ -133,13 +132,10 @@ class Site:
             return 200, {}, self.files[parts.path]
         return 404, {}, b"not found"
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
+    def _handler(self) -> type[Answering]:
         site = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet."""
-
+        class Handler(Answering):
             def do_GET(self) -> None:
                 site.requests.append(self.path)
                 site.headers.append(dict(self.headers))
@@ -148,33 +144,20 @@ class Site:
                     broken(self, site.stopping)
                     return
                 status, headers, body = site.reply(self.path)
-                send(self, status, body, headers)
+                self.answer(status, body, headers)
 
         return Handler
 
-    def __enter__(self) -> "Site":
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self.stopping.set()
-        self.server.shutdown()
-        self.server.server_close()
+        super().stop()
 
 
-def send(handler: BaseHTTPRequestHandler, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-    handler.send_response(status)
-    for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-        handler.send_header(name, value)
-    handler.end_headers()
-    handler.wfile.write(body)
-
-
-def hang(handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None:
+def hang(handler: Answering, stopping: threading.Event) -> None:
     stopping.wait()
 
 
-def drip(handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None:
+def drip(handler: Answering, stopping: threading.Event) -> None:
     handler.send_response(200)
     handler.end_headers()
     try:
@@ -185,7 +168,7 @@ def drip(handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None:
         return
 
 
-def endless(handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None:
+def endless(handler: Answering, stopping: threading.Event) -> None:
     handler.send_response(200)
     handler.end_headers()
     try:
@@ -195,12 +178,12 @@ def endless(handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None:
         return
 
 
-def redirect(handler: BaseHTTPRequestHandler, stopping: threading.Event) -> None:
-    send(handler, 302, b"", {"Location": "https://elsewhere.example/"})
+def redirect(handler: Answering, stopping: threading.Event) -> None:
+    handler.answer(302, b"", {"Location": "https://elsewhere.example/"})
 
 
 def answering(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Misbehaviour:
-    return lambda handler, stopping: send(handler, status, body, headers)
+    return lambda handler, stopping: handler.answer(status, body, headers)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from scripts.config import Config
 from scripts.errors import MismatchError, NetworkError
 from scripts.sources.downloads import obtain, obtain_all
 from scripts.sources.pins import Pins
+from simulator.serving import Answering, HttpServing
 from tests.scripts.tiny import Project, pin
 
 CONTENT = bytes(range(256)) * 2000
@@ -33,7 +32,7 @@ class Index:
     asked: list[str] = field(default_factory=list)  # the Range header, or "", of each request for the file
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Answering):
     index: Index
 
     def do_GET(self) -> None:
@@ -56,28 +55,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.index.status, self.index.content, {})
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, value)
-        self.end_headers()
+        told = {**headers, "Content-Length": str(len(body))}
         if self.path.startswith("/files/") and self.index.break_after:
             body = body[: self.index.break_after.pop(0)]
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+        self.answer(status, body, told)
 
 
 @pytest.fixture
 def server(index: Callable[[str], None]) -> Iterator[Index]:
     state = Index()
     handler = type("Handler", (_Handler,), {"index": state})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
-        state.url = f"http://127.0.0.1:{http.server_address[1]}/simple"
+    with HttpServing(0, handler) as http:
+        state.url = f"{http.url}/simple"
         index(state.url)
         yield state
-        http.shutdown()
 
 
 @pytest.fixture
