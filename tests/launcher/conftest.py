@@ -93,7 +93,8 @@ def release_template(plugin_path: Path, simulator_library: Path, tmp_path_factor
     ignore = shutil.ignore_patterns("__pycache__", "*.pyx", "*.c")
     shutil.copytree(ROOT / "launcher", release / "launcher", ignore=ignore)
     shutil.copytree(plugin_path / "quote_generator", packages / "quote_generator", ignore=ignore)
-    _copy_package("rfc8785", packages)
+    for name in ("rfc8785", "idna"):
+        _copy_package(name, packages)
     (release / "simulator").mkdir()
     shutil.copy(simulator_library, release / "simulator")
     files = {
