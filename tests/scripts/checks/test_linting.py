@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
 from pathlib import Path
 
@@ -30,3 +31,16 @@ def test_every_shell_script_is_found() -> None:
     found = linting.shell_scripts(ROOT)
     assert {".ci/run", "scripts/release/open-webui-tdx.sh", "scripts/release/rebuild-and-compare"} <= set(found)
     assert not [name for name in found if name.endswith(".py")]
+
+
+def test_no_function_has_more_than_60_lines() -> None:
+    """The tests' tables of cases may."""
+    long = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for package in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
+        if package != "tests"
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
+    ]
+    assert long == []
