@@ -69,6 +69,14 @@ def test_a_changed_release_is_refused_and_named(launch: Launch, release: Path, w
     assert code == 6 and path in output
 
 
+def test_events_of_a_changed_release_are_told_only_where_nobody_wants_a_check(launch: Launch, release: Path) -> None:
+    (release / "llm/Tiny-1M.Q4.gguf").write_bytes(b"weightz")
+    code, output = launch(release, "events")
+    assert code == 6 and "Tiny-1M.Q4.gguf" in output
+    code, output = launch(release, "events", "--no-check")
+    assert code == 0 and '"rtmr_3"' in output.splitlines()[-1]
+
+
 def test_links_missing_files_and_modes_are_differences(launch: Launch, release: Path) -> None:
     page = release / "backend/open_webui/frontend/_app/page.js"
     page.unlink()
