@@ -24,10 +24,8 @@ export function dcapPlugin(dcapQvl, simulatorRoot = SIMULATOR_ROOT) {
 		if (!existsSync(file)) throw new Error(`${file} is missing; --dcap-qvl names the folder of dcap-qvl-js 0.7.0.`);
 	const contents = [
 		`import verify from ${JSON.stringify(verifier)};`,
-		`import utils from ${JSON.stringify(join(resolve(dcapQvl), 'src/utils.js'))};`,
 		"export { Buffer } from 'buffer';",
 		'export const QuoteVerifier = verify.QuoteVerifier;',
-		'export const { getIntelExtension, findExtension } = utils;',
 		`export { default as intelRoot } from ${JSON.stringify(intelRoot)};`,
 		`export { default as simulatorRoot } from ${JSON.stringify(simulatorRoot)};`
 	].join('\n');

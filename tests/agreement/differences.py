@@ -51,26 +51,7 @@ class Exemption(NamedTuple):
     explains: Callable[[Difference], bool]
 
 
-def _about(check: str, *words: str) -> Callable[[Difference], bool]:
-    """Whether that check differs, and one of the two says one of these words about it."""
-
-    def explains(difference: Difference) -> bool:
-        if check not in difference.checks:
-            return False
-        said = difference.python.details.get(check, "") + difference.typescript.details.get(check, "")
-        return any(word in said for word in words)
-
-    return explains
-
-
-TABLE: tuple[Exemption, ...] = (
-    Exemption(
-        "signed documents",
-        "Certificates and CRLs whose DER was changed and signed anew are read differently by the ASN.1 readers of Rust "
-        "and of JavaScript: the stricter is right, and the other is to follow",
-        _about("quote.signature", ""),
-    ),
-)
+TABLE: tuple[Exemption, ...] = ()
 
 
 def exemption_of(difference: Difference) -> Exemption | None:

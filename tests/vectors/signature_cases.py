@@ -158,6 +158,7 @@ def signature_cases() -> None:
         "quote.signature",
         assemble(Plan(chain=lambda: chain)),
     )
+    odd_extensions()
     seen = {"tcb_evaluation_data_number": 17, "root_ca_crl_number": 2, "pck_crl_number": 2}
     case("collateral-as-new-as-seen", "The newest collateral again", "verified", {}, bundle("good"), seen=seen)
     for fault in ("old-evaluation", "old-crl"):
@@ -179,6 +180,27 @@ def signature_cases() -> None:
     for fault in ("outer-certification-type", "trailing-bytes", "high-s", "no-root", "crlf"):
         quote = quote_for(runtime_data(), log_of(EVENTS), fault=fault)
         case(f"harmless-{fault}", "Changes nothing that is claimed", "verified", {}, bundle(fault, quote=quote))
+
+
+def odd_extensions() -> None:
+    """PCK certificates whose SGX extension is not as Intel's profile has it: readers differ about each."""
+    good = sgx_extension()
+    kind, flag = bytes.fromhex("0a0101"), bytes.fromhex("0101ff")
+    for name, about, extension in (
+        ("no-type", "an SGX type that is an integer", good.replace(kind, b"\x02" + kind[1:])),
+        ("other-true", "a flag that is true in another spelling than DER's", good.replace(flag, b"\x01\x01\x01", 1)),
+        (
+            "octets-for-oid",
+            "a member that begins with octets, not with an OID",
+            good.replace(b"\x06\x0a", b"\x04\x0a", 1),
+        ),
+    ):
+        pck = pki.issue(
+            pki.PCK_NAME, subject_key="pck", issuer=pki.PLATFORM_CA_NAME, issuer_key="platform-ca", sgx=extension
+        )
+        text = pki.pem_chain(pck, pki.certificate("platform-ca"), pki.certificate("root"))
+        made = assemble(Plan(chain=lambda text=text: text))  # type: ignore[misc]
+        bare(f"pck-extension-{name}", f"The SGX extension has {about}", "not-genuine", "quote.signature", made)
 
 
 def signed_below(subject: str, issuer: str) -> dict[str, str]:

@@ -21,7 +21,6 @@ const LIBRARY = [
 	'CRL issuer does not match the expected issuer certificate',
 	'Failed to parse CRL',
 	'End of input reached before message was fully decoded',
-	'Failed to verify certificate chain - issuer name mismatch',
 	'Failed to verify certificate chain - signature invalid',
 	'No TDX module identity with id',
 	'QE ISVPRODID mismatch',

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .collateral import Collateral
+from .der import CRL_NUMBER, INTEGER, content, crl_extensions, natural
 from .errors import Malformed
 from .roles import UNREADABLE
 
@@ -25,11 +26,13 @@ def _crl(text: str) -> x509.CertificateRevocationList:
 def crl_number(text: str) -> int:
     """The CRL number (RFC 5280, 5.2.3) of a CRL (DER, hex), 0 if there is none. Raises `Malformed`."""
     try:
-        return _crl(text).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except x509.ExtensionNotFound:
-        return 0
-    except UNREADABLE:
-        raise Malformed("the collateral holds a CRL that cannot be parsed") from None
+        value = crl_extensions(bytes.fromhex(text)).get(CRL_NUMBER)
+        number = natural(content(value, INTEGER), 2**160) if value is not None else 0
+    except Malformed as error:
+        raise Malformed(f"the collateral holds a CRL that cannot be parsed: {error}") from None
+    if number >= 2**32:  # dcap-qvl reads no greater one
+        raise Malformed("the number of a CRL of the collateral is beyond 2^32")
+    return number
 
 
 def _issuer_fault(crl: x509.CertificateRevocationList, issuer: x509.Certificate, root: x509.Certificate) -> str | None:

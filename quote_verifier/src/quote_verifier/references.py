@@ -50,17 +50,6 @@ def _platform(value: Any) -> dict[str, str]:
     return dict(value)
 
 
-def _require_rtmr_3(value: Any) -> None:
-    """For reading only, and still not allowed to be something else than it says."""
-    if value is None:
-        return
-    _require(isinstance(value, str), "rtmr_3 is not a string")
-    try:
-        from_hex(value, "rtmr_3", 48)
-    except Malformed as error:
-        _require(False, str(error))
-
-
 def references_from(document: dict[str, Any]) -> References:
     """One document's reference values. Raises `UsageError`: unknown or missing members, empty or badly sized values."""
     _require(is_version(document.get("v"), 1), f"v is {shown(document.get('v'))}, this version reads 1")
@@ -70,7 +59,6 @@ def references_from(document: dict[str, Any]) -> References:
     if rtmr_3 is not None:
         _hexadecimal(rtmr_3, "rtmr_3", 48)
     events, platforms, name = document.get("events"), document.get("platforms", []), document.get("name", "")
-    _require_rtmr_3(document.get("rtmr_3"))
     _require(isinstance(events, list), "events is missing or not a list")
     _require(isinstance(platforms, list) and isinstance(name, str), "platforms or name has the wrong type")
     for event in events or ():

@@ -9,20 +9,25 @@ are inside what the issuer signed, so after the path is proven they can be relie
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
-import dcap_qvl  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from .collateral import Collateral, pem
+from .collateral import Collateral
+from .der import BASIC_CONSTRAINTS, KEY_USAGE, P256_KEY, CertificateParts, certificate_parts
+from .errors import Malformed
+from .pck import SGX_OID, read_pck
 from .quote import Quote
 
-SGX_EXTENSION = x509.ObjectIdentifier("1.2.840.113741.1.13.1")
+DIGITAL_SIGNATURE, KEY_CERT_SIGN, CRL_SIGN = 0x80, 0x04, 0x02  # of the first byte of a key usage
 PCK_CAS = ("Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA")
 ROOT = "Intel SGX Root CA"
 # in how many ways the library says that it cannot read what somebody signed
 UNREADABLE = (
+    Malformed,
     ValueError,
     TypeError,
     InvalidSignature,
@@ -61,35 +66,43 @@ def _common_name(name: x509.Name) -> str:
     return values[0] if len(values) == 1 else f"{len(values)} common names"
 
 
-def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
+def _is_ca(parts: CertificateParts) -> bool:
+    """Of the basic constraints, in DER: empty, or true and perhaps a path length of one byte. Raises `Malformed`."""
+    value = parts.extensions.get(BASIC_CONSTRAINTS, b"\x30\x00")
+    if value == b"\x30\x00":
         return False
+    length = len(value) == 8 and value[:7] == b"\x30\x06\x01\x01\xff\x02\x01" and value[7] < 0x80
+    if value != b"\x30\x03\x01\x01\xff" and not length:
+        raise Malformed("its basic constraints are not DER")
+    return True
 
 
-def _usage_fits(certificate: x509.Certificate, ca: bool) -> bool:
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
+def _usage_fits(parts: CertificateParts, ca: bool) -> bool:
+    """Of the key usage, a BIT STRING of one byte. Raises `Malformed`."""
+    value = parts.extensions.get(KEY_USAGE)
+    if value is None:
         return False
-    if ca:
-        return usage.key_cert_sign and usage.crl_sign
-    return usage.digital_signature and not usage.key_cert_sign and not usage.crl_sign
+    if len(value) != 4 or value[:2] != b"\x03\x02" or value[2] > 7 or value[3] & ((1 << value[2]) - 1):
+        raise Malformed("its key usage is not DER, or has more than one byte")
+    signs = value[3] & (KEY_CERT_SIGN | CRL_SIGN)
+    return signs == KEY_CERT_SIGN | CRL_SIGN if ca else bool(value[3] & DIGITAL_SIGNATURE) and not signs
 
 
 def _certificate_fault(certificate: x509.Certificate, role: Role, now: datetime) -> str | None:
     """Why `certificate` cannot act as `role` at `now`, to follow its name; `None` if it can."""
+    parts = certificate_parts(certificate.public_bytes(Encoding.DER))
     subject, issuer = _common_name(certificate.subject), _common_name(certificate.issuer)
     if subject not in role.subjects:
         return f"is named {subject!r}, expected {' or '.join(map(repr, role.subjects))}"
     if issuer not in role.issuers:
         return f"was issued by {issuer!r}, which issues no {role.name} certificates"
-    if _is_ca(certificate) != role.ca:
+    if _is_ca(parts) != role.ca:
         return "is no CA" if role.ca else "is a CA"
-    if any(extension.oid == SGX_EXTENSION for extension in certificate.extensions) != role.sgx:
+    if (SGX_OID in parts.extensions) != role.sgx:
         return "lacks the SGX extension" if role.sgx else "has the SGX extension of a PCK certificate"
-    if not _usage_fits(certificate, role.ca):
+    if len(parts.key) != len(P256_KEY) + 64 or not parts.key.startswith(P256_KEY):
+        return "has no P-256 key"
+    if not _usage_fits(parts, role.ca):
         return f"has a key usage that does not fit a {role.name} certificate"
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not begin <= now <= end:
@@ -110,13 +123,16 @@ def _chain_fault(
         found = _certificate_fault(x509.load_der_x509_certificate(der), role, now)
         if found:
             return f"certificate {number} of the {what} {found}"
+    names = [certificate_parts(der) for der in (*links, root)]
+    for number, (below, above) in enumerate(pairwise(names), start=1):
+        if below.issuer != above.subject:
+            return f"certificate {number} of the {what} does not name the next one as its issuer"
     return None
 
 
 def _pce_fault(quote: Quote, collateral: Collateral) -> str | None:
     """TCB info is for one provisioning enclave; dcap-qvl compares its FMSPC but not its PCE id."""
-    extension = dcap_qvl.parse_pck_extension_from_pem(pem(quote.pck_chain[:1]).encode())
-    actual, expected = collateral.documents["tcb_info"]["pceId"], extension.pce_id.hex()
+    actual, expected = collateral.documents["tcb_info"]["pceId"], read_pck(quote.pck_chain[0]).pce_id.hex()
     if actual.lower() != expected:
         return f"the TCB info is for PCE id {actual}, the platform's is {expected}"
     return None

@@ -11,14 +11,12 @@ verification library, SGX-TDX-DCAP-QuoteVerificationLibrary.)
 from dataclasses import dataclass
 from typing import Any
 
-import dcap_qvl  # type: ignore[import-untyped]
-
-from .collateral import Collateral, pem
+from .collateral import Collateral
 from .errors import NotGenuine
+from .pck import PckExtension, read_pck
 from .quote import QE_REPORT_FIELDS, Quote
 
 _NEEDING_CONFIGURATION = {"ConfigurationNeeded", "ConfigurationAndSWHardeningNeeded", "OutOfDateConfigurationNeeded"}
-_PCK_CONFIGURATION = "1.2.840.113741.1.13.1.7"
 _SGX_DEBUG = 0x02
 
 
@@ -132,7 +130,7 @@ def _components(tcb: dict[str, Any], name: str) -> tuple[int, ...]:
     return tuple(item["svn"] for item in tcb[name])
 
 
-def _lacking(tcb: dict[str, Any], pck: Any, svn: bytes) -> str:
+def _lacking(tcb: dict[str, Any], pck: PckExtension, svn: bytes) -> str:
     """What the platform lacks for a level, the first of it; empty if it reaches the level."""
     if pck.pce_svn < tcb["pcesvn"]:
         return f"PCESVN {tcb['pcesvn']}, it has {pck.pce_svn}"
@@ -149,7 +147,7 @@ def _lacking(tcb: dict[str, Any], pck: Any, svn: bytes) -> str:
     return ""
 
 
-def _platform_level(tcb_info: dict[str, Any], pck: Any, svn: bytes) -> _Level:
+def _platform_level(tcb_info: dict[str, Any], pck: PckExtension, svn: bytes) -> _Level:
     for entry in tcb_info["tcbLevels"]:
         if not _lacking(entry["tcb"], pck, svn):
             level, module = _level(entry), _module_level(tcb_info, svn)
@@ -168,15 +166,6 @@ def _after_relaunch(launch: str, current: str) -> str:
 
 
 # --- all together ----------------------------------------------------------------------------------------------------
-def pck_flags(pck: Any) -> dict[str, bool | None]:
-    """What the PCK certificate says of the platform's registration: dcap-qvl's extension -> our three flags."""
-    flags: dict[str, bool | None] = {}
-    for number, name in enumerate(("dynamic_platform", "cached_keys", "smt_enabled"), 1):
-        value = pck.get_value(f"{_PCK_CONFIGURATION}.{number}")
-        flags[name] = None if value is None else any(value)
-    return flags
-
-
 def judge_tcb(quote: Quote, collateral: Collateral) -> Tcb:
     """The TCB of platform, TDX module (at launch and, in a TD 1.5, now) and QE, converged as Intel does.
 
@@ -184,7 +173,7 @@ def judge_tcb(quote: Quote, collateral: Collateral) -> Tcb:
     platform's; `BelowLevels` if one of them is below every level.
     """
     tcb_info, identity = collateral.documents["tcb_info"], collateral.documents["qe_identity"]
-    pck = dcap_qvl.parse_pck_extension_from_pem(pem(quote.pck_chain[:1]).encode())
+    pck = read_pck(quote.pck_chain[0])
     if bytes.fromhex(tcb_info["fmspc"]) != pck.fmspc:
         raise NotGenuine("the collateral is of another platform model")
     _require_qe(quote, identity)
@@ -198,7 +187,7 @@ def _svns(quote: Quote) -> tuple[bytes, ...]:
     return tuple(quote.body[name] for name in ("tee_tcb_svn", "tee_tcb_svn2") if name in quote.body)
 
 
-def _converge(quote: Quote, tcb_info: dict[str, Any], identity: dict[str, Any], pck: Any) -> Tcb:
+def _converge(quote: Quote, tcb_info: dict[str, Any], identity: dict[str, Any], pck: PckExtension) -> Tcb:
     qe = _by_isv_svn(identity["tcbLevels"], qe_isv_svn(quote), "the quoting enclave")
     levels = [_platform_level(tcb_info, pck, svn).with_component(qe) for svn in _svns(quote)]
     statuses = [level.status for level in levels]
@@ -210,5 +199,5 @@ def _converge(quote: Quote, tcb_info: dict[str, Any], identity: dict[str, Any], 
         evaluation_data_number=min(tcb_info["tcbEvaluationDataNumber"], identity["tcbEvaluationDataNumber"]),
         pce_svn=pck.pce_svn,
         qe_isv_svn=qe_isv_svn(quote),
-        flags=pck_flags(pck),
+        flags=pck.flags,
     )

@@ -3,16 +3,19 @@
  * and the roles that dcap-qvl does not separate, so that a key made for one purpose cannot serve another.
  */
 
-import { AsnConvert } from '@peculiar/asn1-schema';
-import {
-	BasicConstraints,
-	Certificate,
-	CertificateList,
-	KeyUsage,
-	KeyUsageFlags,
-	type Name
-} from '@peculiar/asn1-x509';
+import { Certificate, CertificateList, KeyUsageFlags, type Name } from '@peculiar/asn1-x509';
 import { AsnParser } from './asn1-cache.js';
+import {
+	BASIC_CONSTRAINTS,
+	certificateParts,
+	contentOf,
+	CRL_NUMBER,
+	crlExtensions,
+	KEY_USAGE,
+	notAsSpecified,
+	TAG
+} from './der.js';
+import { SGX_OID } from './pck.js';
 import { equalBytes, fromBase64, toBase64, toHex } from '../shared/bytes.js';
 import { sha256 } from './hash.js';
 import { clause, Reason, type Clause } from '../shared/sentence.js';
@@ -37,15 +40,17 @@ export interface ParsedCertificate extends CertificateSummary {
 	/** keyUsage as KeyUsageFlags, null where the extension is missing. */
 	keyUsage: number | null;
 	hasSgxExtension: boolean;
+	/** DER of the names, hex: equal names are equal bytes. */
+	subjectDer: string;
+	issuerDer: string;
+	hasP256Key: boolean;
 }
 
 const OID = {
-	commonName: '2.5.4.3',
-	basicConstraints: '2.5.29.19',
-	keyUsage: '2.5.29.15',
-	crlNumber: '2.5.29.20',
-	sgx: '1.2.840.113741.1.13.1'
+	commonName: '2.5.4.3'
 };
+/** SubjectPublicKeyInfo of a P-256 key (RFC 5480) as far as its uncompressed point, which 64 bytes follow; hex. */
+const P256_KEY = /^3059301306072a8648ce3d020106082a8648ce3d03010703420004[0-9a-f]{128}$/;
 const SHORT_NAMES: Record<string, string> = {
 	[OID.commonName]: 'CN',
 	'2.5.4.10': 'O',
@@ -87,13 +92,27 @@ export function isoDate(date: Date): string {
 	return date.toISOString().replace(/\.\d{3}Z$/, 'Z');
 }
 
+/** Of basic constraints, in DER: empty, or true and perhaps a path length of one byte. */
+function readIsCa(constraints: Uint8Array | undefined): boolean {
+	const der = constraints === undefined ? '3000' : toHex(constraints);
+	if (der === '3000') return false;
+	if (!/^(30030101ff|30060101ff0201[0-7][0-9a-f])$/.test(der)) throw notAsSpecified();
+	return true;
+}
+
+/** Key usage, a BIT STRING of one byte, as KeyUsageFlags; null where it is not stated. */
+function readKeyUsage(usage: Uint8Array | undefined): number | null {
+	if (usage === undefined) return null;
+	const [tag, length, unused, bits] = usage as unknown as [number, number, number, number];
+	if (usage.length !== 4 || tag !== 3 || length !== 2 || unused > 7 || bits & ((1 << unused) - 1)) throw notAsSpecified();
+	return [0, 1, 2, 3, 4, 5, 6, 7].reduce((flags, bit) => flags | (bits & (0x80 >> bit) ? 1 << bit : 0), 0);
+}
+
 export function parseCertificate(der: Uint8Array): ParsedCertificate {
 	try {
 		const certificate = AsnParser.parse(der, Certificate) as Certificate;
 		const tbs = certificate.tbsCertificate;
-		const extension = (oid: string) => tbs.extensions?.find((one) => one.extnID === oid)?.extnValue;
-		const constraints = extension(OID.basicConstraints);
-		const usage = extension(OID.keyUsage);
+		const { issuer, subject, key, extensions } = certificateParts(der);
 		return {
 			der,
 			subject: nameText(tbs.subject),
@@ -103,9 +122,12 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate {
 			notBefore: isoDate(tbs.validity.notBefore.getTime()),
 			notAfter: isoDate(tbs.validity.notAfter.getTime()),
 			sha256: toHex(sha256(der)),
-			isCa: constraints !== undefined && AsnConvert.parse(constraints, BasicConstraints).cA === true,
-			keyUsage: usage === undefined ? null : AsnConvert.parse(usage, KeyUsage).toNumber(),
-			hasSgxExtension: extension(OID.sgx) !== undefined
+			isCa: readIsCa(extensions.get(BASIC_CONSTRAINTS)),
+			keyUsage: readKeyUsage(extensions.get(KEY_USAGE)),
+			hasSgxExtension: extensions.has(SGX_OID),
+			subjectDer: toHex(subject),
+			issuerDer: toHex(issuer),
+			hasP256Key: P256_KEY.test(toHex(key))
 		};
 	} catch (error) {
 		throw new CertificateError('a certificate cannot be read ({{cause}})', { cause: reasonOf(error) });
@@ -122,10 +144,10 @@ export function summary(certificate: ParsedCertificate): CertificateSummary {
 	return { subject, issuer, notBefore, notAfter, sha256 };
 }
 
-/** Value of a DER INTEGER that is not negative, of at most 20 bytes as RFC 5280 allows. */
-function naturalNumber(der: Uint8Array): bigint {
-	const value = der.subarray(2);
-	if (der[0] !== 2 || der[1] !== value.length || value.length === 0 || value.length > 21 || value[0]! & 0x80)
+/** Value of an INTEGER's content that is not negative, of at most 20 bytes as RFC 5280 allows. */
+function naturalNumber(value: Uint8Array): bigint {
+	const padded = value.length > 1 && value[0] === 0 && value[1]! < 0x80;
+	if (value.length === 0 || value.length > 21 || value[0]! >= 0x80 || padded)
 		throw new Reason('its number is no natural number');
 	return BigInt(`0x${toHex(value)}`);
 }
@@ -142,10 +164,8 @@ export function crlDue(der: Uint8Array): Date | null {
 /** The cRLNumber of a CRL (RFC 5280, 5.2.3), by which an older list is told from a newer one; null where absent. */
 export function crlNumber(der: Uint8Array): bigint | null {
 	try {
-		const list = AsnParser.parse(der, CertificateList) as CertificateList;
-		const value = list.tbsCertList.crlExtensions?.find((one) => one.extnID === OID.crlNumber)?.extnValue;
-		if (value === undefined) return null;
-		return naturalNumber(new Uint8Array(value.buffer));
+		const value = crlExtensions(der).get(CRL_NUMBER);
+		return value === undefined ? null : naturalNumber(contentOf(value, TAG.integer));
 	} catch (error) {
 		throw new CertificateError('a revocation list cannot be read ({{cause}})', { cause: reasonOf(error) });
 	}
@@ -210,6 +230,7 @@ export function requireRole(certificate: ParsedCertificate, role: RoleName, wher
 		throw refuse(
 			wanted.sgx ? clause('it lacks the SGX extension') : clause('it carries the SGX extension of a PCK certificate')
 		);
+	if (!certificate.hasP256Key) throw refuse(clause('its key is no P-256 key'));
 	if (certificate.keyUsage === null) throw refuse(clause('it states no key usage'));
 	if ((certificate.keyUsage & wanted.usage) !== wanted.usage || (certificate.keyUsage & wanted.notUsage) !== 0)
 		throw refuse(clause('its key usage does not fit'));
@@ -229,6 +250,13 @@ export function requireChain(chain: ParsedCertificate[], roles: RoleName[], root
 	links.forEach((certificate, i) =>
 		requireRole(certificate, roles[i]!, clause('certificate {{number}} of the {{where}}', { number: i + 1, where }))
 	);
+	const anchored = [...links, parseCertificate(root)];
+	const odd = links.findIndex((certificate, i) => certificate.issuerDer !== anchored[i + 1]!.subjectDer);
+	if (odd >= 0)
+		throw new CertificateError('certificate {{number}} of the {{where}} does not name the next one as its issuer', {
+			number: odd + 1,
+			where
+		});
 }
 
 export function requireDates(certificate: ParsedCertificate, now: Date, where: Clause): void {

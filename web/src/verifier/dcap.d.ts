@@ -14,10 +14,6 @@ declare module '#dcap' {
 	export const QuoteVerifier: { newWithRootCa(root: Uint8Array): Verifier };
 	/** The very class that dcap-qvl tests its input against. */
 	export const Buffer: { from(bytes: Uint8Array): Uint8Array };
-	/** Content of the SGX extension of a PCK certificate (DER); throws where it is missing or there twice. */
-	export function getIntelExtension(certificate: Uint8Array): Uint8Array;
-	/** Value below `path` (OIDs) of that content; octet strings are unwrapped, other values are DER. Throws where missing. */
-	export function findExtension(path: string[], extension: Uint8Array): Uint8Array;
 	/** DER of the root inside dcap-qvl; `roots.ts` compares its fingerprint before it counts as Intel's. */
 	export const intelRoot: Uint8Array;
 	/** DER of the simulator's published test root. */

@@ -6,6 +6,7 @@
 import { Buffer, QuoteVerifier, type VerifiedReport } from '#dcap';
 import { p256 } from '@noble/curves/nist.js';
 import {
+	CertificateError,
 	parseChain,
 	requireChain,
 	requireDates,
@@ -31,7 +32,7 @@ import { equalBytes, fromHex, toHex } from '../shared/bytes.js';
 import { parsePck, type PckExtension } from './pck.js';
 import type { ParsedQuote, TdReport } from './quote.js';
 import { clause, type Clause } from '../shared/sentence.js';
-import { clauseOf } from './reason.js';
+import { clauseOf, reasonOf } from './reason.js';
 import { INTEL, ROOTS, SIMULATOR, type Root } from './roots.js';
 import { BelowLevels, judgeTcb, type Tcb } from './tcb-levels.js';
 import type { Outcome } from './outcome.js';
@@ -187,6 +188,14 @@ function requirePce({ tcbInfo }: Collateral, pck: PckExtension): void {
 		});
 }
 
+function readPck(certificate: Uint8Array): PckExtension {
+	try {
+		return parsePck(certificate);
+	} catch (error) {
+		throw new CertificateError('a certificate cannot be read ({{cause}})', { cause: reasonOf(error) });
+	}
+}
+
 function underRoot(
 	quote: ParsedQuote,
 	collateral: Collateral,
@@ -199,8 +208,8 @@ function underRoot(
 	requireSameChain(collateral, chain);
 	requireInDate(collateral, now);
 	requireIssuers(collateral, root, now);
+	const pck = readPck(chain[0]!.der);
 	const answer = ask(quote, collateral, chain, root, now);
-	const pck = parsePck(chain[0]!.der);
 	requirePce(collateral, pck);
 	requireCurrentCrls(collateral, now);
 	const tcb = judge(quote, collateral, pck, answer);
