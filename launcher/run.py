@@ -112,9 +112,8 @@ class _Running:
         """Measure the plan's events and start its processes; what is returned says how it went."""
         planned, data = self.plan, self.plan.launch.data
         folders.give_folders(data, planned.user)
-        for process in filter(None, (planned.relay,)):  # a ready file of the launch before says nothing about this one
-            if process.ready.file:
-                process.ready.file.unlink(missing_ok=True)
+        if planned.relay and planned.relay.ready.file:  # of the launch before, it says nothing about this one
+            planned.relay.ready.file.unlink(missing_ok=True)
         folders.write_certificates(data, planned.certificates)
         # These serve nobody yet; they get ready while the launch is being measured.
         web = self.supervisor.start(planned.web)
