@@ -7,22 +7,20 @@ from pathlib import Path
 
 from tests.compiled import ROOT, built_once, digest_of
 
-NOT_BUNDLED = ("node_modules", "test", "tests")
-
 
 def _bundle(out: Path) -> None:
-    from scripts.building.files import copy_tree
     from scripts.config import from_environment
     from scripts.run import Runner
     from scripts.sources.archives import unpack
     from scripts.sources.downloads import obtain
+    from scripts.stages import web
     from scripts.tools.node import node
 
     cfg = from_environment(ROOT)
     runner = Runner("tests", ROOT / "build" / "logs" / "tests.log")
     tools = node(cfg, runner)
     package = out / "web"
-    copy_tree(ROOT / "web", package, NOT_BUNDLED)
+    web.copy_package(ROOT, package)
     dcap = unpack(obtain(cfg, runner, "dcap_qvl"), out / "dcap-qvl")
     npm, environment = [tools.folder / "node", tools.npm], tools.environment(cfg)
     runner([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")
@@ -35,7 +33,9 @@ def _bundle(out: Path) -> None:
 
 def folder() -> Path:
     """Holds `release/verifier.js`, `test-root/verifier.js` and `dcap-qvl/`; made once for the same sources."""
-    return built_once("verifier-" + digest_of("web/src/**/*", "web/*.*", "simulator/pki/*"), _bundle)
+    from scripts.stages import web
+
+    return built_once("verifier-" + digest_of("web/src/**/*", "web/*.*", f"{web.DATA}/*", "simulator/pki/*"), _bundle)
 
 
 def node_program() -> Path:

@@ -20,7 +20,8 @@ from scripts.tools.node import node
 NAME = "web"
 DEPENDS: tuple[str, ...] = ()
 NOT_BUNDLED = ("test", "tests", "node_modules", ".ruff_cache")
-SOURCES = ("client", "shared")  # compiled, and split into what is loaded first and later, by the frontend's own build
+SOURCES = ("client", "shared", "data")
+DATA = "quote_verifier/src/quote_verifier/data"  # what both verifiers know; a link in src/ leads there
 SIMULATOR_ROOT = "simulator/pki/root.der"  # the published test root, so that a simulated quote is recognised
 
 
@@ -29,9 +30,17 @@ def inputs(cfg: Config) -> Iterable[Input]:
     for entry in sorted((cfg.root / "web").iterdir()):
         if entry.name not in NOT_BUNDLED:
             yield entry
+    yield cfg.root / DATA
     yield cfg.root / SIMULATOR_ROOT
     yield cfg.pins["nodejs"].sha256
     yield cfg.pins["dcap_qvl"].sha256
+
+
+def copy_package(root: Path, package: Path) -> None:
+    """The package of the repository `root` without its tests, and the data that it only links to."""
+    copy_tree(root / "web", package, NOT_BUNDLED)
+    (package / "src" / "data").unlink()
+    copy_tree(root / DATA, package / "src" / "data", ("README.md",))
 
 
 def build(cfg: Config, run: Runner, out: Path) -> None:
@@ -41,7 +50,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
     environment = tools.environment(cfg)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".web.work.") as folder:
         package = Path(folder) / "web"
-        copy_tree(cfg.root / "web", package, NOT_BUNDLED)
+        copy_package(cfg.root, package)
         qvl = unpack(obtain(cfg, run, "dcap_qvl"), Path(folder) / "dcap-qvl")
         npm = [tools.folder / "node", tools.npm]
         run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")

@@ -32,11 +32,20 @@ def used() -> set[str]:
     """Sentences in our sources, and the verifier's messages by key."""
     sources = [*SOURCES.glob("tee/*.ts"), *SOURCES.glob("components/tee/*.svelte")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    messages = (WEB / "verifier" / "messages.ts").read_text(encoding="utf-8")
-    keys = re.findall(r"^\t'(tee\.check\.[\w.]+)':", messages, re.M)
+    keys = messages()
     assert len(keys) > 50
     spoken = {unquoted(sentence) for pattern in USES for sentence in re.findall(pattern, text)}
     return spoken - {""} | set(keys) | set(reasons()) | set(recognised())
+
+
+def messages() -> dict[str, str]:
+    """The verifier's sentences by key: its own, and the titles of the checks, which both verifiers read."""
+    source = (WEB / "verifier" / "messages.ts").read_text(encoding="utf-8")
+    own = re.findall(rf"^\t'(tee\.check\.[\w.]+)':\s*{TEXT}", source, re.M)
+    checks = json.loads((WEB / "data" / "checks.json").read_text(encoding="utf-8"))
+    asked = checks["quote"] | checks["server"]
+    titles = {f"tee.check.{name}.title": check["title"] for name, check in asked.items()}
+    return titles | {key: unquoted(text) for key, text in own}
 
 
 def unquoted(literal: str) -> str:
@@ -127,11 +136,9 @@ def test_no_translation_is_empty_or_loses_a_value(language: str) -> None:
 
 
 def test_the_english_of_the_verifier_is_the_verifiers() -> None:
-    messages = (WEB / "verifier" / "messages.ts").read_text(encoding="utf-8")
-    said = dict(re.findall(rf"^\t'(tee\.check\.[\w.]+)': {TEXT}", messages, re.M))
     english = translations("en-US")
-    for key, text in said.items():
-        assert english[key] == unquoted(text), key
+    for key, text in messages().items():
+        assert english[key] == text, key
 
 
 def test_the_english_of_a_reason_is_its_key() -> None:

@@ -12,16 +12,15 @@ from .errors import Malformed, Unreachable, UsageError
 from .report import as_json as verdict_json
 from .report import print_verdict, printable
 from .request import Request, judge
+from .verdict import ERROR_CODES, EXIT_CODES
 
-INTERNAL, USAGE, UNREACHABLE, NOT_GENUINE = 1, 2, 3, 4
+INTERNAL, USAGE, UNREACHABLE = (ERROR_CODES[error] for error in ("internal error", "usage", "cannot reach"))
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-EPILOG = (
-    "Exit codes: 0 verified, 1 internal error, 2 usage, 3 cannot reach, 4 not genuine, 5 not acceptable, "
-    "6 simulated, 7 incomplete."
-)
+_CODES = sorted((code, name.replace("-", " ")) for name, code in (EXIT_CODES | ERROR_CODES).items())
+EPILOG = f"Exit codes: {', '.join(f'{code} {name}' for code, name in _CODES)}."
 
 
 @app.command(epilog=EPILOG)
@@ -82,7 +81,7 @@ def run(arguments: list[str] | None = None) -> int:
     except Unreachable as error:
         return _complain(UNREACHABLE, str(error))
     except Malformed as error:
-        return _complain(NOT_GENUINE, str(error))
+        return _complain(EXIT_CODES["not-genuine"], str(error))
     except (KeyboardInterrupt, typer.Abort):
         return _complain(INTERNAL, "interrupted")
     except BaseException as error:

@@ -12,6 +12,7 @@ from typing import Any
 import rfc8785
 
 from .errors import Malformed
+from .facts import load
 from .quote import Quote
 from .references import References
 from .strictjson import load_object
@@ -21,17 +22,12 @@ DOMAIN = "open-webui-tdx"
 INIT_LINE = "INIT sha384/" + "0" * 96
 MAX_LOG_BYTES = 1024 * 1024
 SHOWN = 200  # characters of one value in a detail
+_EVENTS = load("events")
 # what a launch must have measured before it can match references
-REQUIRED = ("release", "python", "settings")
+REQUIRED = tuple(name for name, event in _EVENTS.items() if event.get("required"))
 # these can be known and allowed, but what they let in is not measured: at best a warning
-WARNINGS = {
-    "endpoint": "a model endpoint outside the VM is in use",
-    "tool": "administrators' code (a Tool) runs in the service",
-    "function": "administrators' code (a Function) runs in the service",
-    "account": "the web server runs with access to the TDX device",
-    "modified": "the release's files are not those of its manifest",
-}
-KNOWN = {*REQUIRED, "ollama", "llm", "model", *WARNINGS}
+WARNINGS: dict[str, str] = {name: event["doubt"] for name, event in _EVENTS.items() if "doubt" in event}
+KNOWN = set(_EVENTS)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from .errors import Malformed
+from .facts import statuses_of
 from .times import is_intel_time
 
 Rule = Callable[[Any], bool]
@@ -53,9 +54,7 @@ _MODULE: dict[str, Shape] = {
     "attributes": _hexadecimal(8),
     "attributesMask": _hexadecimal(8),
 }
-_MODULE_LEVEL = _level({"isvsvn": _BYTE}, "UpToDate", "OutOfDate", "Revoked")
-_QE_STATUSES = ("UpToDate", "OutOfDate", "ConfigurationNeeded", "OutOfDateConfigurationNeeded", "Revoked")
-_PLATFORM_STATUSES = (*_QE_STATUSES, "SWHardeningNeeded", "ConfigurationAndSWHardeningNeeded")
+_MODULE_LEVEL = _level({"isvsvn": _BYTE}, *statuses_of("module"))
 _PLATFORM_TCB: Shape = {"sgxtcbcomponents": _is_components, "pcesvn": _SHORT, "tdxtcbcomponents": _is_components}
 SHAPES: dict[str, Shape] = {
     "tcb_info": {
@@ -74,7 +73,7 @@ SHAPES: dict[str, Shape] = {
                 "tcbLevels": (_MODULE_LEVEL,),
             },
         ),
-        "tcbLevels": (_level(_PLATFORM_TCB, *_PLATFORM_STATUSES),),
+        "tcbLevels": (_level(_PLATFORM_TCB, *statuses_of("platform")),),
     },
     "qe_identity": {
         "id": _one_of("TD_QE"),
@@ -87,7 +86,7 @@ SHAPES: dict[str, Shape] = {
         "attributesMask": _hexadecimal(16),
         "mrsigner": _hexadecimal(32),
         "isvprodid": _SHORT,
-        "tcbLevels": (_level({"isvsvn": _SHORT}, *_QE_STATUSES),),
+        "tcbLevels": (_level({"isvsvn": _SHORT}, *statuses_of("qe")),),
     },
 }
 

@@ -10,29 +10,15 @@ from typing import Any
 
 from .encoding import from_hex
 from .errors import Malformed, UsageError, shown
+from .facts import load
+from .quote import TD10_FIELDS, TD15_FIELDS
 from .strictjson import MAX_INTEGER, is_version
 
-PLATFORM_SIZES = {
-    "mr_td": 48,
-    "rtmr_0": 48,
-    "rtmr_1": 48,
-    "rtmr_2": 48,
-    "xfam": 8,
-    "td_attributes": 8,
-    "mr_seam": 48,
-}
-SERVICE_TD_SIZE = 48
+PLATFORM_SIZES = {name: dict(TD10_FIELDS)[name] for name in load("td_report")["platform"]}
+SERVICE_TD_SIZE = dict(TD15_FIELDS)["mr_service_td"]
 NO_SERVICE_TD = "00" * SERVICE_TD_SIZE
-ACCEPTABLE_STATUSES = (
-    "SWHardeningNeeded",
-    "ConfigurationNeeded",
-    "ConfigurationAndSWHardeningNeeded",
-    "OutOfDate",
-    "OutOfDateConfigurationNeeded",
-    "TDRelaunchAdvised",
-    "TDRelaunchAdvisedConfigurationNeeded",
-)
-SERVICES = ("alibaba", "trustee")
+ACCEPTABLE_STATUSES = tuple(name for name, status in load("tcb_statuses").items() if status["acceptable"])
+SERVICES = tuple(load("services"))
 _ADVISORY = re.compile(r"[A-Z0-9][A-Z0-9-]{2,63}\Z")
 _ALLOWED = {
     "tcb": {

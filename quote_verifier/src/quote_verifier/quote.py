@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 
 from .errors import Malformed
+from .facts import load
 
 MAX_QUOTE_BYTES = 64 * 1024
 HEADER_SIZE = 48
@@ -20,25 +21,10 @@ KEY_TYPE_ECDSA_P256 = 2
 CERTIFICATION_PCK_CHAIN = 5
 MAX_CHAIN_CERTIFICATES = 5
 
+_REPORT = load("td_report")
 # name, size in bytes; each field starts where the one before it ends
-TD10_FIELDS = (
-    ("tee_tcb_svn", 16),
-    ("mr_seam", 48),
-    ("mr_signer_seam", 48),
-    ("seam_attributes", 8),
-    ("td_attributes", 8),
-    ("xfam", 8),
-    ("mr_td", 48),
-    ("mr_config_id", 48),
-    ("mr_owner", 48),
-    ("mr_owner_config", 48),
-    ("rtmr_0", 48),
-    ("rtmr_1", 48),
-    ("rtmr_2", 48),
-    ("rtmr_3", 48),
-    ("report_data", 64),
-)
-TD15_FIELDS = (*TD10_FIELDS, ("tee_tcb_svn2", 16), ("mr_service_td", 48))
+TD10_FIELDS = tuple((name, int(field["size"])) for name, field in _REPORT["td_10"].items())
+TD15_FIELDS = (*TD10_FIELDS, *((name, int(field["size"])) for name, field in _REPORT["td_15"].items()))
 BODY_TYPES = {2: TD10_FIELDS, 3: TD15_FIELDS}
 
 # SGX report body of the quoting enclave (Intel SDM, volume 3D, REPORT): name -> offset, size; 384 bytes in all

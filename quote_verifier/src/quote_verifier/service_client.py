@@ -19,12 +19,13 @@ from .binding import is_loopback
 from .bundle import Bundle, Token
 from .encoding import to_base64url
 from .errors import Malformed, Unreachable, UsageError
+from .facts import load
 from .fetch import Fetcher, join_url, require_ok
 from .quote import Quote
 from .strictjson import load_object, loads, text_member
 from .tokens import PATHS, Service, base_of, keys_from
 
-DEFAULT_URLS = {"alibaba": "https://attest.cn-beijing.aliyuncs.com"}
+DEFAULT_URLS: dict[str, str] = {name: service["url"] for name, service in load("services").items() if "url" in service}
 MAX_ANSWER = 256 * 1024
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")
 

@@ -15,23 +15,24 @@ from .address import origin_of
 from .bundle import Token
 from .encoding import from_base64url
 from .errors import Malformed, UsageError
+from .facts import load
 from .quote import Quote
 from .strictjson import load_object
 from .verdict import Check
 
 ServiceName = Literal["alibaba", "trustee"]
-ALGORITHMS = {"alibaba": "RS256", "trustee": "ES256"}
+ALGORITHMS: dict[str, str] = {name: service["algorithm"] for name, service in load("services").items()}
 MAX_TOKEN_BYTES = 256 * 1024
 MAX_KEYS = 32
 MIN_RSA_BITS = 2048
 CLOCK_SKEW_S = 60
 # where each answers, below its address
-PATHS = {"alibaba": "/v1/attestation", "trustee": "/attestation"}
+PATHS: dict[str, str] = {name: service["path"] for name, service in load("services").items()}
 _PARTS = ("header", "payload", "signature")
 # claims that must be there and equal; further ones must be equal where they are there
-REQUIRED_CLAIMS = ("report_data", "mr_td", "rtmr_0", "rtmr_1", "rtmr_2", "rtmr_3", "mr_seam", "td_attributes", "xfam")
+REQUIRED_CLAIMS: tuple[str, ...] = tuple(load("service_claims")["required"])
 # names of both services -> ours
-_CLAIM_NAMES = {"mr_servicetd": "mr_service_td", "mrsigner_seam": "mr_signer_seam", "tcb_svn": "tee_tcb_svn"}
+_CLAIM_NAMES: dict[str, str] = load("service_claims")["names"]
 MAX_TIME = 253402300799  # the end of the year 9999
 
 

@@ -3,36 +3,21 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from .facts import load
+
 if TYPE_CHECKING:
     from .genuine import Genuine
 
 Status = Literal["pass", "warn", "fail", "skipped"]
 Overall = Literal["verified", "incomplete", "simulated", "not-acceptable", "not-genuine"]
 
-TITLES = {
-    "quote.format": "The quote is well-formed",
-    "quote.signature": "Intel's chain of trust signs it",
-    "quote.tcb": "The platform's security version",
-    "quote.debug": "Closed to debuggers",
-    "tee.real": "Real hardware",
-    "binding.nonce": "Made for this question",
-    "binding.channel": "Made for this connection",
-    "eventlog.replay": "The launch log is complete",
-    "release.match": "Known software",
-    "platform.match": "Known firmware and kernel",
-    "service.token": "Attestation service",
-    "assets.match": "The served page is the released page",
-}
-BARE_CHECKS = ("quote.format", "quote.signature", "quote.tcb", "quote.debug", "tee.real")
-NOT_GENUINE = {"quote.format", "quote.signature", "binding.nonce", "binding.channel", "eventlog.replay"}
-NOT_ACCEPTABLE = {"quote.tcb", "quote.debug", "release.match", "platform.match", "service.token", "assets.match"}
-EXIT_CODES: dict[Overall, int] = {
-    "verified": 0,
-    "not-genuine": 4,
-    "not-acceptable": 5,
-    "simulated": 6,
-    "incomplete": 7,
-}
+_GROUPS = load("checks")
+_CHECKS: dict[str, dict[str, str]] = _GROUPS["quote"] | _GROUPS["server"] | _GROUPS["page"]
+TITLES = {check_id: check["title"] for check_id, check in _CHECKS.items()}
+BARE_CHECKS = tuple(_GROUPS["quote"])
+ALL_CHECKS = (*BARE_CHECKS, *_GROUPS["server"])
+EXIT_CODES: dict[Overall, int] = {overall: entry["exit_code"] for overall, entry in load("verdicts")["overall"].items()}
+ERROR_CODES: dict[str, int] = load("verdicts")["errors"]
 
 
 @dataclass(frozen=True)
@@ -65,13 +50,12 @@ class Verdict:
     @property
     def overall(self) -> Overall:
         """The one word for all checks (docs/design.md, Verdict)."""
-        failed = {check.id for check in self.checks if check.status == "fail"}
-        if failed & NOT_GENUINE or not self.checks:
+        if not self.checks:
             return "not-genuine"
-        if failed & NOT_ACCEPTABLE:
-            return "not-acceptable"
-        if failed:
-            return "simulated"
+        failures = {_CHECKS[check.id]["failure"] for check in self.checks if check.status == "fail"}
+        for overall in EXIT_CODES:  # worst first
+            if overall in failures:
+                return overall
         return "incomplete" if self._unproven() else "verified"
 
     def _unproven(self) -> bool:

@@ -1,5 +1,7 @@
 /** How a server is set up, as it says itself: proposals, which may lower a verdict and never raise it. */
 
+import type { ServiceChoice } from '../verifier.js';
+
 export type Gate = 'off' | 'warn' | 'block';
 
 /** Every gate, from the laxest to the strictest. */
@@ -7,7 +9,7 @@ export const GATES: readonly Gate[] = ['off', 'warn', 'block'];
 
 /** What `GET /api/v1/tee/config` answers. */
 export type TeeConfig = {
-	service: 'none' | 'alibaba' | 'trustee';
+	service: 'none' | ServiceChoice['kind'];
 	service_url: string | null;
 	service_key: string | null;
 	gate: Gate;

@@ -4,12 +4,12 @@
  */
 import type { JsonObject } from '../shared/strict-json.js';
 import type { SeenByRoot, Snapshot } from '../verifier.js';
-import type { Gate } from './config.js';
+import type { Gate, TeeConfig } from './config.js';
 
 const KEY = 'tee-memory';
 
 export type Service = {
-	kind: 'none' | 'alibaba' | 'trustee';
+	kind: TeeConfig['service'];
 	url: string;
 	/** The service's key, pinned by the person: a key that a token brings along proves nothing. */
 	key: string;

@@ -3,6 +3,7 @@
  * server being judged would be worth nothing without its signature, and its absence would tell nothing.
  */
 
+import { alibaba } from '../data/services.json';
 import { fromHex, toBase64, toBase64url, utf8 } from '../shared/bytes.js';
 import type { ServiceToken } from '../shared/evidence.js';
 import { SERVICE_PATHS, serviceBase } from '../shared/service-address.js';
@@ -20,7 +21,7 @@ const TIMEOUT_MS = 8_000;
 const send = globalThis.fetch.bind(globalThis);
 
 /** The documented solution's service. */
-export const ALIBABA_URL = 'https://attest.cn-beijing.aliyuncs.com';
+export const ALIBABA_URL = alibaba.url;
 
 /** The person's choice; without one, what the server's administrator proposes. */
 export const chosenService = (memory: Memory, config: TeeConfig | null): ServiceChoice | null => {

@@ -1,38 +1,22 @@
 /** What the shield and the panel say. English sentences are the translation keys. */
 
+import { tooltip } from '../data/td_report.json';
 import { clause, type Clause } from '../shared/sentence.js';
 import type { Check, Overall } from '../shared/verdict.js';
 import type { ParsedQuote } from '../verifier.js';
 import type { State } from './rounds.js';
 
-/** The measurements of the documented solution's tooltip, in its order. */
-const SHORT_MEASUREMENTS = [
-	'mr_td',
-	'rtmr_0',
-	'rtmr_1',
-	'rtmr_2',
-	'rtmr_3',
-	'mr_seam',
-	'td_attributes',
-	'xfam',
-	'seam_attributes'
-];
+export type Measurement = [name: string, hex: string];
 
-type Measurement = [name: string, hex: string];
+/** What the tooltip shows of a quote: the measurements of the documented solution's, in its order. */
+export const shortMeasurements = (quote: ParsedQuote | undefined): Measurement[] => measured(quote, tooltip);
 
-/** Bytes worth comparing; the quote's other fields are of its layout. */
-const isMeasurement = (field: [string, unknown]): field is Measurement =>
-	typeof field[1] === 'string' && /^[0-9a-f]{16,}$/.test(field[1]);
-
-/** What the tooltip shows of a quote. */
-export const shortMeasurements = (quote: ParsedQuote | undefined): Measurement[] =>
-	SHORT_MEASUREMENTS.map((name): [string, unknown] => [name, quote?.[name as keyof ParsedQuote]]).filter(isMeasurement);
-
-/** What the panel shows of it: the tooltip's first, then all others. */
-export const allMeasurements = (quote: ParsedQuote | undefined): Measurement[] => [
-	...shortMeasurements(quote),
-	...Object.entries(quote ?? {}).filter(isMeasurement).filter(([name]) => !SHORT_MEASUREMENTS.includes(name))
-];
+/** The fields `names` that `quote` has. */
+export const measured = (quote: ParsedQuote | undefined, names: string[]): Measurement[] =>
+	names.flatMap((name): Measurement[] => {
+		const value = quote?.[name as keyof ParsedQuote];
+		return typeof value === 'string' ? [[name, value]] : [];
+	});
 
 const LABELS: Record<Overall, Clause> = {
 	verified: clause('Verified'),

@@ -1,6 +1,8 @@
 /** Where attestation services answer: an address is given with the service's documented path or without. */
 
-export const SERVICE_PATHS = { alibaba: '/v1/attestation', trustee: '/attestation' } as const;
+import { alibaba, trustee } from '../data/services.json';
+
+export const SERVICE_PATHS = { alibaba: alibaba.path, trustee: trustee.path };
 export type ServiceKind = keyof typeof SERVICE_PATHS;
 
 /** The address that the service's documented path is below, whether `url` ends with that path or not. */

@@ -1,25 +1,17 @@
 /** The verdict: what was asked, what came of it, and the one word that the whole amounts to. */
 
+import { quote, server } from '../data/checks.json';
+import { overall as verdicts } from '../data/verdicts.json';
 import type { Clause } from './sentence.js';
 
-export const CHECK_IDS = [
-	'quote.format',
-	'quote.signature',
-	'quote.tcb',
-	'quote.debug',
-	'tee.real',
-	'binding.nonce',
-	'binding.channel',
-	'eventlog.replay',
-	'release.match',
-	'platform.match',
-	'service.token'
-] as const;
+const CHECKS = { ...quote, ...server };
+export type CheckId = keyof typeof CHECKS;
+/** Every check, in the order of a verdict. */
+export const CHECK_IDS = Object.keys(CHECKS) as CheckId[];
 /** What is asked of a bare quote. */
-export const BARE_CHECK_IDS = CHECK_IDS.slice(0, 5);
-export type CheckId = (typeof CHECK_IDS)[number];
+export const BARE_CHECK_IDS = Object.keys(quote) as CheckId[];
 export type Status = 'pass' | 'warn' | 'fail' | 'skipped';
-export type Overall = 'verified' | 'incomplete' | 'simulated' | 'not-acceptable' | 'not-genuine';
+export type Overall = keyof typeof verdicts;
 export type Shield = 'red' | 'amber' | 'green';
 export type Params = Record<string, string | number>;
 
@@ -42,21 +34,11 @@ export interface Verdict {
 	checks: Check[];
 }
 
-/** Overall status that a failure of each check means. */
-const FAILURE: Record<CheckId, Overall> = {
-	'quote.format': 'not-genuine',
-	'quote.signature': 'not-genuine',
-	'quote.tcb': 'not-acceptable',
-	'quote.debug': 'not-acceptable',
-	'tee.real': 'simulated',
-	'binding.nonce': 'not-genuine',
-	'binding.channel': 'not-genuine',
-	'eventlog.replay': 'not-genuine',
-	'release.match': 'not-acceptable',
-	'platform.match': 'not-acceptable',
-	'service.token': 'not-acceptable'
-};
-const PRECEDENCE: Overall[] = ['not-genuine', 'not-acceptable', 'simulated'];
+/** The overall statuses, worst first. */
+const OVERALL = Object.keys(verdicts) as Overall[];
+
+/** A check's title in English. */
+export const titleOf = (id: CheckId): string => CHECKS[id].title;
 
 const isWhole = (checks: Check[], ids: readonly CheckId[]): boolean =>
 	checks.length === ids.length && checks.every((check, i) => check.id === ids[i]);
@@ -67,8 +49,8 @@ const isWhole = (checks: Check[], ids: readonly CheckId[]): boolean =>
  */
 export function overall(checks: Check[]): Overall {
 	if (!isWhole(checks, CHECK_IDS) && !isWhole(checks, BARE_CHECK_IDS)) return 'not-genuine';
-	const failures = new Set(checks.filter((check) => check.status === 'fail').map((check) => FAILURE[check.id]));
-	const worst = PRECEDENCE.find((status) => failures.has(status));
+	const failures = checks.filter((check) => check.status === 'fail').map((check) => CHECKS[check.id].failure);
+	const worst = OVERALL.find((status) => failures.includes(status));
 	if (worst) return worst;
 	const passed = (check: Check) =>
 		check.status === 'pass' || (check.status === 'skipped' && check.id === 'service.token');
@@ -81,9 +63,7 @@ export function overall(checks: Check[]): Overall {
  */
 export function shield(verdict: Pick<Verdict, 'checks'>): Shield {
 	if (!isWhole(verdict.checks, CHECK_IDS)) return 'red'; // a bare quote says nothing about this server
-	const result = overall(verdict.checks);
-	if (result === 'verified') return 'green';
-	return result === 'incomplete' || result === 'simulated' ? 'amber' : 'red';
+	return verdicts[overall(verdict.checks)].shield as Shield;
 }
 
 /** Whether all quote and binding checks passed: only then do the measurements describe what one is connected to. */

@@ -4,6 +4,7 @@
  */
 
 import canonicalizeModule from 'canonicalize';
+import operations from '../data/events.json';
 import { concat, toHex, utf8 } from '../shared/bytes.js';
 import { sha384 } from './hash.js';
 import { clause, Reason } from '../shared/sentence.js';
@@ -19,14 +20,13 @@ export const DOMAIN = 'open-webui-tdx';
 export const ZERO_REGISTER = '00'.repeat(48);
 const MAX_SIZE = 1024 * 1024;
 const INIT = `INIT sha384/${ZERO_REGISTER}`;
+/** Every operation, with what is known of it. */
+const OPERATIONS: Record<string, { required?: boolean; doubt?: string }> = operations;
+const KNOWN = Object.keys(OPERATIONS);
 /** What a launch must have measured before it can match references. */
-export const REQUIRED = ['release', 'python', 'settings'];
-/**
- * At best a warning, as what they let in is not measured: a model endpoint that leaves the VM, administrators' Python
- * (tool, function), a web server that can reach the TDX device (account), files that differ from the manifest (modified).
- */
-export const DOUBTFUL = ['endpoint', 'tool', 'function', 'account', 'modified'];
-const KNOWN = [...REQUIRED, 'ollama', 'llm', 'model', ...DOUBTFUL];
+export const REQUIRED = KNOWN.filter((name) => OPERATIONS[name]!.required);
+/** At best a warning, as what they let in is not measured. */
+export const DOUBTFUL = KNOWN.filter((name) => OPERATIONS[name]!.doubt);
 
 export interface LogEvent {
 	/** Number of its line, the INIT line being 1. */

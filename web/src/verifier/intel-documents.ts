@@ -8,6 +8,7 @@
 import { clause, Reason } from '../shared/sentence.js';
 import { isObject, type Json, type JsonObject } from '../shared/strict-json.js';
 import { isIntelTime } from '../shared/time.js';
+import { statusesOf } from './tcb-statuses.js';
 
 export class DocumentError extends Reason {}
 
@@ -42,10 +43,8 @@ const level = (tcb: Shape, ...statuses: string[]): Shape => ({
 
 const DATES = { issueDate: isIntelTime, nextUpdate: isIntelTime };
 const MODULE = { mrsigner: hexadecimal(48), attributes: hexadecimal(8), attributesMask: hexadecimal(8) };
-const QE_STATUSES = ['UpToDate', 'OutOfDate', 'ConfigurationNeeded', 'OutOfDateConfigurationNeeded', 'Revoked'];
-const PLATFORM_STATUSES = [...QE_STATUSES, 'SWHardeningNeeded', 'ConfigurationAndSWHardeningNeeded'];
 const PLATFORM_TCB = { sgxtcbcomponents: isComponents, pcesvn: SHORT, tdxtcbcomponents: isComponents };
-const MODULE_LEVEL = level({ isvsvn: BYTE }, 'UpToDate', 'OutOfDate', 'Revoked');
+const MODULE_LEVEL = level({ isvsvn: BYTE }, ...statusesOf('module'));
 const SHAPES: Record<'tcb_info' | 'qe_identity', Shape> = {
 	tcb_info: {
 		id: oneOf('TDX'),
@@ -57,7 +56,7 @@ const SHAPES: Record<'tcb_info' | 'qe_identity', Shape> = {
 		tcbEvaluationDataNumber: LONG,
 		tdxModule: MODULE,
 		'tdxModuleIdentities?': [{ id: isModuleId, ...MODULE, tcbLevels: [MODULE_LEVEL] }],
-		tcbLevels: [level(PLATFORM_TCB, ...PLATFORM_STATUSES)]
+		tcbLevels: [level(PLATFORM_TCB, ...statusesOf('platform'))]
 	},
 	qe_identity: {
 		id: oneOf('TD_QE'),
@@ -70,7 +69,7 @@ const SHAPES: Record<'tcb_info' | 'qe_identity', Shape> = {
 		attributesMask: hexadecimal(16),
 		mrsigner: hexadecimal(32),
 		isvprodid: SHORT,
-		tcbLevels: [level({ isvsvn: SHORT }, ...QE_STATUSES)]
+		tcbLevels: [level({ isvsvn: SHORT }, ...statusesOf('qe'))]
 	}
 };
 

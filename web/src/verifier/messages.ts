@@ -1,7 +1,12 @@
 /** Every sentence of a verdict, by its stable key. {{placeholders}} are i18next's. Translations replace the values. */
 
+import { CHECK_IDS, titleOf, type CheckId } from '../shared/verdict.js';
+
+type Titles = { readonly [id in CheckId as `tee.check.${id}.title`]: string };
+
 export const messages = {
-	'tee.check.quote.format.title': 'The quote is well-formed',
+	...(Object.fromEntries(CHECK_IDS.map((id) => [`tee.check.${id}.title`, titleOf(id)])) as Titles),
+
 	'tee.check.quote.format.pass': 'The quote is a version {{version}} TDX quote ({{body}}, {{size}} bytes).',
 	'tee.check.quote.format.bundle': 'The evidence cannot be read: {{reason}}',
 	'tee.check.quote.format.malformed': 'The quote cannot be read: {{reason}}.',
@@ -9,7 +14,6 @@ export const messages = {
 
 	'tee.check.internal': 'This check could not be completed: {{reason}}.',
 
-	'tee.check.quote.signature.title': "Intel's chain of trust signs it",
 	'tee.check.quote.signature.pass':
 		'The signature, its certificate chain and the collateral are valid under "{{root}}".',
 	'tee.check.quote.signature.invalid': 'The quote is not genuine: {{reason}}.',
@@ -18,7 +22,6 @@ export const messages = {
 	'tee.check.quote.signature.rollback':
 		'The collateral is older than what was seen before: {{what}} {{actual}}, already seen {{expected}}.',
 
-	'tee.check.quote.tcb.title': "The platform's security version",
 	'tee.check.quote.tcb.uptodate': 'The TCB status is UpToDate (TCB date {{date}}, evaluation {{evaluation}}).',
 	'tee.check.quote.tcb.tolerated':
 		'The TCB status is {{actual}} (TCB date {{date}}, advisories: {{advisories}}), which the policy tolerates.',
@@ -31,7 +34,6 @@ export const messages = {
 	'tee.check.quote.tcb.revoked': "The TCB status is Revoked: the platform's keys are not to be trusted.",
 	'tee.check.quote.tcb.below': 'The TCB has no status, as {{reason}}. Nothing accepts that: the platform must be updated.',
 
-	'tee.check.quote.debug.title': 'Closed to debuggers',
 	'tee.check.quote.debug.pass': 'The TD is neither debuggable nor migratable (td_attributes {{actual}}).',
 	'tee.check.quote.debug.debug':
 		'The TD is under debug ({{bits}}): the host can read its memory (td_attributes {{actual}}).',
@@ -48,13 +50,11 @@ export const messages = {
 		'SEPT_VE_DISABLE is not set, so the host can inject exceptions (td_attributes {{actual}}).',
 	'tee.check.quote.debug.reserved': 'Reserved bits are set in td_attributes {{actual}}.',
 
-	'tee.check.tee.real.title': 'Real hardware',
 	'tee.check.tee.real.pass': "The certificate chain ends in Intel's root.",
 	'tee.check.tee.real.test': '{{marker}}.',
 	'tee.check.tee.real.simulated':
 		"The TEE is simulated: the chain ends in the simulator's published test root, so nothing is protected.",
 
-	'tee.check.binding.nonce.title': 'Made for this question',
 	'tee.check.binding.nonce.pass': 'The quote was made {{age}} s ago for a nonce of mine.',
 	'tee.check.binding.nonce.old': 'The evidence is {{actual}} s old; at most {{expected}} s are accepted.',
 	'tee.check.binding.nonce.future': 'The evidence is dated {{actual}} s in the future.',
@@ -65,7 +65,6 @@ export const messages = {
 	'tee.check.binding.nonce.reportdata':
 		"The quote's report_data is {{actual}}, not the hash of the runtime data ({{expected}}).",
 
-	'tee.check.binding.channel.title': 'Made for this connection',
 	'tee.check.binding.channel.tls': 'The quote is bound to {{origin}} and to the TLS key it uses.',
 	'tee.check.binding.channel.loopback': 'The connection to {{origin}} does not leave this machine.',
 	'tee.check.binding.channel.noorigin':
@@ -81,14 +80,12 @@ export const messages = {
 	'tee.check.binding.channel.origin': 'The quote is bound to origin {{actual}}, but I am connected to {{expected}}.',
 	'tee.check.binding.channel.key': 'The quote is bound to TLS key {{actual}}, but the connection uses {{expected}}.',
 
-	'tee.check.eventlog.replay.title': 'The launch log is complete',
 	'tee.check.eventlog.replay.pass': 'The log of {{count}} events replays to RTMR 3.',
 	'tee.check.eventlog.replay.unmeasured': 'The launch was not measured: RTMR 3 is empty.',
 	'tee.check.eventlog.replay.missing': 'There is no event log that explains RTMR 3 ({{actual}}).',
 	'tee.check.eventlog.replay.malformed': 'The event log cannot be read: {{reason}}.',
 	'tee.check.eventlog.replay.mismatch': 'The event log replays to {{expected}}, but RTMR 3 is {{actual}}.',
 
-	'tee.check.release.match.title': 'Known software',
 	'tee.check.release.match.pass': 'All {{count}} measured events are among the reference values "{{name}}".',
 	'tee.check.release.match.trusted': 'All measured events are the same as you trusted on {{date}}.',
 	'tee.check.release.match.none': 'There are no reference values to compare the software with.',
@@ -101,7 +98,6 @@ export const messages = {
 	'tee.check.release.match.doubtful': 'All events are known, but what these let in was not measured: {{events}}',
 	'tee.check.release.match.malformed': 'The reference values cannot be used: {{reason}}.',
 
-	'tee.check.platform.match.title': 'Known firmware and kernel',
 	'tee.check.platform.match.pass':
 		'The platform\'s registers equal platform {{index}} of the reference values "{{name}}".',
 	'tee.check.platform.match.listed': "All platform measurements are in the policy's lists.",
@@ -113,7 +109,6 @@ export const messages = {
 	'tee.check.platform.match.policy': "The platform's {{field}} is {{actual}}; the policy allows {{expected}}.",
 	'tee.check.platform.match.malformed': 'The reference values cannot be used: {{reason}}.',
 
-	'tee.check.service.token.title': 'Attestation service',
 	'tee.check.service.token.none': 'No attestation service is chosen.',
 	'tee.check.service.token.pass': '{{service}} vouches for the same quote until {{expires}}.',
 	'tee.check.service.token.unreachable': '{{service}} could not be asked: {{reason}}.',

@@ -2,7 +2,7 @@
 
 import { english, type Clause } from '../shared/sentence.js';
 import { fill, type Values } from '../shared/sentence.js';
-import type { Check, CheckId, Params, Status } from '../shared/verdict.js';
+import { titleOf, type Check, type CheckId, type Params, type Status } from '../shared/verdict.js';
 import { messages, type MessageKey } from './messages.js';
 
 /** What a check function answers; the rest of a Check follows from it. */
@@ -25,6 +25,6 @@ export function makeCheck(id: CheckId, { status, key, params: values = {} }: Out
 		params[name] = typeof value === 'number' ? value : english(value);
 		if (typeof value === 'object') texts[name] = value;
 	}
-	const check = { id, status, title: message(`tee.check.${id}.title`), detail: message(key, values), key, params };
+	const check = { id, status, title: titleOf(id), detail: message(key, values), key, params };
 	return Object.keys(texts).length > 0 ? { ...check, texts } : check;
 }

@@ -3,14 +3,16 @@
  * only TCB status UpToDate, evidence at most ten minutes old. Unknown members and empty expected values are errors.
  */
 
+import services from '../data/services.json';
+import statuses from '../data/tcb_statuses.json';
 import { isHex } from '../shared/bytes.js';
 import { NO_SERVICE_TD, PLATFORM_FIELDS, SERVICE_TD_SIZE, type PlatformField } from './references.js';
 import { isObject, type Json, type JsonObject } from '../shared/strict-json.js';
 
 export class PolicyError extends Error {}
 
-const SERVICES = ['alibaba', 'trustee'] as const;
-type ServiceName = (typeof SERVICES)[number];
+type ServiceName = keyof typeof services;
+const SERVICES = Object.keys(services) as ServiceName[];
 
 /** Lists of allowed values; `mr_service_td`: the service TDs that may be bound to the TD. */
 export type PlatformPolicy = Partial<Record<PlatformField | 'mr_service_td', string[]>> & { allow_migration?: boolean };
@@ -57,15 +59,9 @@ const DEFAULT_TCB: TcbPolicy = {
 	allow_cached_keys: true,
 	allow_smt: true
 };
-const ACCEPTABLE = [
-	'SWHardeningNeeded',
-	'ConfigurationNeeded',
-	'ConfigurationAndSWHardeningNeeded',
-	'OutOfDate',
-	'OutOfDateConfigurationNeeded',
-	'TDRelaunchAdvised',
-	'TDRelaunchAdvisedConfigurationNeeded'
-];
+const ACCEPTABLE = Object.entries(statuses)
+	.filter(([, { acceptable }]) => acceptable)
+	.map(([name]) => name);
 const ADVISORY = /^[A-Z0-9][A-Z0-9-]{2,63}$/;
 
 const isList = (value: Json, good: (item: Json) => boolean): boolean => Array.isArray(value) && value.every(good);

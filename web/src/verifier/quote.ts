@@ -3,6 +3,7 @@
  * little-endian. Every measurement is given as lower-case hex of its raw bytes.
  */
 
+import { td_10, td_15 } from '../data/td_report.json';
 import { fromHex, isHex, toHex } from '../shared/bytes.js';
 import { decodePem } from './certificates.js';
 import { clause, Reason, type Clause } from '../shared/sentence.js';
@@ -10,28 +11,8 @@ import { clauseOf } from './reason.js';
 
 export class QuoteFormatError extends Reason {}
 
-/** The TD report body; sizes in bytes: SVNs 16, attributes and xfam 8, report_data 64, the others 48. */
-export interface TdReport {
-	tee_tcb_svn: string;
-	mr_seam: string;
-	mr_signer_seam: string;
-	seam_attributes: string;
-	td_attributes: string;
-	xfam: string;
-	mr_td: string;
-	mr_config_id: string;
-	mr_owner: string;
-	mr_owner_config: string;
-	rtmr_0: string;
-	rtmr_1: string;
-	rtmr_2: string;
-	rtmr_3: string;
-	report_data: string;
-	/** TD 1.5 only. */
-	tee_tcb_svn2?: string;
-	/** TD 1.5 only. */
-	mr_service_td?: string;
-}
+/** The TD report body: each field's bytes as hex. The last two are of TD 1.5 only. */
+export type TdReport = Record<keyof typeof td_10, string> & Partial<Record<keyof typeof td_15, string>>;
 
 export interface ParsedQuote extends TdReport {
 	version: 4 | 5;
@@ -75,24 +56,10 @@ export const QE_REPORT_FIELDS = {
 	isv_svn: [258, 2]
 } as const;
 
-const TD_10: [keyof TdReport, number][] = [
-	['tee_tcb_svn', 16],
-	['mr_seam', 48],
-	['mr_signer_seam', 48],
-	['seam_attributes', 8],
-	['td_attributes', 8],
-	['xfam', 8],
-	['mr_td', 48],
-	['mr_config_id', 48],
-	['mr_owner', 48],
-	['mr_owner_config', 48],
-	['rtmr_0', 48],
-	['rtmr_1', 48],
-	['rtmr_2', 48],
-	['rtmr_3', 48],
-	['report_data', 64]
-];
-const TD_15: [keyof TdReport, number][] = [...TD_10, ['tee_tcb_svn2', 16], ['mr_service_td', 48]];
+const layout = (fields: Record<string, { size: number }>) =>
+	Object.entries(fields).map(([name, { size }]) => [name, size] as [keyof TdReport, number]);
+const TD_10 = layout(td_10);
+const TD_15 = [...TD_10, ...layout(td_15)];
 /** Names of the TD report's fields, as the specification orders them. */
 export const TD_REPORT_FIELDS = TD_15.map(([name]) => name);
 

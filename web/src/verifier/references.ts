@@ -1,5 +1,6 @@
 /** Reference values: what a relying party expects, from a build and a platform that it trusts, never from the server. */
 
+import { platform, td_10, td_15 } from '../data/td_report.json';
 import { isHex } from '../shared/bytes.js';
 import { DOUBTFUL, REQUIRED, type LogEvent } from './event-log.js';
 import type { ParsedQuote } from './quote.js';
@@ -10,23 +11,17 @@ import type { Outcome } from './outcome.js';
 
 export class ReferencesError extends Reason {}
 
+export type PlatformField = keyof typeof platform & keyof typeof td_10;
+export const platformFields = Object.keys(platform) as PlatformField[];
 /** Fields of a platform and their sizes in bytes. */
-export const PLATFORM_FIELDS = {
-	mr_td: 48,
-	rtmr_0: 48,
-	rtmr_1: 48,
-	rtmr_2: 48,
-	xfam: 8,
-	td_attributes: 8,
-	mr_seam: 48
-} as const;
-export type PlatformField = keyof typeof PLATFORM_FIELDS;
+export const PLATFORM_FIELDS = Object.fromEntries(
+	platformFields.map((field) => [field, td_10[field].size])
+) as Record<PlatformField, number>;
 export type Platform = Record<PlatformField, string>;
-export const SERVICE_TD_SIZE = 48;
+export const SERVICE_TD_SIZE = td_15.mr_service_td.size;
 export const NO_SERVICE_TD = '00'.repeat(SERVICE_TD_SIZE);
 /** A platform as reference values name it; without `mr_service_td` no service TD is expected. */
 export type ReferencePlatform = Platform & { mr_service_td?: string };
-export const platformFields = Object.keys(PLATFORM_FIELDS) as PlatformField[];
 
 /** Known event lines and known platforms, of all documents held together. Empty: none held. */
 export interface References {

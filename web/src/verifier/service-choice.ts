@@ -1,12 +1,13 @@
 /** A chosen attestation service, and how its token is refused. */
 
+import type services from '../data/services.json';
 import { clause, Reason, type Clause } from '../shared/sentence.js';
 import { foreign } from './reason.js';
 import type { JsonObject } from '../shared/strict-json.js';
 import type { Outcome } from './outcome.js';
 
 export interface ServiceChoice {
-	kind: 'alibaba' | 'trustee';
+	kind: keyof typeof services;
 	/** Where the service answers; its origin is the issuer and the audience of Alibaba Cloud's tokens. */
 	url: string;
 	/** The pinned key: PEM (SubjectPublicKeyInfo) or a JWK as JSON. A key in a token's own header proves nothing. */

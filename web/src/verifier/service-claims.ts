@@ -1,5 +1,6 @@
 /** What a service's valid token says, compared with the quote: Alibaba Cloud's flat claims and Trustee's EAR. */
 
+import claims from '../data/service_claims.json';
 import { TD_REPORT_FIELDS, type ParsedQuote, type TdReport } from './quote.js';
 import { clause } from '../shared/sentence.js';
 import { ClaimRefused, NotAffirmed, TokenRefused, type ServiceChoice } from './service-choice.js';
@@ -8,23 +9,9 @@ import { isObject, parseObject, type JsonObject } from '../shared/strict-json.js
 export type Appraisal = 'affirming' | 'warning';
 
 /** Claims that must be there and equal; further ones must be equal where they are there. */
-const REQUIRED: (keyof TdReport)[] = [
-	'report_data',
-	'mr_td',
-	'rtmr_0',
-	'rtmr_1',
-	'rtmr_2',
-	'rtmr_3',
-	'mr_seam',
-	'td_attributes',
-	'xfam'
-];
+const REQUIRED = claims.required as (keyof TdReport)[];
 /** Names of both services -> ours. */
-const NAMES: Record<string, keyof TdReport> = {
-	mrsigner_seam: 'mr_signer_seam',
-	mr_servicetd: 'mr_service_td',
-	tcb_svn: 'tee_tcb_svn'
-};
+const NAMES = claims.names as Record<string, keyof TdReport>;
 
 function requireClaim(field: keyof TdReport, actual: unknown, quote: ParsedQuote): void {
 	const expected = quote[field];

@@ -4,6 +4,7 @@
  */
 
 import { compactVerify, importJWK, importSPKI, type CryptoKey, type JWK } from 'jose';
+import services from '../data/services.json';
 import { MAX_CLOCK_SKEW_S } from './binding.js';
 import { fromBase64url } from '../shared/bytes.js';
 import type { Evidence } from '../shared/evidence.js';
@@ -22,7 +23,7 @@ export interface ServiceResult {
 	claims: Record<string, JsonObject>;
 }
 
-const ALGORITHMS = { alibaba: 'RS256', trustee: 'ES256' } as const;
+const algorithmOf = (choice: ServiceChoice): string => services[choice.kind].algorithm;
 export const SERVICE_NAMES = { alibaba: clause("Alibaba Cloud's attestation service"), trustee: 'Trustee' } as const;
 const MAX_TOKEN = 256 * 1024;
 const MIN_RSA_BYTES = 256;
@@ -47,7 +48,7 @@ function publicJwk(choice: ServiceChoice, jwk: JsonObject): JWK | null {
 async function importKey(choice: ServiceChoice, jwk: JsonObject): Promise<CryptoKey | Uint8Array | null> {
 	try {
 		const reduced = publicJwk(choice, jwk);
-		return reduced && (await importJWK(reduced, ALGORITHMS[choice.kind]));
+		return reduced && (await importJWK(reduced, algorithmOf(choice)));
 	} catch {
 		return null;
 	}
@@ -55,13 +56,13 @@ async function importKey(choice: ServiceChoice, jwk: JsonObject): Promise<Crypto
 
 async function pinnedKey(choice: ServiceChoice, text: string): Promise<(CryptoKey | Uint8Array)[]> {
 	try {
-		if (text.includes('-----BEGIN')) return [await importSPKI(text.trim(), ALGORITHMS[choice.kind])];
+		if (text.includes('-----BEGIN')) return [await importSPKI(text.trim(), algorithmOf(choice))];
 		const key = await importKey(choice, parseObject(text, 'the key'));
 		if (key) return [key];
 	} catch {
 		// said below, in one sentence for every way to be wrong
 	}
-	throw new TokenRefused('the pinned key is no public key for {{algorithm}}', { algorithm: ALGORITHMS[choice.kind] });
+	throw new TokenRefused('the pinned key is no public key for {{algorithm}}', { algorithm: algorithmOf(choice) });
 }
 
 /** The keys that the token may be signed with: the pinned one, else those of the service's set with the token's key id. */
@@ -96,7 +97,7 @@ async function verifiedPayload(choice: ServiceChoice, token: string): Promise<Js
 	parts.forEach((part) => fromBase64url(part));
 	const header = decode(parts[0]!, clause('its header'));
 	requireHeader(header);
-	const algorithm = ALGORITHMS[choice.kind];
+	const algorithm = algorithmOf(choice);
 	if (header['alg'] !== algorithm)
 		throw new TokenRefused('its algorithm is {{actual}}, expected {{expected}}', {
 			actual: String(header['alg']).slice(0, 40),
