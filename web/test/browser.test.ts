@@ -90,7 +90,7 @@ beforeAll(() => {
 		if (request.url !== '/answer') return response.writeHead(404).end();
 		let body = '';
 		request
-			.on('data', (part) => (body += part))
+			.on('data', (part) => (body += String(part)))
 			.on('end', () => {
 				response.end();
 				answered(JSON.parse(body) as Answer);

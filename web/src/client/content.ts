@@ -33,7 +33,7 @@ const isEmpty = (value: unknown): boolean =>
 	value === '' ||
 	typeof value === 'boolean' ||
 	typeof value === 'number' ||
-	(typeof value === 'object' && Object.values(value as object).every(isEmpty));
+	(typeof value === 'object' && Object.values(value).every(isEmpty));
 
 /**
  * Saving the interface's settings is harmless as long as all others are switches and numbers: they may hold a prompt, a

@@ -4,7 +4,8 @@ import { get, writable } from 'svelte/store';
 import { appraiseFile } from './appraise.js';
 import { ask } from './engine.js';
 import { recall } from './memory.js';
-import { NOTHING, state, timed, type State, type Timings } from './rounds.js';
+import { state, timed } from './rounds.js';
+import { NOTHING, type State, type Timings } from './state.js';
 
 /** A bundle opened from a file, shown in the panel beside the server's own verdict, never instead of it. */
 export const opened = writable<State | null>(null);

@@ -7,7 +7,8 @@ import { get } from 'svelte/store';
 import { strictest, type Gate } from './config.js';
 import { recall } from './memory.js';
 import { page } from './page.js';
-import { config, freshState, newChats, shieldOf, type State } from './rounds.js';
+import { config, freshState, newChats, shieldOf } from './rounds.js';
+import type { State } from './state.js';
 
 /** After a refusal, what the same click still wants to send is refused without asking again. */
 const QUIET_MS = 1500;

@@ -50,15 +50,15 @@ const guardXhr = () => {
 	XMLHttpRequest.prototype.open = function (this: XMLHttpRequest, ...args: unknown[]) {
 		const [method, url] = args;
 		targets.set(this, { method: String(method), url: new URL(String(url), document.baseURI) });
-		return (open as (...a: unknown[]) => void).apply(this, args);
-	} as typeof open;
+		;(open as (...a: unknown[]) => void).apply(this, args);
+	};
 	XMLHttpRequest.prototype.send = function (this: XMLHttpRequest, body) {
 		const target = targets.get(this);
 		const { method, url } = target ?? { method: 'POST', url: new URL(document.baseURI) };
 		if (url.pathname === '/ws/socket.io/') {
 			this.addEventListener('loadend', () => this.status !== 200 && distrust(), { once: true });
 		}
-		if (!requestCarriesContent(method, url, ours(url), body)) return send.call(this, body);
+		if (!requestCarriesContent(method, url, ours(url), body)) { send.call(this, body); return; }
 		void mayLeave().then((yes) => (yes ? send.call(this, body) : this.dispatchEvent(new ProgressEvent('error'))));
 	};
 };
@@ -71,7 +71,7 @@ const guardSocket = () => {
 	const queues = new WeakMap<WebSocket, Promise<void>>();
 	WebSocket.prototype.send = function (this: WebSocket, data) {
 		const queue = queues.get(this);
-		if (!packetsCarryContent(data) || (settled() && !queue)) return send.call(this, data);
+		if (!packetsCarryContent(data) || (settled() && !queue)) { send.call(this, data); return; }
 		// content keeps its order behind content that still waits
 		const next = (queue ?? Promise.resolve()).then(async () => {
 			if ((await mayLeave()) && this.readyState === WebSocket.OPEN) send.call(this, data);

@@ -1,7 +1,7 @@
 /** What this folder asks of the page that it runs in: the few things that only Open WebUI's own code can do. */
 
 import type { Clause } from '../shared/sentence.js';
-import type { State } from './rounds.js';
+import type { State } from './state.js';
 
 export interface Page {
 	/** Address of upstream's interface, such as `/api/v1`; the attestation endpoints lie below `/tee/`. */

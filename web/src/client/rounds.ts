@@ -11,7 +11,7 @@ import { newNonce } from '../shared/nonce.js';
 import { english, type Clause } from '../shared/sentence.js';
 import type { Json } from '../shared/strict-json.js';
 import { canTrust, shield, type Shield } from '../shared/verdict.js';
-import type { Report, SeenByRoot } from '../verifier.js';
+import type { SeenByRoot } from '../verifier.js';
 import { appraise } from './appraise.js';
 import { maxAge, type TeeConfig } from './config.js';
 import { warmUp } from './engine.js';
@@ -19,31 +19,7 @@ import { sentenceOf } from './failure.js';
 import { recall, remember } from './memory.js';
 import { getCollateral, getConfig, getEvidence } from './server.js';
 import { chosenService, consult } from './service.js';
-
-/** Milliseconds that each part of a round took. */
-export type Timings = Record<string, number>;
-
-export type State = {
-	phase: 'idle' | 'checking' | 'done' | 'failed';
-	/** Why there is no verdict, when a round failed. */
-	failure: Clause | null;
-	/** What was judged and how; of the newest round only. */
-	report: Report | null;
-	bundle: Evidence | null;
-	collateralFailure: Clause | null;
-	timings: Timings;
-	finishedAt: number;
-};
-
-export const NOTHING: State = {
-	phase: 'idle',
-	failure: null,
-	report: null,
-	bundle: null,
-	collateralFailure: null,
-	timings: {},
-	finishedAt: 0
-};
+import { NOTHING, type State, type Timings } from './state.js';
 
 export const state = writable<State>(NOTHING);
 export const config = writable<TeeConfig | null>(null);

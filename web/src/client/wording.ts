@@ -4,7 +4,7 @@ import { tooltip } from '../data/td_report.json';
 import { clause, type Clause } from '../shared/sentence.js';
 import type { Check, Overall } from '../shared/verdict.js';
 import type { ParsedQuote } from '../verifier.js';
-import type { State } from './rounds.js';
+import type { State } from './state.js';
 
 export type Measurement = [name: string, hex: string];
 

@@ -8,7 +8,7 @@ const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 /** Lower-case hex of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
 	let text = '';
-	for (const byte of bytes) text += HEX[byte];
+	for (const byte of bytes) text += HEX[byte]!;
 	return text;
 }
 
@@ -31,7 +31,7 @@ export function toBase64url(bytes: Uint8Array): string {
 	for (let i = 0; i < bytes.length; i += 3) {
 		const group = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
 		const digits = Math.min(4, bytes.length - i + 1);
-		for (let k = 0; k < digits; k++) text += BASE64URL[(group >> (18 - 6 * k)) & 63];
+		for (let k = 0; k < digits; k++) text += BASE64URL[(group >> (18 - 6 * k)) & 63]!;
 	}
 	return text;
 }

@@ -16,12 +16,12 @@ type Schema = new () => object;
 export const AsnParser = {
 	parse(bytes: ArrayBufferView | ArrayBuffer, schema: Schema): unknown {
 		// extensions come as OctetString, which is another view: small, and not worth a second way to read bytes
-		if (!(bytes instanceof Uint8Array)) return Parser.parse(bytes as BufferSource, schema);
+		if (!(bytes instanceof Uint8Array)) return Parser.parse(bytes, schema);
 		const text = toHex(bytes);
 		const known = parsed.get(schema) ?? new Map<string, unknown>();
 		parsed.set(schema, known);
 		if (!known.has(text)) {
-			const value = Parser.parse(bytes as BufferSource, schema);
+			const value = Parser.parse(bytes, schema);
 			if (known.size >= KEPT) known.clear();
 			known.set(text, value);
 		}

@@ -12,7 +12,7 @@ import { isObject, JsonError, parseJson, type JsonObject } from '../shared/stric
 import type { Outcome } from './outcome.js';
 
 // canonicalize is CommonJS; its types describe the default export of its ES wrapper
-export const canonicalize = canonicalizeModule as unknown as (value: unknown) => string | undefined;
+export const canonicalize = canonicalizeModule;
 
 export class EventLogError extends Reason {}
 

@@ -7,7 +7,7 @@ import services from '../data/services.json';
 import statuses from '../data/tcb_statuses.json';
 import { isHex } from '../shared/bytes.js';
 import { NO_SERVICE_TD, PLATFORM_FIELDS, SERVICE_TD_SIZE, type PlatformField } from './references.js';
-import { isObject, type Json, type JsonObject } from '../shared/strict-json.js';
+import { isObject, type Json } from '../shared/strict-json.js';
 
 export class PolicyError extends Error {}
 
@@ -126,7 +126,7 @@ export function fullPolicy(value: unknown = {}): FullPolicy {
 	if (!isObject(value)) throw new PolicyError('The policy is not an object.');
 	if (value['v'] !== undefined && value['v'] !== 1)
 		throw new PolicyError(`The policy's v is ${JSON.stringify(value['v'])}, expected 1.`);
-	for (const [name, section] of Object.entries(value as JsonObject)) if (name !== 'v') checkSection(name, section);
+	for (const [name, section] of Object.entries(value)) if (name !== 'v') checkSection(name, section);
 	const { tcb, platform, services, freshness } = value as Policy;
 	return {
 		tcb: { ...DEFAULT_TCB, ...tcb },

@@ -6,7 +6,7 @@ import { DOUBTFUL, REQUIRED, type LogEvent } from './event-log.js';
 import type { ParsedQuote } from './quote.js';
 import { clause, Reason } from '../shared/sentence.js';
 import { clauseOf, either, series } from './reason.js';
-import { isObject, parseJson, type Json, type JsonObject } from '../shared/strict-json.js';
+import { isObject, parseJson, type Json } from '../shared/strict-json.js';
 import type { Outcome } from './outcome.js';
 
 export class ReferencesError extends Reason {}
@@ -77,7 +77,7 @@ function parseDocument(source: unknown): References {
 	const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
 	if (unknown !== undefined) throw new ReferencesError('they have the unknown member "{{name}}"', { name: unknown });
 	if (value['v'] !== 1) throw new ReferencesError('their version is not 1');
-	const { rtmr_3 = null, platforms = [], name = '' } = value as JsonObject;
+	const { rtmr_3 = null, platforms = [], name = '' } = value;
 	if (rtmr_3 !== null && !isHex(rtmr_3, 48)) throw new ReferencesError('rtmr_3 is not 48 bytes as lower-case hex');
 	if (!Array.isArray(platforms) || typeof name !== 'string')
 		throw new ReferencesError('platforms or name is of the wrong type');

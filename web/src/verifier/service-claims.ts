@@ -48,7 +48,7 @@ function alibaba(choice: ServiceChoice, payload: JsonObject, quote: ParsedQuote)
 	const body = Object.entries(status)
 		.filter(([key]) => key.startsWith(prefix))
 		.map(([key, value]) => [key.slice(prefix.length), value]);
-	requireBody(Object.fromEntries(body), quote);
+	requireBody(Object.fromEntries(body) as JsonObject, quote);
 	if (status['report_data'] !== undefined) requireClaim('report_data', status['report_data'], quote);
 	if (![undefined, false].includes(status['tdx.td_attributes.debug'] as undefined))
 		throw new TokenRefused('it says that the TD is debuggable');

@@ -10,13 +10,14 @@ import { CONFIG, FORGED, GREEN, host, REFUSED, report, SIMULATED, WARNED } from 
 async function opened(gate: Gate | null, verdict: Report | null, change: Parameters<typeof host>[0] = {}) {
 	vi.resetModules();
 	const rounds = await import('../../src/client/rounds.js');
+	const { NOTHING } = await import('../../src/client/state.js');
 	const { attach } = await import('../../src/client/page.js');
 	const gates = await import('../../src/client/gate.js');
 	const { remember } = await import('../../src/client/memory.js');
 	const page = host(change);
 	attach(page);
 	if (gate) rounds.config.set({ ...CONFIG, gate } as never);
-	const ended = { ...rounds.NOTHING, finishedAt: Date.now(), report: verdict };
+	const ended = { ...NOTHING, finishedAt: Date.now(), report: verdict };
 	rounds.state.set({ ...ended, phase: verdict ? 'done' : 'failed' });
 	return { page, rounds, remember, ...gates };
 }

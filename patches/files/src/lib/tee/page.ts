@@ -6,7 +6,7 @@ import { WEBUI_API_BASE_URL } from '$lib/constants';
 import { chatId } from '$lib/stores';
 
 import type { Page } from './client/page';
-import type { State } from './client/rounds';
+import type { State } from './client/state';
 import { openChecks, refusal, summaryOf } from './client/wording';
 import { say, translate, translateKey } from './i18n';
 import { openPanel } from './panel';
