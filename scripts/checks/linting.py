@@ -14,7 +14,7 @@ from scripts.patches import patchqueue
 from scripts.run import Runner
 from scripts.sources import upstream_files
 
-WEB_SCRIPTS = ("check",)
+WEB_SCRIPTS = ("check", "lint")
 """Of web/package.json: what checks the types and the style of its TypeScript, and of our components of the pages."""
 
 
