@@ -30,7 +30,7 @@ def try_release(cfg: Config, run: Runner) -> str:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="open-webui-tdx.try.") as data:
-        settings = {**os.environ, "DATA_DIR": data, "HOST": "127.0.0.1", "PORT": str(port)}
+        settings = {**os.environ, "DATA_DIR": data, "HOST": "127.0.0.1", "PORT": str(port), "PYTHON": str(cfg.python)}
         process = subprocess.Popen(
             [launcher],
             env=settings,
@@ -58,12 +58,16 @@ def try_release(cfg: Config, run: Runner) -> str:
 
 def _until_ready(process: subprocess.Popen[str], run: Runner) -> None:
     assert process.stdout is not None
+    last = "nothing"
     with run.log.open("a", encoding="utf-8") as log:
         for line in process.stdout:
             log.write(line)
+            last = line.strip() or last
             if READY in line:
                 return
-    raise CommandError(f"The release did not start within {START_S:.0f} s; what it said is in {run.log}.")
+    raise CommandError(
+        f"The release ended, or was ended after {START_S:.0f} s, before it was ready: {last} ({run.log})"
+    )
 
 
 def _quote(port: int) -> str:

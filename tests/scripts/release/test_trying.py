@@ -48,7 +48,7 @@ def test_one_that_works_is_named_with_its_python_and_its_tee(project: Project) -
 @pytest.mark.parametrize(
     ("how", "told"),
     [
-        ({"ready": False}, "did not start within"),
+        ({"ready": False}, "before it was ready: no model"),
         ({"status": 503}, "answers no request for a quote: HTTP Error 503"),
         ({"leaves": 1}, "left with exit status 1 when it was stopped"),
     ],
