@@ -11,7 +11,7 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin web nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock stages $(STAGE_TARGETS)
+.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 # The value of a variable that a target cannot do without.
 given = $(or $($(1)),$(error $@ needs $(1)=; see `make help`))
@@ -37,6 +37,14 @@ test-fast: ## the tests that need no build, in seconds
 
 test-reproducible: build ## build a second time, elsewhere, as somebody else, in another year: the same bytes
 	@$(TESTS) -m pytest tests/release/test_reproducible.py
+
+# Upstream runs on Python 3.11 and 3.12: the one that is not the usual one gets a build and a start of its own.
+OTHER ?= python3.12
+OTHERS := BUILD_DIR=$(CURDIR)/build/other DIST_DIR=$(CURDIR)/build/other/dist
+
+test-python: ## build the release with OTHER= (default python3.12) in build/other, and start it once
+	@exec $(MAKE) --no-print-directory build PYTHON=$(OTHER) $(OTHERS)
+	@$(OTHERS) $(OTHER) scripts/bootstrap.py -- -m scripts try-release
 
 fuzz: ## random questions to both verifiers: N=20000 SEED=; shows where their answers differ
 	@$(TESTS) -m tests.agreement --count $(or $(N),20000) $(if $(SEED),--seed $(SEED))
