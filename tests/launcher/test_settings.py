@@ -39,6 +39,10 @@ def test_named_proxies_are_addresses_and_networks_as_people_write_them() -> None
     assert found.forwarded_allow_ips == ("10.0.0.7", "10.1.2.3/16", "2001:db8::1")
 
 
+def test_a_path_may_hold_spaces() -> None:
+    assert settings.load({"OLLAMA_BINARY": "/opt/my programs/ollama"}).ollama_binary == "/opt/my programs/ollama"
+
+
 def test_an_empty_value_is_the_default() -> None:
     assert settings.load(dict.fromkeys(settings.NAMES, "")) == settings.load({})
 
