@@ -155,13 +155,18 @@ class _Running:
 
     def _serve_measurer(self, outcome: Outcome) -> None:
         """Open the socket for late measurements."""
-        known = {event.line for event in self.plan.events}
-        Measurer(
-            self.plan.launch.measurer_socket,
-            self.plan.asking_uid,
-            lambda event: _measure_late(self.plan.registrar, outcome, event),
-            known,
-        ).start()
+        in_force = list(self.plan.events)
+
+        def add(event: Event) -> None:
+            if outcome.measured:
+                registers.extend(self.plan.registrar, [*in_force, event])
+            in_force.append(event)
+            notice(
+                f"{event.operation} {event.content['id']} runs administrators' Python: clients see it in the event log."
+            )
+
+        known = {event.line for event in in_force}
+        Measurer(self.plan.launch.measurer_socket, self.plan.asking_uid, add, known).start()
 
     def _summary(self, state: str, outcome: Outcome) -> Summary:
         launch, user = self.plan.launch, self.plan.user
@@ -174,12 +179,6 @@ class _Running:
             account=user.name if user else accounts.current(),
             data=str(launch.data.root),
         )
-
-
-def _measure_late(registrar: Process, outcome: Outcome, event: Event) -> None:
-    if outcome.measured:
-        registers.extend(registrar, [event])
-    notice(f"{event.operation} {event.content['id']} runs administrators' Python: clients see it in the event log.")
 
 
 def _describe_launch(state: str, outcome: Outcome) -> str:

@@ -8,7 +8,7 @@ RTMR 3 := SHA-384(RTMR 3 || SHA-384(line)), starting from 48 zero bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import rfc8785
@@ -18,6 +18,7 @@ ZERO = bytes(REGISTER_SIZE)
 INIT_LINE = f"INIT sha384/{ZERO.hex()}"
 LINE_LIMIT = 1 << 20  # bytes
 DOMAIN = "open-webui-tdx"
+LAUNCH = "launch"
 
 
 class EventLogError(Exception):
@@ -43,6 +44,16 @@ def digest(line: str) -> bytes:
 def extended(register: bytes, value: bytes) -> bytes:
     """The register's value after an extend, as the hardware computes it."""
     return hashlib.sha384(register + value).digest()
+
+
+def launch_content(lines: Sequence[str], plan: Sequence[str]) -> dict[str, Any]:
+    """The content of the event `launch` that puts the lines of `plan`, each a line of the log `lines`, in force.
+
+    `lines`: their places in the log, from 1 (the INIT line), in the plan's order; `plan`: the SHA-384 (hex) of these
+    lines, each ended by a line feed. A log of several launches in one boot says by it which events are in force.
+    """
+    places = [lines.index(line) + 1 for line in plan]
+    return {"lines": places, "plan": hashlib.sha384(to_text(plan).encode()).hexdigest()}
 
 
 def replay_lines(lines: Iterable[str]) -> bytes:

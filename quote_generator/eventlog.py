@@ -12,10 +12,22 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .aael import DOMAIN, INIT_LINE, EventLogError, digest, extended, format_line, replay, replay_lines, to_text
+from .aael import (
+    DOMAIN,
+    INIT_LINE,
+    LAUNCH,
+    EventLogError,
+    digest,
+    extended,
+    format_line,
+    launch_content,
+    replay,
+    replay_lines,
+    to_text,
+)
 from .errors import TdxAttestError
 from .logfolder import LogFolder
 from .registers import Registers
@@ -67,6 +79,24 @@ class EventLog:
             self._add(lines, line)
         return True
 
+    def launch(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+        """Puts exactly these events in force: appends those that are missing, then a `launch` that names them all.
+
+        Nothing is appended where the last launch put the same events in force. Returns how many lines were appended.
+        No quote is made in between: a log that is read ends with a launch, unless its writer was killed.
+        """
+        plan = list(dict.fromkeys(format_line(operation, content) for operation, content in events))
+        with self._folder.locked(fcntl.LOCK_EX):
+            lines = self._recover()
+            before = len(lines)
+            for line in plan:
+                if line not in lines:
+                    lines = self._add(lines, line)
+            closing = format_line(LAUNCH, launch_content(lines, plan))
+            if lines[-1] != closing:
+                lines = self._add(lines, closing)
+        return len(lines) - before
+
     def lines(self) -> list[str]:
         """The lines that RTMR 3 holds now, INIT included; raises ForeignRegisterError where it holds others."""
         with self._folder.locked(fcntl.LOCK_SH):
@@ -101,10 +131,10 @@ class EventLog:
             self._folder.drop_pending()
         return committed
 
-    def _add(self, lines: list[str], line: str) -> None:
+    def _add(self, lines: list[str], line: str) -> list[str]:
         if not lines:
             lines = self._extend([], INIT_LINE)
-        self._extend(lines, line)
+        return self._extend(lines, line)
 
     def _extend(self, lines: list[str], line: str) -> list[str]:
         before = replay_lines(lines)

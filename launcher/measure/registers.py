@@ -32,7 +32,10 @@ class Outcome:
 
 
 def extend(registrar: Process, events: Sequence[Event]) -> Outcome:
-    """Make sure that every event is in RTMR 3 and in the log, each once a boot. Raises TdxError."""
+    """Put exactly these events in force: each once a boot in RTMR 3 and the log, a ``launch`` event after them.
+
+    Raises TdxError.
+    """
     request = json.dumps([[event.operation, dict(event.content)] for event in events])
     registrar.cwd.mkdir(parents=True, exist_ok=True)
     try:
@@ -70,7 +73,7 @@ def _measure(folder: Path, events: list[list[Any]]) -> dict[str, Any]:
     log = None
     try:
         log = EventLog.open(folder, find_registers())
-        added = sum(log.ensure(operation, content) for operation, content in events)
+        added = log.launch((operation, content) for operation, content in events)
         return {"kind": "measured", "added": added, "rtmr3": log.rtmr3().hex()}
     except (UnmeasurableError, NotSupportedError, LibraryNotFoundError) as error:
         # A register that was extended this boot and now refuses is a failure, not a machine without one.

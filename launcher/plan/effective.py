@@ -95,6 +95,13 @@ _OMIT_EMPTY = frozenset(
 _SECRET = re.compile(
     r"KEY|SECRET|PASSWORD|TOKEN|CREDENTIAL|JUPYTER_AUTH|API_AUTH|DATABASE_URL|REDIS_URL|DB_URL|_CONFIGS$"
 )
+# Each lets administrators read what others wrote, unless it has this value.
+ADMIN_ACCESS = {
+    "ENABLE_ADMIN_CHAT_ACCESS": "false",
+    "ENABLE_ADMIN_DATA_ACCESS": "false",
+    "ENABLE_ADMIN_EXPORT": "false",
+}
+ENDPOINT = "<endpoint>"
 OWN = "<own>"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s;,\"'<>\]}]+")
 
@@ -145,8 +152,10 @@ def event(env: Mapping[str, str], theirs: Mapping[str, str], server: ModelServer
 
     `env` is what the web server gets, `theirs` what of it the operator set.
     """
-    values = {name: env.get(name, "") for name in sorted(PINNED.keys() | theirs.keys())}
+    names = (PINNED.keys() | theirs.keys()) - ADMIN_ACCESS.keys()
+    values = {name: env.get(name, "") for name in sorted(names)}
     shown = {name: _shown(name, value, settings) for name, value in values.items()}
+    shown |= {name: value for name, value in _leading_away(env).items() if name in shown}
     shown |= {
         "LLM": server.kind,
         "FORWARDED_ALLOW_IPS": ",".join(settings.forwarded_allow_ips),
@@ -171,8 +180,28 @@ def without_login(value: str) -> str:
     return re.sub(r"(?<=://)[^/@\s;]*@", "", value)
 
 
+def _leading_away(env: Mapping[str, str]) -> dict[str, str]:
+    """The settings that `endpoints` lists, without what the `site` event says of them; secrets as in `_shown`.
+
+    A switch that is on for such an address alone is the site's choice, too.
+    """
+    shown: dict[str, str] = {}
+    for name in {found["setting"] for found in endpoints(env)}:
+        values = env[name].split(";")
+        kept = [value if is_local(value) else ENDPOINT for value in values]
+        shown[name] = "set" if _SECRET.search(name) else ";".join(kept)
+        if set(kept) == {ENDPOINT}:
+            shown |= {switch: ENDPOINT for url, switch, _ in _ENDPOINTS if url == name}
+    return shown
+
+
+def admin_access(env: Mapping[str, str]) -> bool:
+    """Whether a setting lets administrators read what others wrote."""
+    return any(env.get(name, default).lower() != default for name, default in ADMIN_ACCESS.items())
+
+
 def endpoints(env: Mapping[str, str]) -> list[dict[str, str]]:
-    """The `endpoint` events: every switched-on setting that sends something off this machine, in order of name."""
+    """The endpoints of the `site` event: every switched-on setting that leads off this machine, in order of name."""
     found: set[tuple[str, str]] = set()
     for name, switch, wanted in _ENDPOINTS:
         if env.get(switch, "").lower() == wanted:

@@ -68,9 +68,14 @@ def python_event(found: Mapping[str, str]) -> Event:
     return Event("python", found)
 
 
-def settings_events(content: Mapping[str, str], endpoints: Sequence[Mapping[str, str]]) -> list[Event]:
-    """`settings`, and one `endpoint` for everything that leaves this machine."""
-    return [Event("settings", content), *(Event("endpoint", each) for each in endpoints)]
+def site_event(origin: str, endpoints: Sequence[Mapping[str, str]], admin_access: bool) -> Event:
+    """`site`: what a site chooses for itself, so that no build can know its line; verifiers judge it by rule.
+
+    `origin`: where people reach it, or ""; `endpoints`: everything that leaves this machine, by setting;
+    `admin_access`: whether administrators can read what others wrote.
+    """
+    content = {"origin": origin, "endpoints": [dict(each) for each in endpoints], "admin_access": admin_access}
+    return Event("site", content)
 
 
 def embedded_events(engine: str, model: str, weights: str) -> list[Event]:
@@ -106,5 +111,8 @@ def account_event(name: str) -> Event:
 
 
 def rtmr3(events: Sequence[Event]) -> str:
-    """RTMR 3 (hex) after a launch that measures exactly these events, the INIT line before them."""
-    return aael.replay_lines([aael.INIT_LINE, *(event.line for event in events)]).hex()
+    """RTMR 3 (hex) after a first launch that measures exactly these events: INIT before them, `launch` after them."""
+    plan = [event.line for event in events]
+    lines = [aael.INIT_LINE, *plan]
+    closing = aael.format_line(aael.LAUNCH, aael.launch_content(lines, plan))
+    return aael.replay_lines([*lines, closing]).hex()

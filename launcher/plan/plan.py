@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import effective, environment, processes, webserver
-from .events import Difference, Event, account_event, python_event, release_events, settings_events
+from .events import Difference, Event, account_event, python_event, release_events, site_event
 from .launch import Launch
 from .model import EMBEDDED, Prepared
 from .processes import Process, User
@@ -100,9 +100,9 @@ def _events(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mappin
     """What goes into RTMR 3, in order (docs/design.md, "Event log")."""
     events = release_events(found.release_digest, found.differences)
     events.append(python_event(found.python))
-    events += settings_events(
-        effective.event(env, theirs, found.model.server, launch.settings), _endpoints(launch, found, env, theirs)
-    )
+    events.append(Event("settings", effective.event(env, theirs, found.model.server, launch.settings)))
+    leading_away = _endpoints(launch, found, env, theirs)
+    events.append(site_event(launch.settings.origin, leading_away, effective.admin_access(env)))
     events += found.model.events
     events += found.code
     if launch.kind == "tdx" and found.user is None:

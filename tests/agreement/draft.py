@@ -18,7 +18,6 @@ from tests.agreement.questions import Question
 from tests.standins.tokens import jwks, make_token
 from tests.vectors.ground import (
     EVENTS,
-    INIT,
     NOW,
     ORIGIN,
     OTHERS,
@@ -26,11 +25,22 @@ from tests.vectors.ground import (
     SERVICE_URL,
     SPKI,
     STAMP,
+    launch,
+    log_of,
     replay,
     runtime_data,
 )
 
 PLATFORM = ("mr_td", "xfam", "td_attributes", "mr_seam")
+SITE_CHOICES: dict[str, list[Any]] = {
+    "origin": ["https://a.example", 7],
+    "endpoints": [[{"setting": "WEBHOOK_URL", "value": "https://a.example"}], [{}], "none"],
+    "admin_access": [True, "false", None],
+    "tls": ["off", "acme", "quantum", 1],
+    "egress": ["closed", "open", ["a.example"], [1], {}],
+    "data_owner": ["", "owner", 1],
+    "surprise": [1],
+}
 STATUSES = collateral.TCB_STATUSES[1:-1]
 VERSIONS = ((4, quotes.BODY_TD10), (5, quotes.BODY_TD10), (5, quotes.BODY_TD15), (5, quotes.BODY_TD15))
 
@@ -63,6 +73,7 @@ class Draft:
     references: list[dict[str, Any]] = field(default_factory=list)
     held_platform: bool = False  # the references' platform is this quote's
     named_service_td: str = ""  # and it names this service TD (hex)
+    held_root: dict[str, Any] = field(default_factory=dict)  # what they say of its root
     policy: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, int] | None = None
     genuine: bool = True
@@ -104,11 +115,26 @@ def _policy(rng: Random) -> dict[str, Any]:
     if rng.random() < 0.3:
         platform = platform_of(profile.TD)
         policy["platform"] = {name: [platform[name]] for name in rng.sample(sorted(platform), rng.choice((1, 3, 7)))}
+    if rng.random() < 0.2:
+        policy.setdefault("platform", {})["trust_administrator"] = rng.choice((True, True, False))
     if rng.random() < 0.15:
         policy["freshness"] = {"max_age_s": rng.choice((1, 60, 600, 10**6))}
     if rng.random() < 0.1:
         policy["services"] = {"required": [rng.choice(("alibaba", "trustee"))]}
     return policy
+
+
+def _log(rng: Random, events: list[str], origin: str | None) -> list[str]:
+    """The log of one launch, sometimes of two in one boot, whose site chose something odd now and then."""
+    site: dict[str, Any] = {"origin": origin or "", "endpoints": [], "admin_access": False}
+    for name, values in SITE_CHOICES.items():
+        if rng.random() < 0.08:
+            site[name] = rng.choice(values)
+    lines = log_of(events, site if rng.random() < 0.97 else None)
+    if rng.random() < 0.1:
+        plan = rng.sample(lines[1:-1], rng.randrange(len(lines) - 1))
+        lines = [*lines, launch(lines, plan)]
+    return lines if rng.random() < 0.95 else lines[:-1]
 
 
 def fresh(rng: Random) -> Draft:
@@ -122,7 +148,7 @@ def fresh(rng: Random) -> Draft:
         quote=quotes.Plan(version=version, body_type=body_type),
         collateral=collateral.plan(NOW),
         runtime_data=data,
-        lines=[] if rng.random() < 0.04 else [INIT, *events],
+        lines=[] if rng.random() < 0.04 else _log(rng, events, origin),
         connected=connected if rng.random() < 0.95 else None,
         genuine=rng.random() < 0.9,
         bare=rng.random() < 0.08,
@@ -130,9 +156,12 @@ def fresh(rng: Random) -> Draft:
     )
     if rng.random() < 0.8:
         held = [*EVENTS, *OTHERS.values()]
-        draft.references = [{"v": 1, "name": "test", "events": held, "platforms": []}]
+        draft.references = [{"v": 2, "name": "test", "events": held, "platforms": []}]
         draft.references[0]["rtmr_3"] = rng.choice((None, "00" * 48))
         draft.held_platform = rng.random() < 0.85
+        draft.held_root = rng.choice(
+            ({"root": "verity"},) * 5 + ({"root": "unmeasured"}, {}, {"root": "hopefully"}, {"more": 1})
+        )
     for service in SERVICE_URL:
         if rng.random() < 0.2:
             fault = "warning" if service == "trustee" and rng.random() < 0.15 else None
@@ -168,7 +197,8 @@ def question(draft: Draft) -> Question:
     platforms = references[0].get("platforms") if references else None
     if draft.held_platform and isinstance(platforms, list):
         named = {"mr_service_td": draft.named_service_td} if draft.named_service_td else {}
-        references[0]["platforms"] = [platform_of(draft.quote.body) | named, *platforms]
+        held = platform_of(draft.quote.body) | named | draft.held_root
+        references[0]["platforms"] = [held, *platforms]
     asked: Question = {
         "now": draft.now,
         "references": [json.dumps(document) for document in references],

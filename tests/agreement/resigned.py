@@ -23,7 +23,7 @@ from tests.agreement import certificates
 from tests.agreement.draft import Draft
 from tests.agreement.oddities import odd_document, odd_json, odd_spelling, odd_text, odd_value
 from tests.standins.tokens import FAULTS as TOKEN_FAULTS
-from tests.vectors.ground import EVENTS, INIT, NOW, OTHERS, event
+from tests.vectors.ground import EVENTS, INIT, NOW, OTHERS, event, launch
 
 ORIGINS = (
     "https://chat.example:443",
@@ -339,7 +339,9 @@ def _odd_content(rng: Random, content: str) -> str:
 
 def known_events(draft: Draft, rng: Random) -> None:
     """Events that are at best a warning, or references that do not know what was measured."""
-    draft.lines = [*(draft.lines or [INIT]), rng.choice(list(OTHERS.values()))]
+    lines = [*(draft.lines or [INIT]), rng.choice([*OTHERS.values(), event("surprise", {})])]
+    in_force = [line for line in lines[1:] if not line.startswith("open-webui-tdx launch ")]
+    draft.lines = [*lines, launch(lines, in_force)] if rng.random() < 0.8 else lines
     if draft.references and rng.random() < 0.5:
         draft.references[0]["events"] = rng.choice((EVENTS, [*EVENTS, event("release", {"sha384": "0" * 96})], []))
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from quote_verifier.appraise import ALL_CHECKS
+from quote_verifier.verdict import ALL_CHECKS
 
 from tests.agreement.asking import Findings, ask
 from tests.agreement.differences import TABLE

@@ -20,8 +20,8 @@ def fetch_evidence(page: Page, server: Server) -> Document:
 def references_for(evidence: Document) -> Document:
     """Reference values that the server's own evidence meets."""
     events = [line for line in evidence["event_log"].splitlines() if not line.startswith("INIT ")]
-    platforms = [platform_of(evidence["quote"])]
-    return {"v": 1, "name": "of this test", "events": events, "platforms": platforms}
+    platforms = [platform_of(evidence["quote"]) | {"root": "verity"}]
+    return {"v": 2, "name": "of this test", "events": events, "platforms": platforms}
 
 
 def remember(page: Page, **memory: Any) -> None:

@@ -12,6 +12,7 @@ import rfc8785
 from simulator.quotes import make_quote
 from tests.browser.proxy import Answer, Document, Proxy
 from tests.browser.running import Server
+from tests.vectors.ground import launch, replay
 
 Edit = Callable[[Document], Document]
 
@@ -89,19 +90,18 @@ def refuse(proxy: Proxy, path: str, status: int, body: bytes = b'{"detail": "Gon
 
 # What a launch measures on a machine where nothing is left to doubt. A developer's machine may add `account`: the web
 # server runs as root where another account cannot reach the interpreter, which is a warning.
-PLAIN = ("INIT", "release", "python", "settings", "ollama", "llm", "model")
+PLAIN = ("release", "python", "settings", "site", "ollama", "llm", "model")
 
 
 def without_doubts(evidence: Document) -> Document:
     """The same evidence of a launch that recorded nothing doubtful, its register made anew to match."""
     lines = evidence["event_log"].splitlines()
-    kept = [line for line in lines if line.split(" ")[0 if line.startswith("INIT") else 1] in PLAIN]
-    if kept == lines:
+    plan = [line for line in lines if line.split(" ")[1] in PLAIN]
+    if len(plan) == len(lines) - 2:  # but for INIT and the launch
         return evidence
-    register = bytes(48)
-    for line in kept:
-        register = hashlib.sha384(register + hashlib.sha384(line.encode()).digest()).digest()
-    rtmrs = (*(field(evidence["quote"], f"rtmr_{index}") for index in range(3)), register)
+    kept = [lines[0], *plan]
+    kept.append(launch(kept, plan))
+    rtmrs = (*(field(evidence["quote"], f"rtmr_{index}") for index in range(3)), replay(kept))
     return remade({**evidence, "event_log": "".join(f"{line}\n" for line in kept)}, rtmrs=rtmrs)
 
 

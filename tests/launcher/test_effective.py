@@ -51,7 +51,21 @@ def test_ports_keys_and_addresses_of_this_launch_are_not_measured(release: Path)
 
 
 def test_every_pinned_setting_is_listed(release: Path) -> None:
-    assert effective.PINNED.keys() <= lines(release)[0].keys()
+    assert effective.PINNED.keys() - effective.ADMIN_ACCESS.keys() <= lines(release)[0].keys()
+
+
+def test_what_the_site_chooses_is_not_in_the_settings(release: Path) -> None:
+    """Its own event says it, so that reference values of a build fit any site."""
+    event, leaving = lines(release, OPENAI_API_BASE_URLS="https://x.example/v1")
+    other, _ = lines(release, OPENAI_API_BASE_URLS="https://y.example/v1")
+    assert event == other and event["OPENAI_API_BASE_URLS"] == f"{EMBEDDED};{effective.ENDPOINT}"
+    assert [each["value"] for each in leaving] == ["https://x.example/v1"]
+
+
+@pytest.mark.parametrize("name", sorted(effective.ADMIN_ACCESS))
+def test_what_administrators_can_read_is_the_sites_choice(name: str) -> None:
+    assert effective.admin_access({name: "True"}) and not effective.admin_access({name: "false"})
+    assert not effective.admin_access({})
 
 
 @pytest.mark.parametrize(
@@ -63,7 +77,6 @@ def test_every_pinned_setting_is_listed(release: Path) -> None:
         {"WEBUI_NAME": "x"},
         {"WEBHOOK_URL": "https://x.example"},
         {"AUDIO_STT_ENGINE": "openai"},
-        {"DATABASE_URL": "postgresql://db.example/x"},
     ],
 )
 def test_one_setting_changes_the_event(release: Path, environ: dict[str, str]) -> None:

@@ -53,8 +53,10 @@ def environments(made: Plan) -> dict[str, dict[str, str]]:
     return {each.name: dict(each.env) for each in found if each}
 
 
-def lines(made: Plan) -> list[str]:
-    return [event.line for event in made.events if event.operation == "endpoint"]
+def leading_away(made: Plan) -> list[dict[str, str]]:
+    """What the `site` event says leaves the machine."""
+    (site,) = (event.content for event in made.events if event.operation == "site")
+    return list(site["endpoints"])
 
 
 @pytest.mark.parametrize("kind", ["tdx", "tdx-simulated"])
@@ -67,9 +69,7 @@ def test_nothing_of_the_operators_shell_reaches_a_process(kind: str) -> None:
 @pytest.mark.parametrize("name", PROXIES)
 def test_a_proxy_is_an_endpoint(name: str) -> None:
     made = planned(FOUND, **{name: "http://me:hunter2@proxy.example:3128"})
-    assert lines(made) == [
-        f'open-webui-tdx endpoint {{"setting":"{name.lower()}","value":"http://proxy.example:3128"}}'
-    ]
+    assert leading_away(made) == [{"setting": name.lower(), "value": "http://proxy.example:3128"}]
     assert made.web.env[name.lower()] == "http://me:hunter2@proxy.example:3128"
     others = {name: env for name, env in environments(made).items() if name != "web server"}
     assert "proxy.example" not in str(others)
@@ -77,7 +77,7 @@ def test_a_proxy_is_an_endpoint(name: str) -> None:
 
 def test_a_proxy_on_this_machine_is_one_too() -> None:
     """It is another program that reads every word, and where it sends them is nowhere written."""
-    assert len(lines(planned(http_proxy="http://127.0.0.1:3128"))) == 1
+    assert len(leading_away(planned(http_proxy="http://127.0.0.1:3128"))) == 1
 
 
 def test_a_proxy_that_is_no_url_is_refused() -> None:
@@ -107,7 +107,7 @@ def test_certificates_that_decide_who_is_believed_are_an_endpoint(tmp_path: Path
     found: Found = replace(FOUND, certificates=certificates({"SSL_CERT_FILE": str(file)}))
     made = planned(found, SSL_CERT_FILE=str(file))
     digest = hashlib.sha384(file.read_bytes()).hexdigest()
-    assert lines(made) == [f'open-webui-tdx endpoint {{"setting":"SSL_CERT_FILE","value":"sha384:{digest}"}}']
+    assert leading_away(made) == [{"setting": "SSL_CERT_FILE", "value": f"sha384:{digest}"}]
     # A copy that only the launcher can write: what was measured is what is read later.
     assert made.web.env["SSL_CERT_FILE"] == str(made.launch.data.certificates) != str(file)
     assert "SSL_CERT_FILE" not in planned().web.env
@@ -121,7 +121,7 @@ def test_certificates_that_are_not_there_are_refused(tmp_path: Path) -> None:
 def test_a_url_that_the_operator_set_is_an_endpoint_wherever_it_stands() -> None:
     found = replace(FOUND, upstream_names=FOUND.upstream_names | {"SOME_NEW_URL", "SOME_LIST"})
     made = planned(found, SOME_NEW_URL="https://x.example/a", SOME_LIST="http://127.0.0.1:1;wss://y.example")
-    assert [event.content for event in made.events if event.operation == "endpoint"] == [
+    assert leading_away(made) == [
         {"setting": "SOME_LIST", "value": "wss://y.example"},
         {"setting": "SOME_NEW_URL", "value": "https://x.example/a"},
     ]

@@ -15,7 +15,8 @@ def test_the_register_follows_the_specification() -> None:
         'open-webui-tdx release {"sha384":"00"}',
         'open-webui-tdx model {"digest":"b","name":"a"}',
     ]
-    for line in lines:
+    plan = hashlib.sha384("".join(f"{line}\n" for line in lines[1:]).encode()).hexdigest()
+    for line in [*lines, f'open-webui-tdx launch {{"lines":[2,3],"plan":"{plan}"}}']:
         register = hashlib.sha384(register + hashlib.sha384(line.encode()).digest()).digest()
     assert [event.line for event in events] == lines[1:]
     assert measured.rtmr3(events) == register.hex()

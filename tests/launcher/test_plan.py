@@ -49,7 +49,8 @@ def test_what_is_measured_is_what_the_web_server_gets() -> None:
     measured = content(made, "settings")
     for name in ("WEBUI_NAME", "ENABLE_OPENAI_API", "RAG_EMBEDDING_ENGINE", "OFFLINE_MODE"):
         assert told[name] == measured[name]
-    assert measured["OPENAI_API_BASE_URLS"] == f"{EMBEDDED};https://x.example/v1"
+    assert measured["OPENAI_API_BASE_URLS"] == f"{EMBEDDED};<endpoint>"
+    assert content(made, "site")["endpoints"] == [{"setting": "OPENAI_API_BASE_URLS", "value": "https://x.example/v1"}]
     assert told["OPENAI_API_BASE_URLS"] == "http://c/v1;https://x.example/v1"
     assert measured["RAG_OPENAI_API_BASE_URL"] == EMBEDDED and told["RAG_OPENAI_API_BASE_URL"] == "http://e/v1"
     assert EMBEDDED not in "".join(told.values())
@@ -70,7 +71,7 @@ def test_events_stand_in_order() -> None:
         "release",
         "python",
         "settings",
-        "endpoint",
+        "site",
         "model",
         "tool",
         "account",

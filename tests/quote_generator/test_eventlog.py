@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
+import json
 import os
 import random
 import signal
@@ -297,3 +299,46 @@ def test_an_unusable_folder_is_one_sentence(tmp_path: Path, registers: FileRegis
     (tmp_path / "file").write_text("")
     with pytest.raises(EventLogError, match="cannot be used"):
         EventLog.open(tmp_path / "file", registers, BOOT)
+
+
+def launched(*numbers: int) -> list[tuple[str, dict[str, int]]]:
+    return [("event", {"n": number}) for number in numbers]
+
+
+def in_force(lines: list[str]) -> list[str]:
+    """What the last launch names, its digest compared."""
+    content = json.loads(lines[-1].removeprefix("open-webui-tdx launch "))
+    named = [lines[place - 1] for place in content["lines"]]
+    text = "".join(f"{line}\n" for line in named)
+    assert content["plan"] == hashlib.sha384(text.encode()).hexdigest()
+    return [line.split(" ", 2)[2] for line in named]
+
+
+def test_a_launch_ends_with_what_is_in_force(tmp_path: Path, registers: FileRegisters) -> None:
+    log = EventLog.open(tmp_path / "log", registers, BOOT)
+    assert log.launch(launched(1, 2)) == 4  # INIT, two events, the launch
+    assert in_force(log.lines()) == ['{"n":1}', '{"n":2}']
+    log.verify()
+
+
+def test_the_same_launch_again_adds_nothing(tmp_path: Path, registers: FileRegisters) -> None:
+    log = EventLog.open(tmp_path / "log", registers, BOOT)
+    log.launch(launched(1, 2))
+    before = registers.read()
+    assert log.launch(launched(1, 2)) == 0 and registers.read() == before
+
+
+def test_another_launch_says_that_it_is_in_force_now(tmp_path: Path, registers: FileRegisters) -> None:
+    log = EventLog.open(tmp_path / "log", registers, BOOT)
+    log.launch(launched(1, 2))
+    assert log.launch(launched(3, 2)) == 2
+    assert in_force(log.lines()) == ['{"n":3}', '{"n":2}']
+    assert log.launch(launched(1, 2)) == 1, "back again: nothing new was measured, but it has to be said"
+    assert in_force(log.lines()) == ['{"n":1}', '{"n":2}']
+
+
+def test_a_launch_killed_half_way_is_completed(tmp_path: Path, registers: FileRegisters) -> None:
+    log = EventLog.open(tmp_path / "log", registers, BOOT)
+    log.append("event", {"n": 1})
+    assert log.launch(launched(1, 2)) == 2
+    assert in_force(log.lines()) == ['{"n":1}', '{"n":2}']

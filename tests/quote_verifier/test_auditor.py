@@ -51,7 +51,7 @@ def events(launcher: Path, settings: dict[str, str]) -> list[str]:
 
 
 def references(lines: list[str]) -> dict[str, Any]:
-    return {"v": 1, "name": "auditor", "events": lines, "platforms": [platform()]}
+    return {"v": 2, "name": "auditor", "events": lines, "platforms": [platform()]}
 
 
 def settings_of(data: Path, port: int) -> dict[str, str]:

@@ -6,17 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from quote_verifier.errors import Malformed
-from quote_verifier.eventlog import INIT_LINE, check_release, check_replay, parse_log, replay
+from quote_verifier.eventlog import INIT_LINE, check_replay, parse_log, replay
 from quote_verifier.quote import parse_quote
 from quote_verifier.references import References
+from quote_verifier.release import check_release
 
 from simulator import profile
 from simulator.quotes import make_quote
 
-from .world import EVENTS, RELEASE, Td
+from .world import EVENTS, RELEASE, Td, log_of
 from .world import replay as reference_replay
 
-HELD = References(events=frozenset(EVENTS))
+HELD = References((frozenset(EVENTS),))
+BOUND = {"release": RELEASE}
 
 
 def log(*events: str) -> str:
@@ -54,38 +56,39 @@ def test_unicode_separators_are_not_line_breaks() -> None:
 def test_release_mismatch_names_component_actual_and_expected() -> None:
     changed = EVENTS[1].replace("3.11.7", "3.11.8")
     events = parse_log(log(EVENTS[0], changed, *EVENTS[2:]))
-    check = check_release(events, HELD, RELEASE)
+    check = check_release(events, HELD, BOUND)
     assert check.status == "fail"
     assert check.detail == 'python differs: version is "3.11.8", expected "3.11.7"'
 
 
 def test_release_mismatch_without_a_counterpart() -> None:
     events = parse_log(log(*EVENTS, 'open-webui-tdx tool {"id":"x"}'))
-    assert check_release(events, HELD, RELEASE).detail == 'tool is {"id":"x"}, expected no such event'
+    assert check_release(events, HELD, BOUND).detail == 'tool is {"id":"x"}, expected no such event'
 
 
 def test_release_mismatch_compares_with_the_closest() -> None:
     near, far = 'open-webui-tdx model {"digest":"a","name":"n"}', 'open-webui-tdx model {"digest":"b","name":"m","x":1}'
     events = parse_log(log('open-webui-tdx model {"digest":"c","name":"n"}'))
-    detail = check_release(events, References(events=frozenset((near, far, "nonsense"))), None).detail
+    detail = check_release(events, References((frozenset((near, far, "nonsense")),)), {}).detail
     assert detail == 'model differs: digest is "c", expected "a"'
 
 
 def test_release_passes() -> None:
-    assert check_release(parse_log(log(*EVENTS)), HELD, RELEASE).status == "pass"
-    assert check_release(parse_log(log(*EVENTS)), HELD, None).status == "pass"
+    launched = parse_log("\n".join(log_of(EVENTS)))
+    assert check_release(launched, HELD, BOUND).status == "pass"
+    assert check_release(launched, HELD, {}).status == "pass"
 
 
 def test_unmeasured() -> None:
     quote = parse_quote(make_quote(b"x"))
     check, events = check_replay(None, quote)
     assert (check.status, events) == ("warn", ())
-    assert check_release(events, HELD, None).status == "fail"
-    assert check_release(events, References(), None).status == "warn"
+    assert check_release(events, HELD, {}).status == "fail"
+    assert check_release(events, References(), {}).status == "warn"
 
 
 def test_a_measured_td() -> None:
     evidence = Td().evidence("n")
     check, events = check_replay(evidence["event_log"], parse_quote(bytes.fromhex(evidence["quote"])))
     assert check.status == "pass"
-    assert [event.operation for event in events] == ["release", "python", "settings", "model"]
+    assert [event.operation for event in events] == ["release", "python", "settings", "model", "site", "launch"]

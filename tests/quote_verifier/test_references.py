@@ -1,13 +1,16 @@
 """Reference values are the user's own file: unusable ones are an error, never a silent skip."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from quote_verifier.errors import UsageError
-from quote_verifier.references import References, load_references, merge
+from quote_verifier.references import Platform, References, load_references, merge
 
 from .world import platform, references
+
+PLATFORM = Platform({field: value for field, value in platform().items() if field != "root"}, verity=True)
 
 
 def load(document: Any) -> References:
@@ -17,20 +20,33 @@ def load(document: Any) -> References:
 def test_good() -> None:
     held = load(references() | {"rtmr_3": "00" * 48})
     assert len(held.events) == 4
-    assert held.platforms == (platform(),)
+    assert held.platforms == (PLATFORM,)
+
+
+def test_a_platform_measures_its_programs_only_where_it_says_so() -> None:
+    stock = {field: value for field, value in platform().items() if field != "root"}
+    for root in ({}, {"root": "unmeasured"}):
+        (found,) = load(references() | {"platforms": [stock | root]}).platforms
+        assert not found.verity
+
+
+def test_members_of_a_platform_that_are_newer_are_kept_by_name() -> None:
+    (found,) = load(references() | {"platforms": [platform() | {"surprise": 1}]}).platforms
+    assert found.newer == ("surprise",) and "surprise" not in found.values
 
 
 def test_a_platform_may_name_its_service_td() -> None:
     named = platform() | {"mr_service_td": "38" * 48}
-    assert load(references() | {"platforms": [platform(), named]}).platforms == (platform(), named)
+    expected = replace(PLATFORM, values=PLATFORM.values | {"mr_service_td": "38" * 48})
+    assert load(references() | {"platforms": [platform(), named]}).platforms == (PLATFORM, expected)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"v": 2}, "v is 2"),
+        ({"v": 1}, "v is 1, this version reads 2"),
         ({"v": True}, "v is True"),
-        ({"v": 1.0}, r"1\.0 is written with a fraction"),
+        ({"v": 2.0}, r"2\.0 is written with a fraction"),
         ({"v": "1" * 500}, r"v is '1{59}\.\.\., this"),
         ({"rtmr_3": "00" * 47}, "rtmr_3 has 47 bytes, expected 48"),
         ({"rtmr_3": 5}, "rtmr_3 is empty or not a string"),
@@ -44,7 +60,8 @@ def test_a_platform_may_name_its_service_td() -> None:
         ({"platforms": [platform() | {"mr_td": ""}]}, "mr_td is empty"),
         ({"platforms": [platform() | {"mr_td": "ab"}]}, "expected 48"),
         ({"platforms": [platform() | {"mr_td": "AB" * 48}]}, "lower-case"),
-        ({"platforms": [platform() | {"rtmr_3": "ab" * 48}]}, "unknown member"),
+        ({"platforms": [platform() | {"root": "hopefully"}]}, "root is 'hopefully', expected verity or unmeasured"),
+        ({"platforms": [platform() | {"root": ""}]}, "root is ''"),
         ({"platforms": [platform() | {"mr_service_td": ""}]}, "mr_service_td is empty"),
         ({"platforms": [platform() | {"mr_service_td": "ab"}]}, "expected 48"),
         ({"platforms": [platform() | {"mr_service_td": "00" * 48}]}, "leave it out"),

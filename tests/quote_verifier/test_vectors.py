@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quote_verifier.appraise import ALL_CHECKS, Options, verify, verify_bare
+from quote_verifier.appraise import Options, verify, verify_bare
 from quote_verifier.collateral import Seen
 from quote_verifier.policy import policy_from
 from quote_verifier.references import merge, references_from
 from quote_verifier.tokens import service_from
-from quote_verifier.verdict import BARE_CHECKS, Verdict
+from quote_verifier.verdict import ALL_CHECKS, BARE_CHECKS, Verdict
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
 CASES = sorted((VECTORS / "cases").glob("*.json"))

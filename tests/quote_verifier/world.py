@@ -5,7 +5,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from simulator import profile
 from simulator.collateral import collateral
 from simulator.quotes import make_quote
 from simulator.serving import Answering, HttpServing
+from tests.vectors import ground as vectors
 
 NOW = 1751371200  # 2025-07-01 12:00 UTC, for everything that is judged as of a fixed time
 NONCE = "jYkzjn5VHYgJbRc0s8ZfS2r0S1pQdX1yQ0c9mYd4ZkM"
@@ -34,6 +35,12 @@ EVENTS = (
     'open-webui-tdx settings {"ENABLE_SIGNUP":"true"}',
     'open-webui-tdx model {"digest":"sha256:aa","name":"smollm2:135m"}',
 )
+
+
+def log_of(events: Iterable[str], origin: str = "") -> list[str]:
+    """The lines of one launch: INIT, the events, what the site chose, and which lines are in force."""
+    site = {"origin": origin, "endpoints": [], "admin_access": False}
+    return vectors.log_of(list(events), site)
 
 
 def replay(lines: list[str]) -> bytes:
@@ -53,7 +60,7 @@ class Td:
 
     def evidence(self, nonce: str) -> dict[str, Any]:
         runtime_data = {"v": 1, "nonce": nonce, **self.bound}
-        lines = [INIT, *self.events]
+        lines = log_of(self.events, str(self.bound.get("origin", "")))
         rtmrs = (*profile.TD.rtmrs[:3], replay(lines))
         digest = hashlib.sha384(rfc8785.dumps(runtime_data)).digest()
         quote = make_quote(digest, rtmrs=rtmrs, **self.quote_options)
@@ -86,12 +93,12 @@ def platform() -> dict[str, str]:
     body = profile.TD
     named = {f"rtmr_{index}": body.rtmrs[index].hex() for index in range(3)}
     others = {name: getattr(body, name).hex() for name in ("mr_td", "xfam", "td_attributes", "mr_seam")}
-    return named | others
+    return named | others | {"root": "verity"}
 
 
 def references(events: list[str] | None = None) -> dict[str, Any]:
     """Reference values for a stock `Td`."""
-    return {"v": 1, "name": "test", "events": list(EVENTS) if events is None else events, "platforms": [platform()]}
+    return {"v": 2, "name": "test", "events": list(EVENTS) if events is None else events, "platforms": [platform()]}
 
 
 Reply = tuple[int, dict[str, str], bytes]

@@ -11,6 +11,7 @@ from tests.vectors.ground import (
     EVENTS,
     NONCE,
     ORIGIN,
+    SITE,
     SPKI,
     W,
     bundle,
@@ -41,9 +42,16 @@ def nonce_cases() -> None:
     bound("none", "The evidence carries no nonce", runtime_data(nonce=None))
     bound("padded", "A nonce with padding is not the nonce", runtime_data(nonce=NONCE + "="))
     bound("version", "Runtime data of an unknown version", runtime_data(v=2))
-    bound("unknown-member", "Runtime data with an unknown member", runtime_data(extra="x"))
     bound("release-shape", "A release that is no digest", runtime_data(release="abc"))
     bound("not-an-object", "Runtime data that is no object", [1])
+    newer = runtime_data(extra="x")
+    case(
+        "nonce-unknown-member",
+        "Runtime data with a member that is newer than this verifier",
+        "incomplete",
+        {"binding.nonce": "warn"},
+        bundle("nonce-unknown-member", quote=quote_for(newer, log_of(EVENTS)), evidence_runtime_data=newer),
+    )
     case(
         "nonce-unbound",
         "Runtime data that the quote is not bound to",
@@ -99,8 +107,13 @@ def channel_cases() -> None:
     def channel(name: str, about: str, status: str, connected: Any, **data: Any) -> None:
         overall = {"pass": "verified", "warn": "incomplete", "fail": "not-genuine"}[status]
         made = runtime_data(**data)
+        lines = log_of(EVENTS, SITE | {"origin": made.get("origin", "")})
         given = bundle(
-            f"channel-{name}", quote=quote_for(made, log_of(EVENTS)), evidence_runtime_data=made, connected=connected
+            f"channel-{name}",
+            quote=quote_for(made, lines),
+            evidence_runtime_data=made,
+            evidence_event_log="\n".join(lines) + "\n",
+            connected=connected,
         )
         case(f"channel-{name}", about, overall, {"binding.channel": status}, given)
 

@@ -57,9 +57,9 @@ EVENTS = [
     event("llm", {"engine": "xllamacpp", "sha384": digest("engine")}),
     event("model", {"digest": f"sha384:{digest('model')}", "name": "smollm2:135m"}),
 ]
+SITE = {"origin": ORIGIN, "endpoints": [], "admin_access": False}
 OTHERS = {
     "ollama": event("ollama", {"libraries": "", "sha384": digest("ollama"), "version": "0.5.12"}),
-    "endpoint": event("endpoint", {"url": "https://api.example/v1"}),
     "tool": event("tool", {"id": "calculator", "sha384": digest("tool")}),
     "function": event("function", {"id": "filter", "sha384": digest("function")}),
     "account": event("account", {"web_server": "root"}),
@@ -76,8 +76,18 @@ def replay(lines: list[str]) -> bytes:
     return register
 
 
-def log_of(events: list[str]) -> list[str]:
-    return [INIT, *events]
+def launch(lines: list[str], plan: list[str]) -> str:
+    """The event that puts the lines of `plan`, which stand in `lines`, in force."""
+    text = "".join(f"{line}\n" for line in plan)
+    content = {"lines": [lines.index(line) + 1 for line in plan], "plan": hashlib.sha384(text.encode()).hexdigest()}
+    return event("launch", content)
+
+
+def log_of(events: list[str], site: dict[str, Any] | None = SITE) -> list[str]:
+    """The log of one launch: INIT, the events, what the site chose (None: nothing is said), the launch."""
+    plan = [*events, event("site", site)] if site is not None else list(events)
+    lines = [INIT, *plan]
+    return [*lines, launch(lines, plan)]
 
 
 def runtime_data(**changes: Any) -> dict[str, Any]:
@@ -93,9 +103,10 @@ def quote_for(data: Any, lines: list[str], **options: Any) -> bytes:
     return make_quote(report_data, rtmrs=rtmrs, **options)
 
 
-def platform_of(quote: bytes) -> dict[str, str]:
+def platform_of(quote: bytes, root: str = "verity") -> dict[str, str]:
     body = profile.TD
     return {
+        "root": root,
         "mr_td": body.mr_td.hex(),
         "rtmr_0": body.rtmrs[0].hex(),
         "rtmr_1": body.rtmrs[1].hex(),
@@ -158,7 +169,7 @@ class Writer:
 W = Writer()
 GOOD = quote_for(runtime_data(), log_of(EVENTS))
 REFERENCES = {
-    "v": 1,
+    "v": 2,
     "name": "test",
     "events": EVENTS,
     "rtmr_3": replay(log_of(EVENTS)).hex(),

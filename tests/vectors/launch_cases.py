@@ -1,22 +1,34 @@
 """Cases about the event log and the reference values."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from tests.vectors.ground import (
     EVENTS,
     GOOD,
+    INIT,
     OTHERS,
     REFERENCES,
     RELEASE,
+    SITE,
     bundle,
     case,
     digest,
+    event,
+    launch,
     log_of,
     platform_of,
     quote_for,
     runtime_data,
 )
+
+Logged = Callable[..., None]
+TRUST = {"v": 1, "platform": {"trust_administrator": True}}
+
+
+def _without_root(platform: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in platform.items() if key != "root"}
 
 
 def log_cases() -> None:
@@ -60,12 +72,11 @@ def log_cases() -> None:
     extended(
         "init-not-zero",
         "An INIT line that claims an earlier register",
-        ["INIT sha384/" + "1" * 96, *EVENTS],
+        ["INIT sha384/" + "1" * 96, *log_of(EVENTS)[1:]],
         "not-genuine",
         failed,
     )
     for name, line in (
-        ("unknown-operation", "open-webui-tdx surprise {}"),
         ("unknown-domain", "elsewhere release {}"),
         ("not-json", "open-webui-tdx model x"),
         ("not-canonical", 'open-webui-tdx model {"name": "x"}'),
@@ -76,11 +87,29 @@ def log_cases() -> None:
         extended(
             name,
             "An extended event that is unknown or malformed, though held",
-            [*lines, line],
+            log_of([*EVENTS, line]),
             "not-genuine",
             failed,
             **held,
         )
+    extended(
+        "unknown-operation",
+        "An operation that is newer than this verifier: never a pass, never a forgery",
+        log_of([*EVENTS, event("surprise", {})]),
+        "incomplete",
+        {"eventlog.replay": "warn"},
+    )
+    plan = hashlib.sha384("".join(f"{line}\n" for line in EVENTS[:2]).encode()).hexdigest()
+    for name, about, content in (
+        ("other-digest", "A launch whose digest is that of other lines", {"lines": [2, 3, 4], "plan": plan}),
+        ("line-twice", "A launch that names a line twice", {"lines": [2, 2], "plan": plan}),
+        ("later-line", "A launch that names itself", {"lines": [2, 8], "plan": plan}),
+        ("init-line", "A launch that names the INIT line", {"lines": [1, 2], "plan": plan}),
+        ("no-lines", "A launch that names no lines", {"plan": plan}),
+        ("odd-member", "A launch that says more than it may", {"lines": [2, 3], "plan": plan, "more": True}),
+        ("odd-number", "A launch that names half a line", {"lines": [2, "3"], "plan": plan}),
+    ):
+        extended(f"launch-{name}", about, [*lines[:-1], event("launch", content)], "not-genuine", failed)
     unmeasured = quote_for(runtime_data(), [])
     for name, value in (("missing", None), ("empty", "")):
         case(
@@ -108,23 +137,19 @@ def log_cases() -> None:
 
 
 def release_cases() -> None:
-    def measured(name: str, about: str, events: list[str], status: str, held_events: list[str], **data: Any) -> None:
+    def logged(name: str, about: str, lines: list[str], status: str, held: list[Any], **data: Any) -> None:
         overall = {"pass": "verified", "warn": "incomplete", "fail": "not-acceptable"}[status]
         made = runtime_data(**data)
         given = bundle(
             f"release-{name}",
-            quote=quote_for(made, log_of(events)),
+            quote=quote_for(made, lines),
             evidence_runtime_data=made,
-            evidence_event_log="\n".join(log_of(events)) + "\n",
+            evidence_event_log="\n".join(lines) + "\n",
         )
-        case(
-            f"release-{name}",
-            about,
-            overall,
-            {"release.match": status},
-            given,
-            references=[REFERENCES | {"events": held_events}],
-        )
+        case(f"release-{name}", about, overall, {"release.match": status}, given, references=held)
+
+    def measured(name: str, about: str, events: list[str], status: str, held_events: list[str], **data: Any) -> None:
+        logged(name, about, log_of(events), status, [REFERENCES | {"events": held_events}], **data)
 
     changed = {
         "release": EVENTS[0].replace(RELEASE, digest("another release")),
@@ -140,7 +165,6 @@ def release_cases() -> None:
             f"other-{name}", f"The measured {name} is not the references'", events, "fail", EVENTS, release=release
         )
     measured("later-event", "One more event, unknown to the references", [*EVENTS, OTHERS["ollama"]], "fail", EVENTS)
-    measured("restarted", "The same events twice: the service was restarted", [*EVENTS, *EVENTS], "pass", EVENTS)
     measured(
         "ollama",
         "Ollama instead of the embedded model",
@@ -148,7 +172,7 @@ def release_cases() -> None:
         "pass",
         [*EVENTS, OTHERS["ollama"]],
     )
-    for name in ("endpoint", "tool", "function", "account", "modified"):
+    for name in ("tool", "function", "account", "modified"):
         measured(
             f"unknown-{name}", "An operation at best a warning, and not held", [*EVENTS, OTHERS[name]], "fail", EVENTS
         )
@@ -165,6 +189,8 @@ def release_cases() -> None:
         EVENTS,
         release=digest("another release"),
     )
+    _launches(logged)
+    _sites(logged)
     case(
         "release-none-held",
         "References without events",
@@ -183,6 +209,98 @@ def release_cases() -> None:
     )
 
 
+def _launches(logged: Logged) -> None:
+    """Logs of several launches in one boot, and of none."""
+    held = [REFERENCES]
+    lines = log_of(EVENTS)
+    other = [EVENTS[0], EVENTS[1], EVENTS[2].replace('"true"', '"false"'), *EVENTS[3:]]
+    both = [REFERENCES, REFERENCES | {"platforms": [], "events": other}]
+    site = event("site", SITE)
+
+    def then(before: list[str], plan: list[str]) -> list[str]:
+        added = [*before, *(line for line in plan if line not in before)]
+        return [*added, launch(added, plan)]
+
+    logged("no-launch", "A log that does not say what is in force", lines[:-1], "fail", held)
+    logged("unended", "An event after the last launch", [*lines, OTHERS["tool"]], "fail", [_with(OTHERS["tool"])])
+    logged(
+        "two-settings",
+        "Two settings in force at once, each known from a document of its own",
+        then([INIT], [*EVENTS, other[2], site]),
+        "fail",
+        both,
+    )
+    logged(
+        "apart",
+        "Release and settings in force are known, but from two documents",
+        lines,
+        "fail",
+        [REFERENCES | {"events": [EVENTS[0], *EVENTS[3:]]}, REFERENCES | {"events": EVENTS[1:], "platforms": []}],
+    )
+    logged(
+        "other-settings-earlier",
+        "An earlier launch of this boot ran with other settings, known from another document",
+        then(then([INIT], [*other, site]), [*EVENTS, site]),
+        "warn",
+        both,
+    )
+    logged(
+        "unknown-settings-earlier",
+        "An earlier launch of this boot ran with settings that nobody knows",
+        then(then([INIT], [*other, site]), [*EVENTS, site]),
+        "fail",
+        held,
+    )
+    logged(
+        "back-again",
+        "Other settings in between, then the first launch again",
+        then(then(then([INIT], [*EVENTS, site]), [*other, site]), [*EVENTS, site]),
+        "warn",
+        both,
+    )
+    logged(
+        "added-later",
+        "A Function measured while the service ran",
+        then(lines, [*EVENTS, site, OTHERS["function"]]),
+        "warn",
+        [_with(OTHERS["function"])],
+    )
+
+
+def _with(*lines: str) -> dict[str, Any]:
+    return REFERENCES | {"events": [*EVENTS, *lines]}
+
+
+def _sites(logged: Logged) -> None:
+    """What a site chose, by rule."""
+    endpoint = {"setting": "WEBHOOK_URL", "value": "https://hooks.example"}
+
+    def chosen(name: str, about: str, status: str, site: dict[str, Any] | None, **data: Any) -> None:
+        logged(f"site-{name}", about, log_of(EVENTS, site), status, [REFERENCES], **data)
+
+    chosen("none", "The launch did not say what the site chose", "fail", None)
+    chosen("endpoint", "Something leaves the machine", "warn", SITE | {"endpoints": [endpoint]})
+    chosen("admin-access", "Administrators can read what others write", "warn", SITE | {"admin_access": True})
+    chosen("closed", "All members, all harmless", "pass", SITE | {"tls": "acme", "egress": "closed", "data_owner": "x"})
+    chosen("egress-open", "Programs may connect anywhere", "warn", SITE | {"egress": "open"})
+    chosen("egress-list", "Programs may connect to named hosts", "warn", SITE | {"egress": ["search.example:443"]})
+    chosen("tls-unknown", "A way of ending TLS that nobody knows", "warn", SITE | {"tls": "quantum"})
+    chosen("newer", "A member that is newer than this verifier", "warn", SITE | {"surprise": 1})
+    chosen("no-origin", "No origin is bound, and none was measured", "fail", SITE | {"origin": ""})
+    chosen("other-origin", "The bound origin is not the measured one", "fail", SITE | {"origin": "https://a.example"})
+    for member, value in (
+        ("origin", 7),
+        ("endpoints", {}),
+        ("endpoints", [{"setting": "A"}]),
+        ("admin_access", "false"),
+        ("egress", [1]),
+    ):
+        chosen(f"odd-{member}-{type(value).__name__}", f"A {member} of the wrong type", "fail", SITE | {member: value})
+    for member in SITE:
+        rest = {key: value for key, value in SITE.items() if key != member}
+        chosen(f"without-{member}", f"A site event without {member}", "fail", rest)
+
+
 def platform_cases() -> None:
     case(
         "platform-none-held",
@@ -194,6 +312,8 @@ def platform_cases() -> None:
     )
     good = platform_of(GOOD)
     for field, value in good.items():
+        if field == "root":
+            continue
         other = good | {field: hashlib.sha384(field.encode()).hexdigest()[: len(value)]}
         case(
             f"platform-other-{field}",
@@ -203,6 +323,24 @@ def platform_cases() -> None:
             bundle("good"),
             references=[REFERENCES | {"platforms": [other]}],
         )
+    roots: tuple[tuple[str, str, str, dict[str, Any], list[dict[str, Any]]], ...] = (
+        ("root-unmeasured", "Nothing measured the programs", "warn", {}, [good | {"root": "unmeasured"}]),
+        ("root-not-stated", "The same, by saying nothing", "warn", {}, [_without_root(good)]),
+        ("root-trusted", "The same, its administrator trusted", "pass", TRUST, [_without_root(good)]),
+        ("root-either", "Known twice, once with its programs", "pass", {}, [_without_root(good), good]),
+        ("newer-member", "A member that is newer than this verifier", "warn", {}, [good | {"surprise": "1"}]),
+        (
+            "newer-trusted",
+            "The same, the administrator trusted",
+            "warn",
+            TRUST,
+            [_without_root(good) | {"surprise": "1"}],
+        ),
+    )
+    for name, about, status, policy, platforms in roots:
+        overall = {"pass": "verified", "warn": "incomplete", "fail": "not-acceptable"}[status]
+        held = {"references": [REFERENCES | {"platforms": platforms}], "policy": policy or None}
+        case(f"platform-{name}", about, overall, {"platform.match": status}, bundle("good"), **held)
     second = good | {"mr_td": digest("another mr_td")}
     case(
         "platform-second-entry",

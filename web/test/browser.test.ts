@@ -156,8 +156,8 @@ describe.skipIf(chromium === null)('in Chromium', () => {
 	test('plain http: the same without WebCrypto, but for the token, which is not believed', async () => {
 		const { subtle, results, nonce } = await visit('chat.example');
 		expect(subtle).toBe(false);
-		expect(results.map(({ overall }) => overall)).toEqual(['simulated', 'verified', 'incomplete']);
-		expect(statusOf(results[2], 'service.token')).toBe('warn');
+		expect(results.map(({ overall }) => overall)).toEqual(['simulated', 'verified', 'not-acceptable']);
+		expect(statusOf(results[2], 'service.token')).toBe('fail');
 		expect(nonce).toMatch(/^[\w-]{43}$/);
 	});
 });

@@ -103,7 +103,7 @@ test('what a value holds is never a placeholder', () => {
 test.each([
 	['{"a": 1, "a": 1}', 'Malformed JSON at character 12: duplicate key "a"'],
 	['[]', 'they are not a JSON object'],
-	['{"v": 1, "events": [], "platforms": [{"mr_td": ""}]}', 'platform 1 lacks mr_td, 48 bytes as lower-case hex']
+	['{"v": 2, "events": [], "platforms": [{"mr_td": ""}]}', 'platform 1 lacks mr_td, 48 bytes as lower-case hex']
 ])('reference values %j: %s', (text, expected) => {
 	const error = ((): unknown => {
 		try {

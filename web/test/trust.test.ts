@@ -5,6 +5,9 @@ import { goodBundle, loadTestRoot, NOW, readCase, resolve } from './helpers.js';
 const { canTrust, compareTrusted, shield, trustSnapshot, verify } = await loadTestRoot();
 const bundleOf = (name: string) => resolve(readCase(name).bundle) as Evidence;
 const judge = (bundle: Evidence, trusted?: Snapshot) => verify({ bundle, now: NOW, ...(trusted && { trusted }) });
+/** The judgement of somebody who trusts whoever administers the machine as well. */
+const trusting = (bundle: Evidence, trusted: Snapshot) =>
+	verify({ bundle, now: NOW, trusted, policy: { platform: { trust_administrator: true } } });
 const statusOf = (report: Report, id: string) => report.checks.find((check) => check.id === id)!;
 
 let bundle: Evidence;
@@ -17,10 +20,18 @@ beforeEach(() => {
 test('what was trusted turns amber to green, and says when', async () => {
 	const before = await judge(bundle);
 	expect([before.overall, shield(before), canTrust(before)]).toEqual(['incomplete', 'amber', true]);
-	const after = await judge(bundle, snapshot);
+	const after = await trusting(bundle, snapshot);
 	expect([after.overall, shield(after)]).toEqual(['verified', 'green']);
-	expect(statusOf(after, 'platform.match').detail).toBe('The platform is the same as you trusted on 2025-06-03.');
+	expect(statusOf(after, 'platform.match').detail).toBe(
+		'The platform is known: the platform is the same as you trusted on 2025-06-03. You trust whoever administers this machine.'
+	);
 	expect(compareTrusted(snapshot, bundle)).toEqual([]);
+});
+
+test('trusting what was seen once does not measure the programs', async () => {
+	const report = await judge(bundle, snapshot);
+	expect([report.overall, statusOf(report, 'platform.match').status]).toEqual(['incomplete', 'warn']);
+	expect(statusOf(report, 'release.match').status).toBe('pass');
 });
 
 test('a changed event is red and named, a restart with the same events is not', async () => {
@@ -30,7 +41,7 @@ test('a changed event is red and named, a restart with the same events is not', 
 	expect(statusOf(report, 'release.match').detail).toMatch(/changed since you trusted it on 2025-06-03: settings: /);
 	expect(compareTrusted(snapshot, changed).map(({ part, field }) => [part, field])).toEqual([['event', 'settings']]);
 	const reordered: Snapshot = { ...snapshot, events: [...snapshot.events].reverse() };
-	expect((await judge(bundle, reordered)).overall).toBe('verified');
+	expect((await trusting(bundle, reordered)).overall).toBe('verified');
 });
 
 test('a changed register is red and named with both values', async () => {
@@ -57,7 +68,7 @@ test('an event that is gone is a change too', async () => {
 });
 
 test('trust never outweighs references, nor a simulated or unproven quote', async () => {
-	const references = { v: 1, name: 'other', events: ['open-webui-tdx release {}'] };
+	const references = { v: 2, name: 'other', events: ['open-webui-tdx release {}'] };
 	expect((await verify({ bundle, now: NOW, trusted: snapshot, references })).overall).toBe('not-acceptable');
 	const forged = goodBundle();
 	const quote = forged.evidence['quote'] as string;

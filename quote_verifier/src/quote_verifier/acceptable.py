@@ -4,10 +4,13 @@ Says nothing about genuineness: call only with claims whose signature was proven
 actual and its expected value.
 """
 
+from collections.abc import Sequence
+
 from .genuine import Genuine
 from .policy import NO_SERVICE_TD, PLATFORM_SIZES, Policy
 from .quote import Quote
-from .references import References
+from .references import Platform, References
+from .site import NEWER
 from .tcb import Tcb
 from .verdict import Check
 
@@ -111,7 +114,7 @@ def check_debug(quote: Quote, references: References, policy: Policy) -> Check:
     fault = _attribute_faults(attributes, policy)
     if fault:
         return Check("quote.debug", "fail", f"{fault} (td_attributes {shown})")
-    named = bound == NO_SERVICE_TD or any(item.get("mr_service_td") == bound for item in references.platforms)
+    named = bound == NO_SERVICE_TD or any(item.values.get("mr_service_td") == bound for item in references.platforms)
     if not named and bound not in policy.mr_service_td:
         return Check(
             "quote.debug",
@@ -128,14 +131,30 @@ def check_debug(quote: Quote, references: References, policy: Policy) -> Check:
     return Check("quote.debug", "pass", f"td_attributes {shown}: not debuggable, not migratable{also}")
 
 
-def _differences(quote: Quote, platform: dict[str, str], policy: Policy) -> list[tuple[str, str, str]]:
+def _differences(quote: Quote, platform: Platform, policy: Policy) -> list[tuple[str, str, str]]:
     """Field, actual and expected value of what differs. A platform that names no service TD expects none, but for one
     that the policy accepts."""
     actual = {field: quote.hex(field) for field in PLATFORM_SIZES} | {"mr_service_td": service_td(quote)}
-    expected = {"mr_service_td": NO_SERVICE_TD} | platform
-    if "mr_service_td" not in platform and actual["mr_service_td"] in policy.mr_service_td:
+    expected = {"mr_service_td": NO_SERVICE_TD} | platform.values
+    if "mr_service_td" not in platform.values and actual["mr_service_td"] in policy.mr_service_td:
         del expected["mr_service_td"]
     return [(field, actual[field], value) for field, value in expected.items() if actual[field] != value]
+
+
+def _programs(established: str, equal: Sequence[Platform], policy: Policy) -> Check:
+    """What measured the programs that measure the rest: a root file system that the kernel's command line covers, or
+    nobody but whoever administers the machine."""
+    verity = [platform for platform in equal if platform.verity]
+    newer = next((name for platform in verity or equal for name in platform.newer), None)
+    if newer is not None:
+        sentence = NEWER.replace("this server says", "the reference values say").format(f"platform {newer[:40]}")
+        return Check("platform.match", "warn", f"{established}, but {sentence}")
+    if verity:
+        return Check("platform.match", "pass", f"{established}, and they cover every program")
+    if policy.trust_administrator:
+        return Check("platform.match", "pass", f"{established}; you trust whoever administers this machine")
+    doubt = "but whoever administers this machine could have changed the programs, and nothing would show it"
+    return Check("platform.match", "warn", f"{established}, {doubt}")
 
 
 def check_platform(quote: Quote, references: References, policy: Policy) -> Check:
@@ -150,9 +169,11 @@ def check_platform(quote: Quote, references: References, policy: Policy) -> Chec
             "platform.match", "warn", f"No reference values for a platform are held; mr_td is {quote.hex('mr_td')}"
         )
     if not references.platforms:
-        return Check("platform.match", "pass", "All platform measurements are in the policy's lists")
-    closest = min((_differences(quote, platform, policy) for platform in references.platforms), key=len)
-    if not closest:
-        return Check("platform.match", "pass", "Firmware, kernel and TDX module equal the reference values")
+        return _programs("All platform measurements are in the policy's lists", (), policy)
+    differences = [(_differences(quote, platform, policy), platform) for platform in references.platforms]
+    equal = [platform for found, platform in differences if not found]
+    if equal:
+        return _programs("Firmware, kernel and TDX module equal the reference values", equal, policy)
+    closest = min((found for found, _ in differences), key=len)
     sentences = "; ".join(f"{field} is {actual}, expected {expected}" for field, actual, expected in closest)
     return Check("platform.match", "fail", sentences)

@@ -14,11 +14,12 @@ from .bundle import Bundle, load_bundle
 from .collateral import Seen, parse_collateral
 from .encoding import from_hex
 from .errors import Malformed, NotGenuine, UsageError
-from .eventlog import check_release, check_replay
+from .eventlog import check_replay
 from .genuine import MIGRATABLE, SERVICE_TD, Genuine, RootName, verify_quote
 from .policy import Policy
 from .quote import Quote, parse_quote
 from .references import References
+from .release import check_release
 from .strictjson import text_member
 from .tokens import Service, check_tokens
 from .verdict import ALL_CHECKS, BARE_CHECKS, Check, Verdict
@@ -108,17 +109,17 @@ def _claims(quote: Quote) -> dict[str, str]:
 def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> list[Check]:
     runtime_data = bundle.evidence.get("runtime_data")
     nonce = check_nonce(runtime_data, bundle.nonce, bundle.time, quote, now, options.policy.max_age_s)
-    bound_release = None
-    if nonce.status == "pass":
+    bound: dict[str, Any] = {}
+    if nonce.status != "fail":
         channel = check_channel(runtime_data or {}, bundle.origin, bundle.spki)
-        bound_release = (runtime_data or {}).get("release")
+        bound = runtime_data or {}
     else:
         (channel,) = _not_asked(["binding.channel"], "binding.nonce failed")
     replayed, events = check_replay(bundle.evidence.get("event_log"), quote)
     if replayed.status == "fail":
         (release,) = _not_asked(["release.match"], "eventlog.replay failed")
     else:
-        release = check_release(events, options.references, bound_release)
+        release = check_release(events, options.references, bound)
     platform = check_platform(quote, options.references, options.policy)
     token = check_tokens(options.services, options.policy.required_services, bundle.tokens, quote, now)
     return [nonce, channel, replayed, release, platform, token]

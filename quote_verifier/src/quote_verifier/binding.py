@@ -15,6 +15,7 @@ import rfc8785
 from .encoding import from_base64url, from_hex
 from .errors import Malformed
 from .quote import Quote
+from .site import NEWER
 from .verdict import Check
 
 NONCE_SIZE = 32
@@ -25,9 +26,6 @@ _MEMBERS = {"v", "nonce", "release", "origin", "tls_spki_sha256"}
 def _check_runtime_data(runtime_data: Any, nonce: str) -> dict[str, Any]:
     if not isinstance(runtime_data, dict):
         raise Malformed("runtime_data is missing or not an object")
-    unknown = sorted(set(runtime_data) - _MEMBERS)
-    if unknown:
-        raise Malformed(f"runtime_data has the unknown member {unknown[0][:64]!r}")
     if runtime_data.get("v") != 1 or isinstance(runtime_data.get("v"), (bool, float)):
         raise Malformed(f"runtime_data's v is {str(runtime_data.get('v'))[:64]!r}, expected 1")
     for key in _MEMBERS & set(runtime_data) - {"v"}:
@@ -66,7 +64,11 @@ def check_nonce(runtime_data: Any, nonce: str | None, time: datetime, quote: Quo
         expected = report_data_of(_check_runtime_data(runtime_data, nonce))
         if expected != quote.body["report_data"]:
             raise Malformed(f"report_data is {quote.hex('report_data')}, runtime_data hashes to {expected.hex()}")
-        return Check("binding.nonce", "pass", _check_age(time, now, max_age_s))
+        age = _check_age(time, now, max_age_s)
+        unknown = sorted(set(runtime_data) - _MEMBERS)
+        if unknown:
+            return Check("binding.nonce", "warn", f"{age}, but {NEWER.format(f'runtime_data {unknown[0][:40]}')}")
+        return Check("binding.nonce", "pass", age)
     except (Malformed, rfc8785.CanonicalizationError, UnicodeError) as error:
         return Check("binding.nonce", "fail", str(error))
 

@@ -1,11 +1,10 @@
 """The event log of a measured launch: AAEL text whose lines were extended into RTMR 3.
 
-Establishes that the log is exactly what was extended, not that it is good: `check_release` compares it with references.
+Establishes that the log is exactly what was extended, not that it is good: `release.py` compares it with references.
 RTMR3 := SHA-384(RTMR3 || SHA-384(line)), from 48 zero bytes, INIT line included, line breaks not.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +13,22 @@ import rfc8785
 from .errors import Malformed
 from .facts import load
 from .quote import Quote
-from .references import References
+from .site import NEWER
 from .strictjson import load_object
 from .verdict import Check
 
 DOMAIN = "open-webui-tdx"
 INIT_LINE = "INIT sha384/" + "0" * 96
 MAX_LOG_BYTES = 1024 * 1024
-SHOWN = 200  # characters of one value in a detail
+LAUNCH, SITE = "launch", "site"
 _EVENTS = load("events")
 # what a launch must have measured before it can match references
 REQUIRED = tuple(name for name, event in _EVENTS.items() if event.get("required"))
 # these can be known and allowed, but what they let in is not measured: at best a warning
 WARNINGS: dict[str, str] = {name: event["doubt"] for name, event in _EVENTS.items() if "doubt" in event}
 KNOWN = set(_EVENTS)
+# compared line by line with references; the others are judged by rule
+EXACT = {name for name, event in _EVENTS.items() if not event.get("rule")}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def _event(line: str, number: int) -> Event:
     if len(parts) != 3:
         raise Malformed(f"line {number} of the event log is not '<domain> <operation> <content>'")
     domain, operation, text = parts
-    if domain != DOMAIN or operation not in KNOWN:
+    if domain != DOMAIN or not operation:
         raise Malformed(f"line {number} of the event log is the unknown event {domain[:40]!r} {operation[:40]!r}")
     content = load_object(text, f"the content of line {number} of the event log")
     try:
@@ -63,7 +64,29 @@ def parse_log(text: str) -> tuple[Event, ...]:
     lines = text.removesuffix("\n").split("\n")
     if lines[0] != INIT_LINE:
         raise Malformed("the event log does not start with the INIT line of an untouched register")
-    return tuple(_event(line, number) for number, line in enumerate(lines[1:], start=2))
+    events = tuple(_event(line, number) for number, line in enumerate(lines[1:], start=2))
+    launches(events)
+    return events
+
+
+def launches(events: tuple[Event, ...]) -> list[tuple[Event, ...]]:
+    """What each launch of the log put in force, the last one last. Raises `Malformed`."""
+    return [_in_force(events, place) for place, event in enumerate(events) if event.operation == LAUNCH]
+
+
+def _in_force(events: tuple[Event, ...], place: int) -> tuple[Event, ...]:
+    """The events that the `launch` at `events[place]` names: `lines` (places in the log, INIT being 1), and `plan`, the
+    SHA-384 of these lines, each ended by a line feed."""
+    content, where = events[place].content, f"the launch on line {place + 2} of the event log"
+    lines, plan = content.get("lines"), content.get("plan")
+    whole = isinstance(lines, list) and all(type(line) is int and 2 <= line < place + 2 for line in lines)
+    if not whole or set(content) != {"lines", "plan"} or len(set(lines or ())) != len(lines or ()):
+        raise Malformed(f"{where} does not name lines before it, each once, and their digest")
+    named = tuple(events[line - 2] for line in lines or ())
+    digest = hashlib.sha384("".join(f"{event.line}\n" for event in named).encode("utf-8")).hexdigest()
+    if digest != plan or any(event.operation == LAUNCH for event in named):
+        raise Malformed(f"{where} does not have the digest of the lines that it names")
+    return named
 
 
 def replay(events: tuple[Event, ...]) -> bytes:
@@ -93,53 +116,8 @@ def check_replay(log: Any, quote: Quote) -> tuple[Check, tuple[Event, ...]]:
         return answer("fail", f"{error}")
     if register != quote.body["rtmr_3"]:
         return answer("fail", f"rtmr_3 is {quote.hex('rtmr_3')}, the event log replays to {register.hex()}")
+    newer = sorted({event.operation for event in events} - KNOWN)
+    if newer:
+        sentence = f"The log replays, but {NEWER.format(', '.join(newer)[:40])}"
+        return Check("eventlog.replay", "warn", sentence), events
     return Check("eventlog.replay", "pass", f"{len(events)} events replay to the quote's RTMR 3"), events
-
-
-def check_release(events: tuple[Event, ...], references: References, bound_release: str | None) -> Check:
-    """`release.match`: every measured event is known; the launch's main parts were measured at all."""
-    if not references.events:
-        measured = next((event.content.get("sha384") for event in events if event.operation == "release"), "nothing")
-        return Check("release.match", "warn", f"No reference values for the release are held; it measured {measured}")
-    for event in events:
-        if event.line not in references.events:
-            return Check("release.match", "fail", _unknown(event, references))
-    operations = {event.operation for event in events}
-    missing = [name for name in REQUIRED if name not in operations]
-    if missing:
-        return Check("release.match", "fail", f"the launch did not measure: {', '.join(missing)}")
-    releases = [event.content.get("sha384") for event in events if event.operation == "release"]
-    if bound_release is not None and bound_release not in releases:
-        return Check(
-            "release.match", "fail", f"the attester's release is {bound_release}, the launch measured {releases[0]}"
-        )
-    doubts = [sentence for name, sentence in WARNINGS.items() if name in operations]
-    if doubts:
-        return Check("release.match", "warn", f"All {len(events)} events are known, but {'; '.join(doubts)}")
-    return Check("release.match", "pass", f"All {len(events)} measured events equal the reference values")
-
-
-def _unknown(event: Event, references: References) -> str:
-    """Which component differs, and in what: the members that differ from the closest reference of the same kind."""
-    prefix = f"{DOMAIN} {event.operation} "
-    held = [_content(line.removeprefix(prefix)) for line in references.events if line.startswith(prefix)]
-    differences = [_differences(event.content, expected) for expected in held]
-    closest = min((found for found in differences if found), key=lambda found: (len(found), found), default=[])
-    if not closest:
-        return f"{event.operation} is {event.line.removeprefix(prefix)[:SHOWN]}, expected no such event"
-    return f"{event.operation} differs: {'; '.join(closest[:8])}"
-
-
-def _content(text: str) -> dict[str, Any]:
-    try:
-        return load_object(text, "a reference value")
-    except Malformed:
-        return {}
-
-
-def _differences(actual: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    def show(members: dict[str, Any], key: str) -> str:
-        return json.dumps(members[key], ensure_ascii=False)[:SHOWN] if key in members else "nothing"
-
-    keys = sorted(key for key in {*actual, *expected} if show(actual, key) != show(expected, key))
-    return [f"{key[:64]} is {show(actual, key)}, expected {show(expected, key)}" for key in keys]

@@ -33,7 +33,7 @@ _ALLOWED = {
         "allow_cached_keys",
         "allow_smt",
     },
-    "platform": {*PLATFORM_SIZES, "mr_service_td", "allow_migration"},
+    "platform": {*PLATFORM_SIZES, "mr_service_td", "allow_migration", "trust_administrator"},
     "services": {"required"},
     "freshness": {"max_age_s"},
 }
@@ -66,6 +66,9 @@ allow_smt = true
 # mr_service_td = ["..."]
 # Whether a TD that may be moved to another platform is accepted, and still only a warning.
 allow_migration = false
+# Whether you trust whoever administers the service, its machine and its name: where nothing measures the programs that
+# measure the rest, they could have been changed without a trace.
+trust_administrator = false
 
 [services]
 # Attestation services whose token must be there: "alibaba", "trustee".
@@ -94,6 +97,7 @@ class Policy:
     platform: dict[str, tuple[str, ...]] = field(default_factory=dict)
     mr_service_td: tuple[str, ...] = ()
     allow_migration: bool = False
+    trust_administrator: bool = False
     required_services: tuple[str, ...] = ()
     max_age_s: int = 600
 
@@ -181,7 +185,7 @@ def _platform_section(section: dict[str, Any]) -> dict[str, Any]:
         key = f"platform.{name}"
         if name == "mr_service_td":
             members[name] = _service_tds(value, key)
-        elif name == "allow_migration":
+        elif name in ("allow_migration", "trust_administrator"):
             members[name] = _boolean(value, key)
         else:
             members["platform"][name] = _hexadecimals(value, key, PLATFORM_SIZES[name])

@@ -1,6 +1,6 @@
 """Reference values: what a build and a trusted machine say a launch and a platform should measure. Never the server's.
 
-Shape (docs/design.md): `{"v": 1, "name", "events": [AAEL line, ...], "rtmr_3": hex, "platforms": [{...}, ...]}`.
+Shape (docs/design.md): `{"v": 2, "name", "events": [AAEL line, ...], "rtmr_3": hex, "platforms": [{...}, ...]}`.
 """
 
 from collections.abc import Iterable
@@ -15,13 +15,34 @@ from .strictjson import is_version, load_object
 _MEMBERS = {**PLATFORM_SIZES, "mr_service_td": SERVICE_TD_SIZE}  # the last may be left out: no service TD
 
 
+ROOTS = ("verity", "unmeasured")
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One known platform: register and module values (hex) by their names in the quote.
+
+    `verity`: its measurements cover every program, so that nobody who administers the machine can change one.
+    `newer`: members that this verifier does not know.
+    """
+
+    values: dict[str, str]
+    verity: bool = False
+    newer: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class References:
-    """Known event lines and known platforms, of all documents held together. Empty: none held."""
+    """Known event lines, a set for each document held, and the platforms of all of them. Empty: none held."""
 
-    events: frozenset[str] = frozenset()
-    platforms: tuple[dict[str, str], ...] = ()
+    documents: tuple[frozenset[str], ...] = ()
+    platforms: tuple[Platform, ...] = ()
     names: tuple[str, ...] = ()
+
+    @property
+    def events(self) -> frozenset[str]:
+        """The lines of all documents together."""
+        return frozenset().union(*self.documents)
 
 
 def _require(condition: bool, sentence: str) -> None:
@@ -37,22 +58,25 @@ def _hexadecimal(value: Any, what: str, size: int) -> None:
         _require(False, str(error))
 
 
-def _platform(value: Any) -> dict[str, str]:
+def _platform(value: Any) -> Platform:
     _require(isinstance(value, dict), "an entry of platforms is not an object")
     missing = sorted(set(PLATFORM_SIZES) - set(value))
     _require(not missing, f"a platform lacks {', '.join(missing)}")
-    unknown = sorted(set(value) - set(_MEMBERS))
-    _require(not unknown, f"a platform has the unknown member {', '.join(unknown)[:64]!r}")
-    for field in value:
-        _hexadecimal(value[field], f"a platform's {field}", _MEMBERS[field])
+    root = value.get("root", "unmeasured")
+    _require(root in ROOTS, f"a platform's root is {str(root)[:64]!r}, expected {' or '.join(ROOTS)}")
+    newer = sorted(set(value) - set(_MEMBERS) - {"root"})
+    known = {name: value[name] for name in _MEMBERS if name in value}
+    for field, expected in known.items():
+        _hexadecimal(expected, f"a platform's {field}", _MEMBERS[field])
     zeros = value.get("mr_service_td") == NO_SERVICE_TD
     _require(not zeros, "a platform's mr_service_td is zeros; leave it out where there is no service TD")
-    return dict(value)
+    return Platform(known, root == "verity", tuple(newer))
 
 
 def references_from(document: dict[str, Any]) -> References:
     """One document's reference values. Raises `UsageError`: unknown or missing members, empty or badly sized values."""
-    _require(is_version(document.get("v"), 1), f"v is {shown(document.get('v'))}, this version reads 1")
+    newest = "make them anew with the release that they are for"
+    _require(is_version(document.get("v"), 2), f"v is {shown(document.get('v'))}, this version reads 2; {newest}")
     unknown = sorted(set(document) - {"v", "name", "events", "rtmr_3", "platforms"})
     _require(not unknown, f"unknown member {', '.join(unknown)[:64]!r}")
     rtmr_3 = document.get("rtmr_3")
@@ -63,14 +87,15 @@ def references_from(document: dict[str, Any]) -> References:
     _require(isinstance(platforms, list) and isinstance(name, str), "platforms or name has the wrong type")
     for event in events or ():
         _require(isinstance(event, str) and event != "" and "\n" not in event, "an event is empty or not one line")
-    return References(frozenset(events or ()), tuple(_platform(item) for item in platforms), (name,))
+    documents = (frozenset(events),) if events else ()
+    return References(documents, tuple(_platform(item) for item in platforms), (name,))
 
 
 def merge(documents: Iterable[References]) -> References:
     """All documents held, taken together."""
     held = list(documents)
     return References(
-        frozenset().union(*(item.events for item in held)),
+        tuple(document for item in held for document in item.documents),
         tuple(platform for item in held for platform in item.platforms),
         tuple(name for item in held for name in item.names),
     )

@@ -10,6 +10,10 @@ const held = ({ references, trusted }: Memory) => ({
 	trusted: trusted ?? undefined
 });
 
+/** Whom the person trusts holds for the server that they said it of, not for evidence from elsewhere. */
+const trust = ({ administrator }: Memory) =>
+	administrator ? { policy: { platform: { trust_administrator: true } } } : {};
+
 /**
  * Judge `bundle`. What the person loaded or trusted takes part, and so does the service that was asked; nothing that
  * the server being judged says about itself does.
@@ -20,7 +24,7 @@ export const appraise = (
 	service: ServiceChoice | null
 ): Promise<Report> =>
 	ask('verify', [
-		{ bundle, ...held(memory), seen: memory.seen ?? undefined, service: service ?? undefined }
+		{ bundle, ...held(memory), ...trust(memory), seen: memory.seen ?? undefined, service: service ?? undefined }
 	]);
 
 /** Judge a bundle's text as a file tells it, at the time it states; it changes neither memory nor shield. */

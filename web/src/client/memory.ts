@@ -24,6 +24,8 @@ export type Memory = {
 	seen: SeenByRoot | null;
 	/** The attestation service that the person chose; null: as the server proposes. */
 	service: Service | null;
+	/** The person trusts whoever administers this service, its machine and its name: never the server's to say. */
+	administrator: boolean;
 	/** A gate stricter than the server's; null: the server's. */
 	gate: Gate | null;
 };
@@ -34,6 +36,7 @@ const EMPTY: Memory = {
 	references: null,
 	seen: null,
 	service: null,
+	administrator: false,
 	gate: null
 };
 

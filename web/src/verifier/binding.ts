@@ -29,11 +29,9 @@ export function reportData(runtimeData: JsonObject): string {
 /** Why `data` is no runtime data, or null. */
 function malformed(data: unknown): Clause | null {
 	if (!isObject(data)) return clause('it is missing or no object');
-	const unknown = Object.keys(data).find((key) => !MEMBERS.includes(key));
-	if (unknown !== undefined) return clause('it has the unknown member "{{name}}"', { name: unknown });
 	if (data['v'] !== 1)
 		return clause('its version is {{version}}, not 1', { version: String(JSON.stringify(data['v'])) });
-	const odd = Object.keys(data).find((key) => key !== 'v' && typeof data[key] !== 'string');
+	const odd = MEMBERS.find((key) => key !== 'v' && key in data && typeof data[key] !== 'string');
 	if (odd !== undefined) return clause('its {{name}} is no text', { name: odd });
 	for (const [key, size] of [
 		['release', 48],
@@ -77,7 +75,11 @@ export function checkNonce(
 			key: 'tee.check.binding.nonce.reportdata',
 			params: { actual: quote.report_data, expected }
 		};
-	return checkAge(bundle.time, now, maxAge);
+	const age = checkAge(bundle.time, now, maxAge);
+	const newer = Object.keys(data).filter((key) => !MEMBERS.includes(key)).sort()[0];
+	if (newer === undefined || age.status === 'fail') return age;
+	const params = { ...age.params, name: newer.slice(0, 40) };
+	return { status: 'warn', key: 'tee.check.binding.nonce.newer', params };
 }
 
 /** localhost, *.localhost, 127.0.0.0/8 and ::1. */

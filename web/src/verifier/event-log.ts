@@ -20,13 +20,22 @@ export const DOMAIN = 'open-webui-tdx';
 export const ZERO_REGISTER = '00'.repeat(48);
 const MAX_SIZE = 1024 * 1024;
 const INIT = `INIT sha384/${ZERO_REGISTER}`;
+export const LAUNCH = 'launch';
+export const SITE = 'site';
 /** Every operation, with what is known of it. */
-const OPERATIONS: Record<string, { required?: boolean; doubt?: string }> = operations;
+const OPERATIONS: Record<string, { required?: boolean; rule?: boolean; doubt?: string }> = operations;
 const KNOWN = Object.keys(OPERATIONS);
-/** What a launch must have measured before it can match references. */
+/** What a launch must have measured before it can match references, each once. */
 export const REQUIRED = KNOWN.filter((name) => OPERATIONS[name]!.required);
 /** At best a warning, as what they let in is not measured. */
-export const DOUBTFUL = KNOWN.filter((name) => OPERATIONS[name]!.doubt);
+export const DOUBTFUL = KNOWN.flatMap((operation) => {
+	const { doubt } = OPERATIONS[operation]!;
+	return doubt === undefined ? [] : [{ operation, sentence: doubt }];
+});
+
+/** Whether an event is compared line by line with references; the others are judged by rule. */
+export const isExact = ({ operation }: LogEvent): boolean =>
+	Object.hasOwn(OPERATIONS, operation) && !OPERATIONS[operation]!.rule;
 
 export interface LogEvent {
 	/** Number of its line, the INIT line being 1. */
@@ -60,7 +69,7 @@ function parseContent(text: string, line: number): JsonObject {
 function parseEvent(text: string, line: number): LogEvent {
 	const [whole, domain, operation, content] = /^([^ ]*) ([^ ]*) (.*)$/s.exec(text) ?? [];
 	if (whole === undefined) throw new EventLogError('line {{line}} is not "<domain> <operation> <content>"', { line });
-	if (domain !== DOMAIN || !KNOWN.includes(operation!)) {
+	if (domain !== DOMAIN || operation === '') {
 		const name = `${domain!.slice(0, 40)} ${operation!.slice(0, 40)}`;
 		throw new EventLogError('line {{line}} is the unknown event "{{name}}"', { line, name });
 	}
@@ -74,9 +83,34 @@ function parseEvent(text: string, line: number): LogEvent {
 	};
 }
 
+/** The events that the `launch` at `events[place]` names: `lines` (their places), and `plan`, the digest of these lines. */
+function named(events: LogEvent[], place: number): LogEvent[] {
+	const { line, content } = events[place]!;
+	const { lines, plan } = content;
+	const whole =
+		Object.keys(content).sort().join() === 'lines,plan' &&
+		Array.isArray(lines) &&
+		lines.every((one) => Number.isInteger(one) && (one as number) >= 2 && (one as number) < line) &&
+		new Set(lines).size === lines.length;
+	if (!whole)
+		throw new EventLogError('the launch on line {{line}} does not name lines before it, each once, and their digest', {
+			line
+		});
+	const found = (lines as number[]).map((one) => events[one - 2]!);
+	const digest = toHex(sha384(utf8(found.map(({ text }) => `${text}\n`).join(''))));
+	if (digest !== plan || found.some(({ operation }) => operation === LAUNCH))
+		throw new EventLogError('the launch on line {{line}} does not have the digest of the lines that it names', { line });
+	return found;
+}
+
+/** What each launch of the log put in force, the last one last. Throws EventLogError. */
+export function inForce(events: LogEvent[]): LogEvent[][] {
+	return events.flatMap(({ operation }, place) => (operation === LAUNCH ? [named(events, place)] : []));
+}
+
 /**
  * The log's events and the register they lead to. Throws EventLogError where the text is not a log, does not begin at an
- * untouched register, or holds an event that is not known here: what nobody knows cannot be judged.
+ * untouched register, or has a launch that names other lines than it says.
  */
 export function replay(eventLog: string): Replay {
 	if (utf8(eventLog).length > MAX_SIZE || /[\r\0]/.test(eventLog))
@@ -84,6 +118,7 @@ export function replay(eventLog: string): Replay {
 	const lines = eventLog.replace(/\n$/, '').split('\n');
 	if (lines[0] !== INIT) throw new EventLogError('it does not start with the INIT line of an untouched register');
 	const events = lines.slice(1).map((text, i) => parseEvent(text, i + 2));
+	inForce(events);
 	const register = lines.reduce<Uint8Array>(
 		(value, line) => sha384(concat(value, sha384(utf8(line)))),
 		new Uint8Array(48)
@@ -113,10 +148,12 @@ export function checkEventLog(eventLog: unknown, register: string): { outcome: O
 				key: 'tee.check.eventlog.replay.mismatch',
 				params: { actual: register, expected: rtmr_3 }
 			});
-		return {
-			outcome: { status: 'pass', key: 'tee.check.eventlog.replay.pass', params: { count: events.length } },
-			events
-		};
+		const newer = [...new Set(events.map(({ operation }) => operation))].filter((name) => !KNOWN.includes(name)).sort();
+		const outcome: Outcome =
+			newer.length > 0
+				? { status: 'warn', key: 'tee.check.eventlog.replay.newer', params: { names: newer.join(', ').slice(0, 40) } }
+				: { status: 'pass', key: 'tee.check.eventlog.replay.pass', params: { count: events.length } };
+		return { outcome, events };
 	} catch (error) {
 		if (!(error instanceof EventLogError)) throw error;
 		return fail({ status: 'fail', key: 'tee.check.eventlog.replay.malformed', params: { reason: error.clause } });

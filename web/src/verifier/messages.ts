@@ -56,6 +56,8 @@ export const messages = {
 		"The TEE is simulated: the chain ends in the simulator's published test root, so nothing is protected.",
 
 	'tee.check.binding.nonce.pass': 'The quote was made {{age}} s ago for a nonce of mine.',
+	'tee.check.binding.nonce.newer':
+		'The quote was made {{age}} s ago for a nonce of mine, but this server says something newer than this verifier: {{name}}.',
 	'tee.check.binding.nonce.old': 'The evidence is {{actual}} s old; at most {{expected}} s are accepted.',
 	'tee.check.binding.nonce.future': 'The evidence is dated {{actual}} s in the future.',
 	'tee.check.binding.nonce.missing': 'The evidence carries no nonce of mine to compare with.',
@@ -81,6 +83,8 @@ export const messages = {
 	'tee.check.binding.channel.key': 'The quote is bound to TLS key {{actual}}, but the connection uses {{expected}}.',
 
 	'tee.check.eventlog.replay.pass': 'The log of {{count}} events replays to RTMR 3.',
+	'tee.check.eventlog.replay.newer':
+		'The log replays to RTMR 3, but this server says something newer than this verifier: {{names}}.',
 	'tee.check.eventlog.replay.unmeasured': 'The launch was not measured: RTMR 3 is empty.',
 	'tee.check.eventlog.replay.missing': 'There is no event log that explains RTMR 3 ({{actual}}).',
 	'tee.check.eventlog.replay.malformed': 'The event log cannot be read: {{reason}}.',
@@ -94,14 +98,21 @@ export const messages = {
 	'tee.check.release.match.fail':
 		'The {{component}} is not among the reference values "{{name}}": actual {{actual}}; expected {{expected}}.',
 	'tee.check.release.match.gaps': 'The launch did not measure: {{missing}}.',
+	'tee.check.release.match.twice': 'The launch measured more than one {{names}}.',
+	'tee.check.release.match.unended': 'The log does not end with a launch: what is in force now is not known.',
+	'tee.check.release.match.apart': 'No single document of reference values knows this {{names}} together.',
+	'tee.check.release.match.origin': 'The evidence is for {{actual}}, but the launch measured {{expected}}.',
+	'tee.check.release.match.site': 'What the site chose cannot be judged: {{reason}}.',
 	'tee.check.release.match.attester': "The attester's release is {{actual}}, but the launch measured {{expected}}.",
-	'tee.check.release.match.doubtful': 'All events are known, but what these let in was not measured: {{events}}',
+	'tee.check.release.match.doubtful': 'All {{count}} events are known, but {{doubts}}.',
 	'tee.check.release.match.malformed': 'The reference values cannot be used: {{reason}}.',
 
-	'tee.check.platform.match.pass':
-		'The platform\'s registers equal platform {{index}} of the reference values "{{name}}".',
-	'tee.check.platform.match.listed': "All platform measurements are in the policy's lists.",
-	'tee.check.platform.match.trusted': 'The platform is the same as you trusted on {{date}}.',
+	'tee.check.platform.match.pass': 'The platform is known, and it measures every program: {{established}}.',
+	'tee.check.platform.match.administrator': 'The platform is known: {{established}}. You trust whoever administers this machine.',
+	'tee.check.platform.match.unmeasured':
+		'The platform is known: {{established}}. But whoever administers this machine could have changed the programs, and nothing would show it.',
+	'tee.check.platform.match.newer':
+		'The platform is known: {{established}}. But the reference values say something newer than this verifier: {{name}}.',
 	'tee.check.platform.match.none': 'There are no reference values for the platform: firmware and kernel are unknown.',
 	'tee.check.platform.match.changed': 'The platform changed since you trusted it on {{date}}: {{changes}}',
 	'tee.check.platform.match.fail':

@@ -15,7 +15,10 @@ type ServiceName = keyof typeof services;
 const SERVICES = Object.keys(services) as ServiceName[];
 
 /** Lists of allowed values; `mr_service_td`: the service TDs that may be bound to the TD. */
-export type PlatformPolicy = Partial<Record<PlatformField | 'mr_service_td', string[]>> & { allow_migration?: boolean };
+export type PlatformPolicy = Partial<Record<PlatformField | 'mr_service_td', string[]>> & {
+	allow_migration?: boolean;
+	trust_administrator?: boolean;
+};
 
 /** A policy as written; every member may be left out. */
 export interface Policy {
@@ -99,7 +102,8 @@ const RULES: Record<string, Record<string, Rule>> = {
 			(value) => hexadecimals(SERVICE_TD_SIZE)[0](value) && !(value as string[]).includes(NO_SERVICE_TD),
 			`${hexadecimals(SERVICE_TD_SIZE)[1]}, none of them zeros`
 		],
-		allow_migration: flag
+		allow_migration: flag,
+		trust_administrator: flag
 	},
 	services: { required: [(value) => isList(value, isOneOf(...SERVICES)), `a list of ${SERVICES.join(', ')}`] },
 	freshness: { max_age_s: [(value) => isNatural(value, 1), 'a whole number of at least 1'] }

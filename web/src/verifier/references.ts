@@ -2,9 +2,9 @@
 
 import { platform, td_10, td_15 } from '../data/td_report.json';
 import { isHex } from '../shared/bytes.js';
-import { DOUBTFUL, REQUIRED, type LogEvent } from './event-log.js';
 import type { ParsedQuote } from './quote.js';
-import { clause, Reason } from '../shared/sentence.js';
+import type { PlatformPolicy } from './policy.js';
+import { clause, Reason, type Clause } from '../shared/sentence.js';
 import { clauseOf, either, series } from './reason.js';
 import { isObject, parseJson, type Json } from '../shared/strict-json.js';
 import type { Outcome } from './outcome.js';
@@ -20,14 +20,18 @@ export const PLATFORM_FIELDS = Object.fromEntries(
 export type Platform = Record<PlatformField, string>;
 export const SERVICE_TD_SIZE = td_15.mr_service_td.size;
 export const NO_SERVICE_TD = '00'.repeat(SERVICE_TD_SIZE);
-/** A platform as reference values name it; without `mr_service_td` no service TD is expected. */
-export type ReferencePlatform = Platform & { mr_service_td?: string };
+/**
+ * A platform as reference values name it; without `mr_service_td` no service TD is expected. `root`: `verity` where its
+ * measurements cover every program, so that nobody who administers the machine can change one. It may have other
+ * members, which are newer than this verifier.
+ */
+export type ReferencePlatform = Platform & { mr_service_td?: string; root?: 'verity' | 'unmeasured' };
 
 /** Known event lines and known platforms, of all documents held together. Empty: none held. */
 export interface References {
 	name: string;
-	/** Exact event lines, any of which a log may hold. */
-	events: string[];
+	/** Exact event lines, any of which a log may hold: a list for each document that has some. */
+	documents: string[][];
 	platforms: ReferencePlatform[];
 }
 
@@ -36,9 +40,9 @@ const KEYS = ['v', 'name', 'events', 'rtmr_3', 'platforms'];
 function parsePlatform(value: Json, index: number): ReferencePlatform {
 	const number = index + 1;
 	if (!isObject(value)) throw new ReferencesError('platform {{number}} is not an object', { number });
-	const unknown = Object.keys(value).find((key) => !Object.hasOwn(PLATFORM_FIELDS, key) && key !== 'mr_service_td');
-	if (unknown !== undefined)
-		throw new ReferencesError('platform {{number}} has the unknown key "{{name}}"', { number, name: unknown });
+	const { root = 'unmeasured' } = value;
+	if (root !== 'verity' && root !== 'unmeasured')
+		throw new ReferencesError("platform {{number}}'s root is neither verity nor unmeasured", { number });
 	for (const field of platformFields)
 		if (!isHex(value[field], PLATFORM_FIELDS[field]))
 			throw new ReferencesError('platform {{number}} lacks {{field}}, {{size}} bytes as lower-case hex', {
@@ -76,12 +80,14 @@ function parseDocument(source: unknown): References {
 	if (!isObject(value)) throw new ReferencesError('they are not a JSON object');
 	const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
 	if (unknown !== undefined) throw new ReferencesError('they have the unknown member "{{name}}"', { name: unknown });
-	if (value['v'] !== 1) throw new ReferencesError('their version is not 1');
+	if (value['v'] !== 2)
+		throw new ReferencesError('their version is not 2; make them anew with the release that they are for');
 	const { rtmr_3 = null, platforms = [], name = '' } = value;
 	if (rtmr_3 !== null && !isHex(rtmr_3, 48)) throw new ReferencesError('rtmr_3 is not 48 bytes as lower-case hex');
 	if (!Array.isArray(platforms) || typeof name !== 'string')
 		throw new ReferencesError('platforms or name is of the wrong type');
-	return { name: name || 'unnamed', events: parseLines(value['events']), platforms: platforms.map(parsePlatform) };
+	const lines = parseLines(value['events']);
+	return { name: name || 'unnamed', documents: lines.length > 0 ? [lines] : [], platforms: platforms.map(parsePlatform) };
 }
 
 /**
@@ -92,57 +98,9 @@ export function parseReferences(source: unknown): References {
 	const documents = (Array.isArray(source) ? source : [source]).map(parseDocument);
 	return {
 		name: documents.map(({ name }) => name).join(', '),
-		events: documents.flatMap(({ events }) => events),
+		documents: documents.flatMap((one) => one.documents),
 		platforms: documents.flatMap(({ platforms }) => platforms)
 	};
-}
-
-/** The parts of the launch that were not measured, or null where all were. */
-function missing(events: LogEvent[]): string | null {
-	return REQUIRED.filter((operation) => !events.some((event) => event.operation === operation)).join(', ') || null;
-}
-
-/** What is left to say once every event is known: the launch is whole, is the attester's, and nothing in it is doubtful. */
-export function judgeLaunch(events: LogEvent[], boundRelease: unknown, good: Outcome): Outcome {
-	const gaps = missing(events);
-	if (gaps) return { status: 'fail', key: 'tee.check.release.match.gaps', params: { missing: gaps } };
-	const releases = events
-		.filter((event) => event.operation === 'release')
-		.map((event) => String(event.content['sha384']));
-	if (boundRelease !== undefined && !releases.includes(String(boundRelease)))
-		return {
-			status: 'fail',
-			key: 'tee.check.release.match.attester',
-			params: { actual: String(boundRelease), expected: either(releases) }
-		};
-	const doubts = events.filter((event) => DOUBTFUL.includes(event.operation));
-	if (doubts.length === 0) return good;
-	const params = {
-		events: doubts
-			.map((event) => event.text.slice(event.domain.length + 1))
-			.join('; ')
-			.slice(0, 500)
-	};
-	return { status: 'warn', key: 'tee.check.release.match.doubtful', params };
-}
-
-/** Every event equals a reference, and the launch is whole. `boundRelease`: the release that the attester names. */
-export function matchRelease(events: LogEvent[], references: References, boundRelease: unknown): Outcome {
-	const allowed = new Set(references.events);
-	const stranger = events.find((event) => !allowed.has(event.text));
-	if (!stranger) {
-		const params = { count: events.length, name: references.name };
-		return judgeLaunch(events, boundRelease, { status: 'pass', key: 'tee.check.release.match.pass', params });
-	}
-	const prefix = `${stranger.domain} ${stranger.operation} `;
-	const known = references.events.filter((line) => line.startsWith(prefix)).map((line) => line.slice(prefix.length));
-	const params = {
-		component: stranger.operation,
-		name: references.name,
-		actual: stranger.text.slice(prefix.length).slice(0, 600),
-		expected: known.slice(0, 4).join(' or ').slice(0, 1200) || clause('no such event')
-	};
-	return { status: 'fail', key: 'tee.check.release.match.fail', params };
 }
 
 export function platformOf(quote: ParsedQuote): Platform {
@@ -173,11 +131,35 @@ function differencesFrom(quote: ParsedQuote, platform: ReferencePlatform, accept
 	return fine ? differences : [...differences, ['mr_service_td', actual, named ?? NO_SERVICE_TD]];
 }
 
-/** All registers equal those of one and the same reference platform. `accepted`: service TDs that the policy accepts. */
-export function matchPlatform(quote: ParsedQuote, { name, platforms }: References, accepted: string[] = []): Outcome {
-	const differences = platforms.map((platform) => differencesFrom(quote, platform, accepted));
-	const index = differences.findIndex((fields) => fields.length === 0);
-	if (index >= 0) return { status: 'pass', key: 'tee.check.platform.match.pass', params: { index: index + 1, name } };
+const KNOWN = [...platformFields, 'mr_service_td', 'root'];
+
+/**
+ * The verdict where the platform is a known one (`established` says how): what measured the programs that measure the
+ * rest is a root file system that the kernel's command line covers, or nobody but whoever administers the machine.
+ */
+export function judgePrograms(established: Clause, equal: ReferencePlatform[], trustAdministrator: boolean): Outcome {
+	const verity = equal.filter(({ root }) => root === 'verity');
+	const counting = verity.length > 0 ? verity : equal;
+	const newer = counting.flatMap((platform) => Object.keys(platform).filter((key) => !KNOWN.includes(key)).sort())[0];
+	const answer = (status: Outcome['status'], key: Outcome['key'], more: Outcome['params'] = {}): Outcome => ({
+		status,
+		key,
+		params: { established, ...more }
+	});
+	if (newer !== undefined) return answer('warn', 'tee.check.platform.match.newer', { name: newer.slice(0, 40) });
+	if (verity.length > 0) return answer('pass', 'tee.check.platform.match.pass');
+	if (trustAdministrator) return answer('pass', 'tee.check.platform.match.administrator');
+	return answer('warn', 'tee.check.platform.match.unmeasured');
+}
+
+/** All registers equal those of one and the same reference platform. */
+export function matchPlatform(quote: ParsedQuote, { name, platforms }: References, policy: PlatformPolicy): Outcome {
+	const differences = platforms.map((platform) => differencesFrom(quote, platform, policy.mr_service_td ?? []));
+	const equal = platforms.filter((_, index) => differences[index]!.length === 0);
+	if (equal.length > 0) {
+		const established = clause('firmware, kernel and TDX module equal the reference values "{{name}}"', { name });
+		return judgePrograms(established, equal, policy.trust_administrator === true);
+	}
 	// the nearest platform tells most about what is different
 	const nearest = differences.reduce((best, fields) => (fields.length < best.length ? fields : best));
 	const changes = nearest.map(([field, actual, expected]) =>

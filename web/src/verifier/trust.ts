@@ -3,12 +3,14 @@
  * each measured event are kept, so that a change can be named; the raw RTMR 3 alone could only say that something did.
  */
 
-import { replay, type LogEvent } from './event-log.js';
+import { LAUNCH, replay, type LogEvent } from './event-log.js';
 import type { Evidence } from '../shared/evidence.js';
 import { parseQuote, type ParsedQuote } from './quote.js';
-import { judgeLaunch, platformFields, platformOf, PLATFORM_FIELDS, type Platform } from './references.js';
+import { judgePrograms, platformFields, platformOf, PLATFORM_FIELDS, type Platform } from './references.js';
+import { judgeLaunch } from './release.js';
+import { clause } from '../shared/sentence.js';
 import { isHex } from '../shared/bytes.js';
-import { isObject, parseJson } from '../shared/strict-json.js';
+import { isObject, parseJson, type JsonObject } from '../shared/strict-json.js';
 import { parseTime } from '../shared/time.js';
 import type { Outcome } from './outcome.js';
 
@@ -36,10 +38,14 @@ function eventsOf(evidence: Evidence): LogEvent[] {
 	return typeof log === 'string' && log !== '' ? replay(log).events : [];
 }
 
+/** The lines that say what was measured; which of them are in force is said anew by each launch. */
+const measured = (events: LogEvent[]): string[] =>
+	events.filter(({ operation }) => operation !== LAUNCH).map(({ text }) => text);
+
 /** What to keep of `bundle`; throws where its quote or log cannot be read. Ask `canTrust` of its verdict first. */
 export function trustSnapshot(bundle: Evidence, time: string): Snapshot {
 	const quote = parseQuote(String(bundle.evidence['quote']));
-	return { v: 1, time, platform: platformOf(quote), events: eventsOf(bundle).map((event) => event.text) };
+	return { v: 1, time, platform: platformOf(quote), events: measured(eventsOf(bundle)) };
 }
 
 /** The snapshot, or null where `value` is none, whole and well-formed. */
@@ -82,29 +88,31 @@ function platformDifferences(trusted: Platform, now: Platform): Difference[] {
 /** Every difference between what was trusted and `bundle`; empty where nothing changed. */
 export function compareTrusted(snapshot: Snapshot, bundle: Evidence): Difference[] {
 	const quote = parseQuote(String(bundle.evidence['quote']));
-	const now = eventsOf(bundle).map((event) => event.text);
+	const now = measured(eventsOf(bundle));
 	return [...platformDifferences(snapshot.platform, platformOf(quote)), ...eventDifferences(snapshot.events, now)];
 }
 
-function outcome(check: 'release.match' | 'platform.match', differences: Difference[], time: string): Outcome {
-	const date = time.slice(0, 10);
-	if (differences.length === 0) return { status: 'pass', key: `tee.check.${check}.trusted`, params: { date } };
+/** What changed since then, as a failure; null: nothing did. */
+function changed(check: 'release.match' | 'platform.match', differences: Difference[], date: string): Outcome | null {
+	if (differences.length === 0) return null;
 	const changes = differences
 		.map(({ field, trusted, now }) => `${field}: ${trusted ?? 'none'} -> ${now ?? 'none'}`)
 		.join('; ');
 	return { status: 'fail', key: `tee.check.${check}.changed`, params: { date, changes: changes.slice(0, 2000) } };
 }
 
-/** The same events as were trusted; `boundRelease`: the release that the attester names. */
-export function matchTrustedRelease(events: LogEvent[], snapshot: Snapshot, boundRelease: unknown): Outcome {
-	const differences = eventDifferences(
-		snapshot.events,
-		events.map((event) => event.text)
-	);
-	const result = outcome('release.match', differences, snapshot.time);
-	return result.status === 'pass' ? judgeLaunch(events, boundRelease, result) : result;
+/** The same events as were trusted. `bound`: the quote's runtime data, as far as it was proven. */
+export function matchTrustedRelease(events: LogEvent[], snapshot: Snapshot, bound: JsonObject): Outcome {
+	const date = snapshot.time.slice(0, 10);
+	const good: Outcome = { status: 'pass', key: 'tee.check.release.match.trusted', params: { date } };
+	const differences = eventDifferences(snapshot.events, measured(events));
+	return changed('release.match', differences, date) ?? judgeLaunch(events, [snapshot.events], bound, good);
 }
 
-export function matchTrustedPlatform(quote: ParsedQuote, snapshot: Snapshot): Outcome {
-	return outcome('platform.match', platformDifferences(snapshot.platform, platformOf(quote)), snapshot.time);
+/** The same platform as was trusted, which nobody knows to measure its programs. */
+export function matchTrustedPlatform(quote: ParsedQuote, snapshot: Snapshot, trustAdministrator: boolean): Outcome {
+	const date = snapshot.time.slice(0, 10);
+	const established = clause('the platform is the same as you trusted on {{date}}', { date });
+	const differences = platformDifferences(snapshot.platform, platformOf(quote));
+	return changed('platform.match', differences, date) ?? judgePrograms(established, [], trustAdministrator);
 }

@@ -12,12 +12,13 @@ import { clause, type Clause } from '../shared/sentence.js';
 import { reasonOf } from './reason.js';
 import {
 	matchPlatform,
-	matchRelease,
+	judgePrograms,
 	parseReferences,
 	platformFields,
 	refusedByPolicy,
 	type References
 } from './references.js';
+import { matchRelease } from './release.js';
 import type { ServiceChoice } from './service-choice.js';
 import { checkServices } from './service-token.js';
 import { checkSignature, type Genuine } from './signature.js';
@@ -103,24 +104,25 @@ function hold(input: Omit<VerifyInput, 'bundle'>): Held {
 	};
 }
 
-function checkRelease(events: LogEvent[], { references, trusted }: Held, boundRelease: unknown): Outcome {
+function checkRelease(events: LogEvent[], { references, trusted }: Held, bound: JsonObject): Outcome {
 	if (references && 'text' in references) return malformed('release.match', references);
-	if (references && references.events.length > 0) return matchRelease(events, references, boundRelease);
+	if (references && references.documents.length > 0) return matchRelease(events, references, bound);
 	const unmeasured = events.length === 0;
 	if (trusted && !(unmeasured && trusted.events.length === 0))
-		return matchTrustedRelease(events, trusted, boundRelease);
+		return matchTrustedRelease(events, trusted, bound);
 	return { status: 'warn', key: unmeasured ? 'tee.check.release.match.unmeasured' : 'tee.check.release.match.none' };
 }
 
 function checkPlatform(quote: ParsedQuote, { references, trusted, policy }: Held): Outcome {
 	if (references && 'text' in references) return malformed('platform.match', references);
+	const administrator = policy.platform.trust_administrator === true;
 	const refused = refusedByPolicy(quote, policy.platform);
 	if (refused) return refused;
 	if (references && references.platforms.length > 0) 
-		return matchPlatform(quote, references, policy.platform.mr_service_td);
+		return matchPlatform(quote, references, policy.platform);
 	if (platformFields.every((field) => policy.platform[field]))
-		return { status: 'pass', key: 'tee.check.platform.match.listed' };
-	if (trusted) return matchTrustedPlatform(quote, trusted);
+		return judgePrograms(clause("all platform measurements are in the policy's lists"), [], administrator);
+	if (trusted) return matchTrustedPlatform(quote, trusted, administrator);
 	return { status: 'warn', key: 'tee.check.platform.match.none' };
 }
 
@@ -166,13 +168,13 @@ async function judgeBound(
 	const nonce = checkNonce(quote, evidence['runtime_data'], bundle, now, held.policy.max_age_s);
 	outcomes['binding.nonce'] = nonce;
 	// only what report_data binds counts as said by the TD
-	const bound = nonce.status === 'pass' ? (evidence['runtime_data'] as JsonObject) : null;
+	const bound = nonce.status !== 'fail' ? (evidence['runtime_data'] as JsonObject) : null;
 	outcomes['binding.channel'] = bound ? checkChannel(bound, bundle.connected) : blocked('binding.nonce');
 	const log = checkEventLog(evidence['event_log'], quote.rtmr_3);
 	outcomes['eventlog.replay'] = log.outcome;
 	facts.events = log.events;
 	outcomes['release.match'] =
-		log.outcome.status === 'fail' ? blocked('eventlog.replay') : checkRelease(log.events, held, bound?.['release']);
+		log.outcome.status === 'fail' ? blocked('eventlog.replay') : checkRelease(log.events, held, bound ?? {});
 	outcomes['platform.match'] = checkPlatform(quote, held);
 	const service = await checkServices(bundle, quote, held.services, held.policy.required_services, now);
 	outcomes['service.token'] = service.outcome;
