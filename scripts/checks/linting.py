@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.checks import documents, web
-from scripts.checks.parts import Part, call, report, tests_python
+from scripts.checks import documents, svelte, web
+from scripts.checks.parts import NotRunError, Part, call, report, tests_python
 from scripts.config import Config
 from scripts.errors import CommandError, UsageError
 from scripts.patches import patchqueue
@@ -42,6 +42,7 @@ def _parts(cfg: Config) -> dict[str, Part]:
         "patches": lambda: _patches(cfg),
         "documents": lambda: _documents(cfg.root),
         "web": lambda: _web(cfg, run),
+        "svelte": lambda: _svelte(cfg, run),
     }
 
 
@@ -75,3 +76,14 @@ def _documents(root: Path) -> None:
 def _web(cfg: Config, run: Runner) -> None:
     for name in WEB_SCRIPTS:
         web.npm(cfg, run, "run", name)
+
+
+def _svelte(cfg: Config, run: Runner) -> None:
+    missing = svelte.missing(cfg)
+    if missing:
+        raise NotRunError(f"our components are checked within a build, and {', '.join(missing)} is not built yet")
+    wrong = svelte.examine(cfg, run)
+    for line in wrong:
+        print(line)
+    if wrong:
+        raise CommandError(f"svelte-check finds {len(wrong)} faults in our files")

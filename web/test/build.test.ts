@@ -101,3 +101,12 @@ test('no registry is named in the lock', () => {
 	expect(entries.filter(([, entry]) => 'resolved' in entry)).toEqual([]);
 	expect(entries.filter(([, entry]) => !('integrity' in entry))).toEqual([]);
 });
+
+test('the lock names every package that any other may want, else npm 11 refuses it', () => {
+	const { packages } = JSON.parse(readFileSync(join(HERE, 'package-lock.json'), 'utf8')) as {
+		packages: Record<string, { dependencies?: object; optionalDependencies?: object }>;
+	};
+	for (const [place, { dependencies, optionalDependencies }] of Object.entries(packages))
+		for (const name of Object.keys({ ...dependencies, ...optionalDependencies }))
+			expect(Object.keys(packages).some((known) => known.endsWith(`node_modules/${name}`)), `${place}: ${name}`).toBe(true);
+});
