@@ -29,7 +29,7 @@ function is(type: string, value: unknown): boolean {
 
 function shown(value: Json): string {
 	if (!Array.isArray(value)) return String(value).slice(0, SHOWN);
-	const texts = value.map((one) => (isObject(one) ? `${one['value']} (${one['setting']})` : String(one)));
+	const texts = value.map((one) => (isObject(one) ? `${String(one['value'])} (${String(one['setting'])})` : String(one)));
 	return texts.join(', ').slice(0, SHOWN);
 }
 
