@@ -20,6 +20,12 @@ LANGUAGES = ("en-US", "ja-JP", "zh-CN", "id-ID")
 TEXT = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 # Where our views name a sentence; the rest of the page makes clauses, as the verifier does.
 USES = (rf"\$t\(\s*{TEXT}", rf"\btranslate\({TEXT}", rf"\bfailure = {TEXT}")
+# Templates that are parameters (sentence.ts declares `clause`) or stand in data that both verifiers read.
+HANDED_ON = {
+    "shared/sentence.ts": (r"text(?:: string)?,",),
+    "verifier/site.ts": (r"rule\.warning!,",),
+    "verifier/release.ts": (r"sentence\)",),
+}
 
 
 def translations(language: str) -> dict[str, str]:
@@ -70,15 +76,19 @@ def reasons() -> list[str]:
     makes = rf"(?:\bclause|\bnew (?:{'|'.join(sorted(names))}))\("
     found = []
     for name, source in sources.items():
-        # a clause made before may be passed on; sentence.ts declares `clause` and hands its parameters through
-        handed_on = r"(?:clauseOf\(|text(?:: string)?,)" if name == "shared/sentence.ts" else r"clauseOf\("
+        # a clause made before may be passed on, and so may what HANDED_ON says of a file
+        handed_on = "|".join([r"clauseOf\(", *HANDED_ON.get(name, ())])
         for use in re.finditer(rf"{makes}\s*(?:{TEXT}|({handed_on})|)", source):
             template, passed = use.groups()
             line = source.count("\n", 0, use.start()) + 1
             assert template or passed, f"{name}:{line}: the reason's template is not written out here"
             found += [unquoted(template)] if template else []
     assert len(found) > 80
-    return found
+    data = {
+        name: json.loads((WEB / "data" / f"{name}.json").read_text(encoding="utf-8")) for name in ("site", "events")
+    }
+    sentences = [("site", "warning"), ("events", "doubt")]
+    return found + [entry[told] for name, told in sentences for entry in data[name].values() if told in entry]
 
 
 def recognised() -> list[str]:

@@ -1,7 +1,7 @@
 /** What the bits of td_attributes and xfam mean (Intel TDX Module ABI specification, TD attributes; Intel SDM, XSAVE). */
 
 import { fromHex } from '../shared/bytes.js';
-import type { PlatformPolicy } from './policy.js';
+import type { PlatformPolicy } from './references.js';
 import type { ParsedQuote } from './quote.js';
 import { foreign } from './reason.js';
 import { NO_SERVICE_TD, serviceTd, type ReferencePlatform } from './references.js';

@@ -6,19 +6,13 @@
 import services from '../data/services.json';
 import statuses from '../data/tcb_statuses.json';
 import { isHex } from '../shared/bytes.js';
-import { NO_SERVICE_TD, PLATFORM_FIELDS, SERVICE_TD_SIZE, type PlatformField } from './references.js';
+import { NO_SERVICE_TD, PLATFORM_FIELDS, SERVICE_TD_SIZE, type PlatformPolicy } from './references.js';
 import { isObject, type Json } from '../shared/strict-json.js';
 
 export class PolicyError extends Error {}
 
 type ServiceName = keyof typeof services;
 const SERVICES = Object.keys(services) as ServiceName[];
-
-/** Lists of allowed values; `mr_service_td`: the service TDs that may be bound to the TD. */
-export type PlatformPolicy = Partial<Record<PlatformField | 'mr_service_td', string[]>> & {
-	allow_migration?: boolean;
-	trust_administrator?: boolean;
-};
 
 /** A policy as written; every member may be left out. */
 export interface Policy {

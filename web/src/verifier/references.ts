@@ -3,7 +3,6 @@
 import { platform, td_10, td_15 } from '../data/td_report.json';
 import { isHex } from '../shared/bytes.js';
 import type { ParsedQuote } from './quote.js';
-import type { PlatformPolicy } from './policy.js';
 import { clause, Reason, type Clause } from '../shared/sentence.js';
 import { clauseOf, either, series } from './reason.js';
 import { isObject, parseJson, type Json } from '../shared/strict-json.js';
@@ -18,6 +17,11 @@ export const PLATFORM_FIELDS = Object.fromEntries(
 	platformFields.map((field) => [field, td_10[field].size])
 ) as Record<PlatformField, number>;
 export type Platform = Record<PlatformField, string>;
+/** Lists of allowed values; `mr_service_td`: the service TDs that may be bound to the TD. */
+export type PlatformPolicy = Partial<Record<PlatformField | 'mr_service_td', string[]>> & {
+	allow_migration?: boolean;
+	trust_administrator?: boolean;
+};
 export const SERVICE_TD_SIZE = td_15.mr_service_td.size;
 export const NO_SERVICE_TD = '00'.repeat(SERVICE_TD_SIZE);
 /**
