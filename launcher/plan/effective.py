@@ -162,6 +162,7 @@ def event(env: Mapping[str, str], theirs: Mapping[str, str], server: ModelServer
         "TEE_GATE": settings.gate,
         "TEE_SERVICE": settings.service,
         "TEE_SERVICE_KEY": settings.service_key,  # a public key: the service's, to be pinned by clients
+        "TEE_SERVICE_ORIGINS": ",".join(settings.service_origins),
         "TEE_SERVICE_URL": settings.service_url,
     }
     return shown

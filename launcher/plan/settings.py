@@ -41,6 +41,7 @@ class Settings:
     service: str
     service_url: str
     service_key: str
+    service_origins: tuple[str, ...]
     gate: str
     rate_limit: int
     max_age_s: int
@@ -142,6 +143,10 @@ def _spelling(name: str, value: str, host: str) -> str:
     raise SettingError(f"{name}={value} is not how a browser writes that address; copy it from one's address bar.")
 
 
+def _origins(name: str, value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_origin(name, part.strip()) for part in value.split(",") if part.strip()))
+
+
 def _addresses(name: str, value: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in value.split(",") if part.strip())
     for part in found:
@@ -197,6 +202,7 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("TEE_SERVICE", "service", "none", _choice("none", "alibaba", "trustee")),
     ("TEE_SERVICE_URL", "service_url", "", _url),
     ("TEE_SERVICE_KEY", "service_key", "", _text),
+    ("TEE_SERVICE_ORIGINS", "service_origins", "", _origins),
     ("TEE_GATE", "gate", "warn", _choice("off", "warn", "block")),
     ("TEE_RATE_LIMIT", "rate_limit", "60", _integer(1, 100_000)),
     ("TEE_MAX_AGE_S", "max_age_s", "3600", _integer(10, 7 * 86_400)),

@@ -88,6 +88,7 @@ def test_config_shows_public_settings(client: Client) -> None:
         "service": "alibaba",
         "service_url": "https://attest.cn-beijing.aliyuncs.com",
         "service_key": None,
+        "service_origins": ["https://attest.cn-beijing.aliyuncs.com"],
         "gate": "block",
         "max_age_s": 3600,
         "tee": "tdx-simulated",

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from scripts.machine import chromium
 from tests import webbundle
+from tests.browser.outgoing import Outgoing
 from tests.browser.pages import enter, new_page
 from tests.browser.proxy import Proxy
 from tests.browser.remembering import fetch_evidence, references_for, remember
@@ -119,6 +120,12 @@ def context(browser: Browser, signed_in: Path) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """A page of somebody who is signed in, before it goes anywhere."""
     return context.new_page()
+
+
+@pytest.fixture
+def outgoing(context: BrowserContext) -> Outgoing:
+    """What leaves the page's browser."""
+    return Outgoing(context)
 
 
 @pytest.fixture(scope="session")

@@ -114,6 +114,13 @@ def open_panel(page: Page) -> Locator:
     return panel
 
 
+def trust_all(panel: Locator) -> None:
+    """Trust what the panel shows, and whoever administers the machine: a stock system is not green otherwise."""
+    panel.locator("#tee-trust").click()
+    expect(panel.locator("#tee-forget")).to_be_visible()
+    panel.locator("#tee-administrator").check()
+
+
 def tooltip(page: Page) -> dict[str, str]:
     """Hover over the shield and read the measurements shown."""
     shield(page).hover()
@@ -130,7 +137,9 @@ def token(page: Page) -> dict[str, str]:
     return {"Authorization": f"Bearer {page.evaluate('localStorage.token')}"}
 
 
-def stored_chat(page: Page, server: Server, question_text: str = "Hello", answers: int = 1) -> str:
+def stored_chat(
+    page: Page, server: Server, question_text: str = "Hello", answers: int = 1, answer_text: str = "Hi", **answer: Any
+) -> str:
     """The id of a chat of one question and its answers that the server holds already."""
     models = page.request.get(f"{server.url}/api/models", headers=token(page)).json()["data"]
     model, question, replies = models[0]["id"], str(uuid4()), [str(uuid4()) for _ in range(answers)]
@@ -140,8 +149,8 @@ def stored_chat(page: Page, server: Server, question_text: str = "Hello", answer
     }  # fmt: skip
     answered = [
         {
-            "id": reply, "parentId": question, "childrenIds": [], "role": "assistant", "content": "Hi",
-            "model": model, "modelIdx": index, "done": True, "timestamp": 2,
+            "id": reply, "parentId": question, "childrenIds": [], "role": "assistant", "content": answer_text,
+            "model": model, "modelIdx": index, "done": True, "timestamp": 2, **answer,
         }
         for index, reply in enumerate(replies)
     ]  # fmt: skip

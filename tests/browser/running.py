@@ -19,6 +19,17 @@ START_S = 300.0
 STOP_S = 30.0
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# Pages may ask only services that the launch names: where the tests' stand-ins listen, and where nobody does.
+SERVICE_PORT = free_port()
+SERVICES_ALLOWED = (f"http://127.0.0.1:{SERVICE_PORT}", "http://127.0.0.1:9")
+
+
 @dataclass(frozen=True)
 class Server:
     """A running server: its URL, and its data folder."""
@@ -34,10 +45,10 @@ def release() -> Path | None:
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _quiet(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what a launch measures as leading words away, such as this machine's own certificates."""
+    leading = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+    return {name: value for name, value in environ.items() if name not in leading and "proxy" not in name.lower()}
 
 
 def _healthy(url: str) -> bool:
@@ -80,12 +91,13 @@ def serve(launcher: Path, data: Path, port: int | None = None, **settings: str) 
         "LLM": "embedded",
         "TEE_RATE_LIMIT": "6000",
         "TEE_GATE": "off",
+        "TEE_SERVICE_ORIGINS": ",".join(SERVICES_ALLOWED),
         "ENABLE_CHANNELS": "true",  # one of the ways in which words leave
         **settings,
     }
     url = f"http://127.0.0.1:{port}"
     with log.open("ab") as output:
-        process = subprocess.Popen([launcher], env={**os.environ, **chosen}, stdout=output, stderr=output)
+        process = subprocess.Popen([launcher], env={**_quiet(os.environ), **chosen}, stdout=output, stderr=output)
     try:
         _wait(process, url, log)
         yield Server(url, data)

@@ -12,6 +12,8 @@ export type TeeConfig = {
 	service: 'none' | ServiceChoice['kind'];
 	service_url: string | null;
 	service_key: string | null;
+	/** The origins of the services that the pages' policy lets them ask. */
+	service_origins: string[];
 	gate: Gate;
 	/** How many seconds a verdict counts as fresh. */
 	max_age_s: number;

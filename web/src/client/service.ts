@@ -33,6 +33,10 @@ export const chosenService = (memory: Memory, config: TeeConfig | null): Service
 	return { kind, url, ...(key && { key }) };
 };
 
+/** Whether the pages' policy, which the launch fixed, lets them ask the service at `url`, an address. */
+export const mayAsk = (url: string, config: TeeConfig | null): boolean =>
+	config === null || config.service_origins.includes(new URL(url).origin);
+
 /** The evidence as both services take it: base64url of a JSON with the quote in standard base64. */
 const evidenceOf = (evidence: QuoteAnswer): string =>
 	toBase64url(

@@ -8,7 +8,7 @@ import { CONFIG, json, QUOTE } from './standing-in.js';
 const send = vi.fn<(url: string | URL, init: RequestInit) => Promise<Response>>();
 // the module takes the browser's own fetch when it is loaded, before the guard stands in front of it
 vi.stubGlobal('fetch', send);
-const { ALIBABA_URL, chosenService, consult } = await import('../../src/client/service.js');
+const { ALIBABA_URL, chosenService, consult, mayAsk } = await import('../../src/client/service.js');
 vi.stubGlobal('fetch', () => Promise.reject(new Error('this is the guarded fetch')));
 
 beforeEach(() => {
@@ -38,6 +38,15 @@ test.each([
 		{ kind: 'trustee', url: 'https://mine.example' }
 	]
 ])('%s', (_, remembered, config, expected) => expect(chosenService(remembered, config)).toEqual(expected));
+
+test.each([
+	['https://as.example/some/path', true],
+	['https://as.example:8443', false],
+	['http://as.example', false],
+	['https://elsewhere.example', false]
+])('a page may ask only services that the launch names: %s', (url, expected) =>
+	expect(mayAsk(url, CONFIG as never)).toBe(expected)
+);
 
 const decode = (text: string) => JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown;
 const bodyOf = (call: number) => JSON.parse(String(send.mock.calls[call]![1].body)) as Record<string, never>;

@@ -50,6 +50,7 @@ export const CONFIG = {
 	service: 'none',
 	service_url: null,
 	service_key: null,
+	service_origins: ['https://as.example'],
 	gate: 'warn',
 	max_age_s: 300,
 	tee: 'simulated',

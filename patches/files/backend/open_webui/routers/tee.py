@@ -75,6 +75,7 @@ class TeeConfig(BaseModel):
     service: str
     service_url: str | None
     service_key: str | None
+    service_origins: list[str]
     gate: str
     max_age_s: int
     tee: str
@@ -139,6 +140,7 @@ async def get_config(response: Response) -> dict[str, Any]:
         "service": _settings.service,
         "service_url": _settings.service_url,
         "service_key": _settings.service_key,
+        "service_origins": list(_settings.service_origins),
         "gate": _settings.gate,
         "max_age_s": _settings.max_age_s,
         "tee": _settings.kind,

