@@ -12,7 +12,7 @@ import rfc8785
 from simulator.quotes import make_quote
 from tests.browser.proxy import Answer, Document, Proxy
 from tests.browser.running import Server
-from tests.vectors.ground import launch, replay
+from tests.vectors.ground import SITE, event, launch, replay
 
 Edit = Callable[[Document], Document]
 
@@ -68,8 +68,10 @@ def flip(at: int, mask: int = 1) -> Edit:
 
 
 def with_origin(evidence: Document) -> Document:
-    """Evidence bound to another origin."""
-    return remade(evidence, runtime_data={**evidence["runtime_data"], "origin": "https://elsewhere.example"})
+    """Evidence of a service that was launched for another origin, and is bound to it."""
+    origin = "https://elsewhere.example"
+    plan = [event("site", SITE | {"origin": origin}) if is_site(line) else line for line in plain(evidence)]
+    return relaunched(evidence, plan, runtime_data={**evidence["runtime_data"], "origin": origin})
 
 
 def far(server: Server) -> str:
@@ -95,14 +97,27 @@ PLAIN = ("release", "python", "settings", "site", "ollama", "llm", "model")
 
 def without_doubts(evidence: Document) -> Document:
     """The same evidence of a launch that recorded nothing doubtful, its register made anew to match."""
-    lines = evidence["event_log"].splitlines()
-    plan = [line for line in lines if line.split(" ")[1] in PLAIN]
-    if len(plan) == len(lines) - 2:  # but for INIT and the launch
+    plan = plain(evidence)
+    if len(plan) == len(evidence["event_log"].splitlines()) - 2:  # but for INIT and the launch
         return evidence
-    kept = [lines[0], *plan]
-    kept.append(launch(kept, plan))
-    rtmrs = (*(field(evidence["quote"], f"rtmr_{index}") for index in range(3)), replay(kept))
-    return remade({**evidence, "event_log": "".join(f"{line}\n" for line in kept)}, rtmrs=rtmrs)
+    return relaunched(evidence, plan)
+
+
+def plain(evidence: Document) -> list[str]:
+    """The lines of the log that are not doubtful, without INIT and launch."""
+    return [line for line in evidence["event_log"].splitlines() if line.split(" ")[1] in PLAIN]
+
+
+def is_site(line: str) -> bool:
+    return line.split(" ")[1] == "site"
+
+
+def relaunched(evidence: Document, plan: list[str], **changes: Any) -> Document:
+    """The evidence of a launch that measured the lines of `plan`; `changes` go to `remade`."""
+    lines = [evidence["event_log"].splitlines()[0], *plan]
+    lines.append(launch(lines, plan))
+    rtmrs = (*(field(evidence["quote"], f"rtmr_{index}") for index in range(3)), replay(lines))
+    return remade({**evidence, "event_log": "".join(f"{line}\n" for line in lines)}, rtmrs=rtmrs, **changes)
 
 
 def replace_verifier(proxy: Proxy, script: bytes) -> None:

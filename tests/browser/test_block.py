@@ -22,6 +22,7 @@ from tests.browser.pages import (
     send,
     shield,
     status_of,
+    trust_all,
     wait_for_round,
 )
 from tests.browser.proxy import Proxy
@@ -120,7 +121,7 @@ def test_trust_outlives_a_restart_but_not_a_changed_setting(
         with restarted():
             enter(page, proxy.url)
             wait_for_round(page, "incomplete")
-            open_panel(page).locator("#tee-trust").click()
+            trust_all(open_panel(page))
             expect(shield(page)).to_have_attribute("data-shield", "green")
             page.keyboard.press("Escape")
         page.wait_for_function(CLOSED, timeout=RECONNECT_MS)

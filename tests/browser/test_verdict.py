@@ -19,7 +19,7 @@ from simulator.collateral import collateral
 from tests.browser.pages import open_panel, screenshot, status_of, wait_for_round
 from tests.browser.proxy import Document, Proxy
 from tests.browser.remembering import fetch_evidence, references_for, remember
-from tests.browser.running import Server
+from tests.browser.running import SERVICE_PORT, Server
 from tests.browser.tampering import (
     Edit,
     change_answer,
@@ -56,7 +56,7 @@ def test_without_reference_values_it_is_amber(genuine_page: Page, server: Server
 
 
 def other_log(evidence: Document) -> Document:
-    return {**evidence, "event_log": evidence["event_log"].replace('"sha384":"', '"sha384":"00', 1)}
+    return {**evidence, "event_log": evidence["event_log"] + 'open-webui-tdx tool {"id":"x"}\n'}
 
 
 class Replay:
@@ -98,10 +98,6 @@ DEBUG = (0x10000001).to_bytes(8, "little")
 CASES = {
     "format": Case("quote.format", "not-genuine", "version", quote=flip(0, 2)),
     "signature": Case("quote.signature", "not-genuine", "not genuine", quote=flip(48 + 584 + 4)),
-    "measurement": Case("quote.signature", "not-genuine", "not genuine", quote=flip(48 + 136)),
-    "collateral": Case(
-        "quote.signature", "not-genuine", "expired", collateral=lambda _: dict(collateral(fault="expired"))
-    ),
     "tcb": Case("quote.tcb", "not-acceptable", "OutOfDate", collateral=lambda _: dict(collateral(fault="out-of-date"))),
     "debug": Case(
         "quote.debug",
@@ -136,7 +132,7 @@ def test_the_table_names_every_check() -> None:
 def service(name: str) -> Iterator[StandIn | None]:
     """The service of the case, if it has one."""
     fault = CASES[name].service
-    with StandIn("alibaba", fault=fault) if fault else nullcontext() as service:
+    with StandIn("alibaba", port=SERVICE_PORT, fault=fault) if fault else nullcontext() as service:
         yield service
 
 
