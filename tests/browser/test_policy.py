@@ -134,24 +134,36 @@ def test_cve_2026_26192_a_quoted_page_runs_without_the_pages_origin(
     untouched(page, elsewhere)
 
 
-@pytest.mark.attack
-def test_cve_2026_54011_a_diagram_brings_no_script(page: Page, server: Server, elsewhere: Elsewhere) -> None:
-    diagram = f"""```mermaid
+DIAGRAM = """```mermaid
 graph TD
   A["<img src=x onerror='window.stolen=1'>"] --> B[end]
   click A "javascript:window.stolen=1"
 ```
-
-```svg
-<svg xmlns="http://www.w3.org/2000/svg"><script>{RAN}</script><image href="{elsewhere.url}/i.png" />
-<a href="javascript:{RAN}"><circle r="9" onload="{RAN}" onclick="{RAN}" /></a></svg>
+"""
+DRAWING = """```svg
+<svg xmlns="http://www.w3.org/2000/svg"><script>window.stolen=1</script><image href="ELSEWHERE/i.png" />
+<a href="javascript:window.stolen=1"><circle r="9" onload="window.stolen=1" onclick="window.stolen=1" /></a></svg>
 ```
 """
-    show(page, server, diagram)
-    expect(page.locator("svg[id^='mermaid']").first).to_be_visible(timeout=15_000)
-    drawn = page.locator("svg:has(circle)").first
-    if drawn.count():
-        assert "script" not in drawn.evaluate("(node) => node.outerHTML").lower()
+
+
+@pytest.mark.attack
+def test_cve_2026_54011_a_diagram_brings_no_script(page: Page, server: Server, elsewhere: Elsewhere) -> None:
+    show(page, server, DIAGRAM)
+    drawn = page.locator("svg[id^='mermaid']").first
+    expect(drawn).to_be_visible(timeout=15_000)
+    assert "stolen" not in drawn.evaluate("(node) => node.outerHTML")
+    untouched(page, elsewhere)
+
+
+@pytest.mark.attack
+def test_cve_2026_54011_a_drawing_brings_no_script(page: Page, server: Server, elsewhere: Elsewhere) -> None:
+    show(page, server, DRAWING.replace("ELSEWHERE", elsewhere.url))
+    page.locator("#chat-context-menu-button").click()
+    page.get_by_role("menuitem", name="Artifacts").click()
+    drawn = page.locator("svg:has(circle[r='9'])").first
+    expect(drawn).to_be_attached(timeout=15_000)
+    assert "stolen" not in drawn.evaluate("(node) => node.outerHTML")
     untouched(page, elsewhere)
 
 
