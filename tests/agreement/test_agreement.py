@@ -18,7 +18,7 @@ from tests.agreement.node import Node
 pytestmark = pytest.mark.slow
 
 COUNT, SEED = 5000, 20250701
-NEVER_WARN = {"quote.format", "quote.signature", "tee.real", "binding.nonce"}
+NEVER_WARN = {"quote.format", "quote.signature", "tee.real"}
 
 
 @pytest.fixture(scope="module")

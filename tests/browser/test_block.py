@@ -149,8 +149,8 @@ def test_trust_outlives_a_restart_but_not_a_changed_setting(
             panel = open_panel(page)
             assert status_of(panel, "eventlog.replay") == "pass", "an appended event, not a broken log"
             assert status_of(panel, "release.match") == "fail"
-            changed = panel.locator("#tee-changes [data-changed='settings']")
-            expect(changed).to_contain_text('"ENABLE_ADMIN_CHAT_ACCESS":"true"')
+            changed = panel.locator("#tee-changes [data-changed='site']")
+            expect(changed).to_contain_text('"admin_access":true')
             changed.scroll_into_view_if_needed()
             screenshot(page, "restarted-changed")
         assert proxy.reset() == []

@@ -141,7 +141,7 @@ graph TD
 ```
 """
 DRAWING = """```svg
-<svg xmlns="http://www.w3.org/2000/svg"><script>window.stolen=1</script><image href="ELSEWHERE/i.png" />
+<svg xmlns="http://www.w3.org/2000/svg" onload="window.stolen=1"><image href="ELSEWHERE/i.png" />
 <a href="javascript:window.stolen=1"><circle r="9" onload="window.stolen=1" onclick="window.stolen=1" /></a></svg>
 ```
 """

@@ -127,7 +127,9 @@ def test_a_tool_is_measured_before_it_runs(running: Running, client: Client) -> 
     content = 'class Tools:\n    def hi(self) -> str:\n        """Says hi."""\n        return "hi"\n'
     tool = {"id": "greeter", "name": "Greeter", "content": content, "meta": {"description": "d"}}
     client.json("/api/v1/tools/create", tool)
-    assert running.log()[-1].startswith('open-webui-tdx tool {"id":"greeter"')
+    *_, measured, in_force = running.log()
+    assert measured.startswith('open-webui-tdx tool {"id":"greeter"')
+    assert in_force.startswith("open-webui-tdx launch ")
     assert client.json("/api/v1/tee/quote")["event_log"].splitlines() == running.log()
 
 
@@ -169,7 +171,7 @@ def test_only_measured_models_of_ollama_answer(built: Path, tmp_path: Path) -> N
         service = begin(built, tmp_path / "data", LLM="auto", **chosen)
         try:
             assert "tiny:latest" in service.until(READY, START_S)
-            assert [line.split(" ")[1] for line in service.log()[-2:]] == ["ollama", "model"]
+            assert [line.split(" ")[1] for line in service.log()[-3:]] == ["ollama", "model", "launch"]
             client = Client(f"http://127.0.0.1:{service.port}")
             person = {"name": "A", "email": "a@example.com", "password": "secret"}
             client.token = client.json("/api/v1/auths/signup", person)["token"]

@@ -59,11 +59,14 @@ def settings_of(data: Path, port: int) -> dict[str, str]:
     return shared | {"TEE_RATE_LIMIT": "6000", "TEE_GATE": "warn"}
 
 
+DEFAULT = {"TEE_SERVICE_ORIGINS": ""}  # a launch as the build's reference values describe it
+
+
 @pytest.fixture(scope="module")
 def running(launcher: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, list[str]]]:
     data, port = tmp_path_factory.mktemp("auditor") / "data", free_port()
     lines = events(launcher, settings_of(data, port))
-    with serve(launcher, data, port, TEE_GATE="warn") as server:
+    with serve(launcher, data, port, TEE_GATE="warn", **DEFAULT) as server:
         yield server, lines
 
 
@@ -145,7 +148,7 @@ def test_a_changed_setting(launcher: Path, tmp_path: Path) -> None:
     """The launch really differs: another setting is measured, and named."""
     data, port = tmp_path / "data", free_port()
     lines = events(launcher, settings_of(data, port))
-    with serve(launcher, data, port, TEE_GATE="off") as server:
+    with serve(launcher, data, port, TEE_GATE="off", **DEFAULT) as server:
         code, checks = audit(server.url, references(lines), tmp_path)
     assert code == 5, checks
     assert checks["release.match"]["detail"] == 'settings differs: TEE_GATE is "off", expected "warn"'
@@ -165,7 +168,7 @@ def test_a_changed_file(launcher: Path, tmp_path: Path) -> None:
     wrapper.write_text(f'#!/bin/sh\nexec "{copy}/open-webui-tdx" run --allow-modified\n')
     wrapper.chmod(0o755)
     manifest = str(launcher.parent / "release.json")
-    with serve(wrapper, data, port, TEE_GATE="warn") as server:
+    with serve(wrapper, data, port, TEE_GATE="warn", **DEFAULT) as server:
         code, checks = audit(server.url, references(lines), tmp_path, "--check-assets", "--manifest", manifest)
     assert code == 5
     assert checks["release.match"]["detail"].startswith("modified is {")

@@ -27,14 +27,15 @@ def test_a_full_or_forbidden_disk_is_one_sentence(number: int) -> None:
 
 
 @pytest.fixture
-def own_handler() -> Iterator[None]:
-    """What a process does at SIGTERM afterwards, as before."""
-    before = signal.getsignal(signal.SIGTERM)
+def own_handlers() -> Iterator[None]:
+    """What a process does at these signals afterwards, as before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-@pytest.mark.usefixtures("own_handler")
+@pytest.mark.usefixtures("own_handlers")
 def test_main_turns_an_error_into_its_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/x")

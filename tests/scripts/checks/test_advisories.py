@@ -16,7 +16,9 @@ TESTS = set(
     re.findall(
         r"^(?:async )?def (test_\w+)",
         "\n".join(
-            path.read_text() for folder in ("attacks", "backend") for path in (ROOT / "tests" / folder).glob("*.py")
+            path.read_text()
+            for folder in ("attacks", "backend", "browser")
+            for path in (ROOT / "tests" / folder).glob("*.py")
         ),
         re.MULTILINE,
     )
