@@ -155,17 +155,15 @@ class _Running:
 
     def _serve_measurer(self, outcome: Outcome) -> None:
         """Open the socket for late measurements."""
-        in_force = list(self.plan.events)
 
         def add(event: Event) -> None:
             if outcome.measured:
-                registers.extend(self.plan.registrar, [*in_force, event])
-            in_force.append(event)
+                registers.extend(self.plan.registrar, [event], keep=True)
             notice(
                 f"{event.operation} {event.content['id']} runs administrators' Python: clients see it in the event log."
             )
 
-        known = {event.line for event in in_force}
+        known = {event.line for event in self.plan.events}
         Measurer(self.plan.launch.measurer_socket, self.plan.asking_uid, add, known).start()
 
     def _summary(self, state: str, outcome: Outcome) -> Summary:

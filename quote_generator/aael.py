@@ -8,6 +8,7 @@ RTMR 3 := SHA-384(RTMR 3 || SHA-384(line)), starting from 48 zero bytes.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,13 @@ def launch_content(lines: Sequence[str], plan: Sequence[str]) -> dict[str, Any]:
     """
     places = [lines.index(line) + 1 for line in plan]
     return {"lines": places, "plan": hashlib.sha384(to_text(plan).encode()).hexdigest()}
+
+
+def in_force(lines: Sequence[str]) -> list[str]:
+    """The lines that the last `launch` of a log put in force; none before the first."""
+    prefix = f"{DOMAIN} {LAUNCH} "
+    last = next((line for line in reversed(lines) if line.startswith(prefix)), None)
+    return [] if last is None else [lines[place - 1] for place in json.loads(last.removeprefix(prefix))["lines"]]
 
 
 def replay_lines(lines: Iterable[str]) -> bytes:

@@ -23,6 +23,7 @@ from .aael import (
     digest,
     extended,
     format_line,
+    in_force,
     launch_content,
     replay,
     replay_lines,
@@ -79,16 +80,19 @@ class EventLog:
             self._add(lines, line)
         return True
 
-    def launch(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+    def launch(self, events: Iterable[tuple[str, Mapping[str, Any]]], keep: bool = False) -> int:
         """Puts exactly these events in force: appends those that are missing, then a `launch` that names them all.
 
         Nothing is appended where the last launch put the same events in force. Returns how many lines were appended.
+        `keep`: beside what is in force already, for what is measured while a launch runs.
         No quote is made in between: a log that is read ends with a launch, unless its writer was killed.
         """
         plan = list(dict.fromkeys(format_line(operation, content) for operation, content in events))
         with self._folder.locked(fcntl.LOCK_EX):
             lines = self._recover()
             before = len(lines)
+            if keep:
+                plan = list(dict.fromkeys([*in_force(lines), *plan]))
             for line in plan:
                 if line not in lines:
                     lines = self._add(lines, line)

@@ -1,7 +1,7 @@
 """Put events into RTMR 3 and its log, in a process of its own: the launcher itself never opens the device.
 
-The child (`_module launcher.measure.registers FOLDER`) reads `[[operation, content], ...]` as JSON from its
-standard input and answers one JSON object on its standard output.
+The child (`_module launcher.measure.registers FOLDER`) reads `{"keep", "events": [[operation, content], ...]}` as JSON
+from its standard input and answers one JSON object on its standard output.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Outcome:
     problem: str = ""
 
 
-def extend(registrar: Process, events: Sequence[Event]) -> Outcome:
-    """Put exactly these events in force: each once a boot in RTMR 3 and the log, a ``launch`` event after them.
+def extend(registrar: Process, events: Sequence[Event], keep: bool = False) -> Outcome:
+    """Put exactly these events in force: each once a boot in RTMR 3 and the log, a `launch` event after them.
 
-    Raises TdxError.
+    `keep`: beside what is in force already, for what is measured while a launch runs. Raises TdxError.
     """
-    request = json.dumps([[event.operation, dict(event.content)] for event in events])
+    request = json.dumps({"keep": keep, "events": [[event.operation, dict(event.content)] for event in events]})
     registrar.cwd.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(  # noqa: S603 - our own commands
@@ -64,7 +64,7 @@ def extend(registrar: Process, events: Sequence[Event]) -> Outcome:
     return Outcome(True, answer["added"], answer["rtmr3"])
 
 
-def _measure(folder: Path, events: list[list[Any]]) -> dict[str, Any]:
+def _measure(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     from quote_generator import TdxAttestError
     from quote_generator.errors import LibraryNotFoundError, NotSupportedError
     from quote_generator.eventlog import EventLog, EventLogError, UnmeasurableError
@@ -73,7 +73,7 @@ def _measure(folder: Path, events: list[list[Any]]) -> dict[str, Any]:
     log = None
     try:
         log = EventLog.open(folder, find_registers())
-        added = log.launch((operation, content) for operation, content in events)
+        added = log.launch(((operation, content) for operation, content in request["events"]), request["keep"])
         return {"kind": "measured", "added": added, "rtmr3": log.rtmr3().hex()}
     except (UnmeasurableError, NotSupportedError, LibraryNotFoundError) as error:
         # A register that was extended this boot and now refuses is a failure, not a machine without one.

@@ -31,7 +31,7 @@ def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
         raise ModifiedError(problems[0].sentence)
     kind = tdx.choose(chosen.tdx, tdx.look(environment.base(environ)), release / "simulator")
     launch = Launch(release, chosen, data, kind, environ, interpreter.executable(), os.getpid())
-    outcome = registers.extend(processes.registrar(launch), [model_event(model.name, model.digest)])
+    outcome = registers.extend(processes.registrar(launch), [model_event(model.name, model.digest)], keep=True)
     measured_models.write(data, measured_models.read(data) | {model.name: model.digest})
     where = f"measured (RTMR 3 is {outcome.rtmr3[:16]}...)" if outcome.measured else "allowed, but not measured"
     say(f"{model.name} is {where} and can be chatted with.")

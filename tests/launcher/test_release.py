@@ -183,7 +183,9 @@ def test_only_measured_models_of_ollama_answer(built: Path, tmp_path: Path) -> N
             env = environment(DATA_DIR=str(service.data), **chosen)
             command = [str(built / "open-webui-tdx"), "measure-model", "late:1b"]
             subprocess.run(command, env=env, check=True, capture_output=True)
-            assert '"name":"late:1b"' in service.log()[-1]
+            *_, measured, in_force = service.log()
+            assert '"name":"late:1b"' in measured
+            assert len(json.loads(in_force.split(" ", 2)[2])["lines"]) == len(service.log()) - 3, "beside the rest"
             assert "well." in chat(client, "late:1b")
             server.tags[0]["digest"] = "0" * 64  # pulled anew
             time.sleep(2.5)

@@ -342,3 +342,12 @@ def test_a_launch_killed_half_way_is_completed(tmp_path: Path, registers: FileRe
     log.append("event", {"n": 1})
     assert log.launch(launched(1, 2)) == 2
     assert in_force(log.lines()) == ['{"n":1}', '{"n":2}']
+
+
+def test_what_is_measured_later_stands_beside_what_is_in_force(tmp_path: Path, registers: FileRegisters) -> None:
+    log = EventLog.open(tmp_path / "log", registers, BOOT)
+    log.launch(launched(1, 2))
+    assert log.launch(launched(3), keep=True) == 2
+    assert in_force(log.lines()) == ['{"n":1}', '{"n":2}', '{"n":3}']
+    assert log.launch(launched(2), keep=True) == 0, "it is in force already"
+    assert log.launch(launched(4)) == 2 and in_force(log.lines()) == ['{"n":4}']

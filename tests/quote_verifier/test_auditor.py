@@ -59,7 +59,10 @@ def settings_of(data: Path, port: int) -> dict[str, str]:
     return shared | {"TEE_RATE_LIMIT": "6000", "TEE_GATE": "warn"}
 
 
-DEFAULT = {"TEE_SERVICE_ORIGINS": ""}  # a launch as the build's reference values describe it
+DEFAULT = {
+    "TEE_SERVICE_ORIGINS": "",
+    "ENABLE_CHANNELS": "false",
+}  # a launch as the build's reference values describe it
 
 
 @pytest.fixture(scope="module")
