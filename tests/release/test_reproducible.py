@@ -40,9 +40,9 @@ def copy_sources(root: Path, out: Path) -> None:
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=root, capture_output=True, check=True)
     for name in filter(None, listing.stdout.decode().split("\0")):
-        if (root / name).is_file():
+        if (root / name).is_symlink() or (root / name).is_file():
             (out / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(root / name, out / name)
+            shutil.copy(root / name, out / name, follow_symlinks=False)
 
 
 def registry_settings() -> dict[str, str]:
