@@ -1,5 +1,7 @@
 """The stand-ins' HTTP side: what each service answers to a request, and how it can misbehave."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
@@ -47,7 +49,7 @@ class StandIn(HttpServing):
         self.service, self.shape, self.fault, self.cors, self._now = service, shape, fault, cors, now
         self.requests: list[dict[str, Any]] = []
         self.stopping = threading.Event()
-        super().__init__(port, _handler(self))
+        super().__init__(port, type("Handler", (_Handler,), {"standin": self}))
 
     @property
     def keys(self) -> dict[str, Any]:
@@ -98,85 +100,85 @@ def _unpad(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
-def _handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 30
+class _Handler(BaseHTTPRequestHandler):
+    standin: StandIn
+    """Whose requests these are: a subclass for each stand-in has it."""
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
+    protocol_version = "HTTP/1.1"
+    timeout = 30
 
-        def reply(self, status: int, body: bytes, content_type: str = "text/plain", **headers: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            if standin.cors:
-                self.send_header("Access-Control-Allow-Origin", "*")
-                self.send_header("Access-Control-Allow-Headers", "content-type")
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
 
-        def do_OPTIONS(self) -> None:
-            self.reply(204, b"")
+    def reply(self, status: int, body: bytes, content_type: str = "text/plain", **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        if self.standin.cors:
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Access-Control-Allow-Headers", "content-type")
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
 
-        def do_GET(self) -> None:
-            keys = json.dumps(standin.keys).encode()
-            discovery = {
-                "issuer": standin.url,
-                "jwks_uri": f"{standin.url}/jwks.json",
-                "id_token_signing_alg_values_supported": ["RS256"],
-            }
-            served = {
-                "alibaba": {"/.well-known/openid-configuration": json.dumps(discovery).encode(), "/jwks.json": keys},
-                "trustee": {"/.well-known/jwks.json": keys} if standin.shape == "new" else {},
-            }[standin.service]
-            if standin.fault == "no-jwks" or self.path not in served:
-                self.reply(404, b"not found")
-            else:
-                self.reply(200, served[self.path], "application/json")
+    def do_OPTIONS(self) -> None:
+        self.reply(204, b"")
 
-        def do_POST(self) -> None:
-            size = int(self.headers.get("Content-Length", "0"))
-            body = self.rfile.read(min(size, MAX_REQUEST))
-            path = {"alibaba": "/v1/attestation", "trustee": "/attestation"}[standin.service]
-            if self.path == "/challenge" and standin.service == "trustee":
-                self.reply(200, b"")
-            elif self.path != path:
-                self.reply(404, b"not found")
-            elif not self.misbehave():
-                try:
-                    self.reply(200, standin.token_for(body).encode())
-                except BadRequest as error:
-                    self.reply(500, str(error).encode())
+    def do_GET(self) -> None:
+        keys = json.dumps(self.standin.keys).encode()
+        discovery = {
+            "issuer": self.standin.url,
+            "jwks_uri": f"{self.standin.url}/jwks.json",
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        served = {
+            "alibaba": {"/.well-known/openid-configuration": json.dumps(discovery).encode(), "/jwks.json": keys},
+            "trustee": {"/.well-known/jwks.json": keys} if self.standin.shape == "new" else {},
+        }[self.standin.service]
+        if self.standin.fault == "no-jwks" or self.path not in served:
+            self.reply(404, b"not found")
+        else:
+            self.reply(200, served[self.path], "application/json")
 
-        def misbehave(self) -> bool:
-            match standin.fault:
-                case "error-500":
-                    self.reply(500, b"verifier error")
-                case "hang":
-                    standin.stopping.wait()
-                    self.close_connection = True
-                case "garbage":
-                    self.reply(200, b"\x00\xff not a token")
-                case "redirect":
-                    self.reply(302, b"", Location="https://elsewhere.example/v1/attestation")
-                case "endless" | "drip":
-                    self.send_response(200)
-                    self.end_headers()
-                    self.close_connection = True
-                    self.pour()
-                case _:
-                    return False
-            return True
-
-        def pour(self) -> None:
-            drip = standin.fault == "drip"
+    def do_POST(self) -> None:
+        size = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(min(size, MAX_REQUEST))
+        path = {"alibaba": "/v1/attestation", "trustee": "/attestation"}[self.standin.service]
+        if self.path == "/challenge" and self.standin.service == "trustee":
+            self.reply(200, b"")
+        elif self.path != path:
+            self.reply(404, b"not found")
+        elif not self.misbehave():
             try:
-                while not standin.stopping.wait(1 if drip else 0):
-                    self.wfile.write(CHUNK[:1] if drip else CHUNK)
-            except OSError:
-                return
+                self.reply(200, self.standin.token_for(body).encode())
+            except BadRequest as error:
+                self.reply(500, str(error).encode())
 
-    return Handler
+    def misbehave(self) -> bool:
+        match self.standin.fault:
+            case "error-500":
+                self.reply(500, b"verifier error")
+            case "hang":
+                self.standin.stopping.wait()
+                self.close_connection = True
+            case "garbage":
+                self.reply(200, b"\x00\xff not a token")
+            case "redirect":
+                self.reply(302, b"", Location="https://elsewhere.example/v1/attestation")
+            case "endless" | "drip":
+                self.send_response(200)
+                self.end_headers()
+                self.close_connection = True
+                self.pour()
+            case _:
+                return False
+        return True
+
+    def pour(self) -> None:
+        drip = self.standin.fault == "drip"
+        try:
+            while not self.standin.stopping.wait(1 if drip else 0):
+                self.wfile.write(CHUNK[:1] if drip else CHUNK)
+        except OSError:
+            return

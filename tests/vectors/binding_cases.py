@@ -23,17 +23,17 @@ from tests.vectors.ground import (
     runtime_data,
 )
 
+FAILED = {"binding.nonce": "fail", "binding.channel": "fail"}
+
 
 def nonce_cases() -> None:
-    failed = {"binding.nonce": "fail", "binding.channel": "fail"}
-
     def bound(name: str, about: str, data: Any, **changes: Any) -> None:
         quote = quote_for(data, log_of(EVENTS))
         case(
             f"nonce-{name}",
             about,
             "not-genuine",
-            failed,
+            FAILED,
             bundle(f"nonce-{name}", quote=quote, evidence_runtime_data=data, **changes),
         )
 
@@ -56,21 +56,26 @@ def nonce_cases() -> None:
         "nonce-unbound",
         "Runtime data that the quote is not bound to",
         "not-genuine",
-        failed,
+        FAILED,
         bundle("good", evidence_runtime_data=runtime_data(origin="https://evil.example")),
     )
     case(
         "nonce-missing-runtime-data",
         "No runtime data",
         "not-genuine",
-        failed,
+        FAILED,
         bundle("good", evidence_runtime_data=None),
     )
-    case("nonce-not-recorded", "The bundle records no nonce", "not-genuine", failed, bundle("good", nonce=None))
+    case("nonce-not-recorded", "The bundle records no nonce", "not-genuine", FAILED, bundle("good", nonce=None))
     short = "AAAAAAAAAAAAAAAAAAAAAA"
     bound("short", "A nonce of 16 bytes", runtime_data(nonce=short), nonce=short)
     loose = NONCE[:-1] + "N"
     bound("not-canonical", "A nonce with stray bits in its last character", runtime_data(nonce=loose), nonce=loose)
+    _report_data_tail()
+    _times()
+
+
+def _report_data_tail() -> None:
     padded_report = make_quote(
         hashlib.sha384(rfc8785.dumps(runtime_data())).digest() + b"\x01" * 16,
         rtmrs=(*profile.TD.rtmrs[:3], replay(log_of(EVENTS))),
@@ -79,15 +84,18 @@ def nonce_cases() -> None:
         "nonce-report-data-tail",
         "Report data whose last 16 bytes are not zero",
         "not-genuine",
-        failed,
+        FAILED,
         bundle("report-data-tail", quote=padded_report),
     )
+
+
+def _times() -> None:
     for name, now in (("old", "2025-07-01T12:10:01Z"), ("future", "2025-07-01T11:58:59Z")):
         W.add(
             f"nonce-{name}",
             "Evidence too old, or from the future",
             "not-genuine",
-            failed,
+            FAILED,
             now=now,
             bundle=bundle("good"),
             options=options(),

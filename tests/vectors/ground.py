@@ -166,6 +166,9 @@ class Writer:
         self.cases.append(case | parts | {"expect": expect})
 
 
+OVERALL = {"pass": "verified", "warn": "incomplete", "fail": "not-acceptable"}
+"""The overall verdict when one check of the references has that status, and nothing else is amiss."""
+
 W = Writer()
 GOOD = quote_for(runtime_data(), log_of(EVENTS))
 REFERENCES = {

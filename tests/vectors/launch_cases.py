@@ -1,7 +1,6 @@
 """Cases about the event log and the reference values."""
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from tests.vectors.ground import (
@@ -9,6 +8,7 @@ from tests.vectors.ground import (
     GOOD,
     INIT,
     OTHERS,
+    OVERALL,
     REFERENCES,
     RELEASE,
     SITE,
@@ -23,7 +23,7 @@ from tests.vectors.ground import (
     runtime_data,
 )
 
-Logged = Callable[..., None]
+REPLAY_FAILED = {"eventlog.replay": "fail", "release.match": "fail"}
 TRUST = {"v": 1, "platform": {"trust_administrator": True}}
 
 
@@ -32,10 +32,17 @@ def _without_root(platform: dict[str, str]) -> dict[str, str]:
 
 
 def log_cases() -> None:
-    failed = {"eventlog.replay": "fail", "release.match": "fail"}
+    _altered()
+    _extended_lines()
+    _odd_launches()
+    _unmeasured()
+
+
+def _altered() -> None:
+    """What was extended is good; what is told of it is not."""
 
     def text(name: str, about: str, value: Any) -> None:
-        case(f"log-{name}", about, "not-genuine", failed, bundle("good", evidence_event_log=value))
+        case(f"log-{name}", about, "not-genuine", REPLAY_FAILED, bundle("good", evidence_event_log=value))
 
     lines = log_of(EVENTS)
     text("reordered", "Two events swapped", "\n".join([*lines[:3], lines[4], lines[3], *lines[5:]]) + "\n")
@@ -46,12 +53,12 @@ def log_cases() -> None:
     text("blank-line", "An empty line at the end", "\n".join(lines) + "\n\n")
     text("no-init", "No INIT line", "\n".join(lines[1:]) + "\n")
     text("number", "Not a text", 7)
-    case("log-missing", "A log withheld", "not-genuine", failed, bundle("good", evidence_event_log=None))
+    case("log-missing", "A log withheld", "not-genuine", REPLAY_FAILED, bundle("good", evidence_event_log=None))
     case(
         "log-empty",
         "An empty log, but the register is not zero",
         "not-genuine",
-        failed,
+        REPLAY_FAILED,
         bundle("good", evidence_event_log=""),
     )
     case(
@@ -62,19 +69,20 @@ def log_cases() -> None:
         bundle("good", evidence_event_log="\n".join(lines)),
     )
 
-    def extended(
-        name: str, about: str, changed: list[str], overall: str, statuses: dict[str, str], **held: Any
-    ) -> None:
-        quote = quote_for(runtime_data(), changed)
-        given = bundle(f"log-{name}", quote=quote, evidence_event_log="\n".join(changed) + "\n")
-        case(f"log-{name}", about, overall, statuses, given, **held)
 
-    extended(
+def _extended(name: str, about: str, changed: list[str], overall: str, statuses: dict[str, str], **held: Any) -> None:
+    quote = quote_for(runtime_data(), changed)
+    given = bundle(f"log-{name}", quote=quote, evidence_event_log="\n".join(changed) + "\n")
+    case(f"log-{name}", about, overall, statuses, given, **held)
+
+
+def _extended_lines() -> None:
+    _extended(
         "init-not-zero",
         "An INIT line that claims an earlier register",
         ["INIT sha384/" + "1" * 96, *log_of(EVENTS)[1:]],
         "not-genuine",
-        failed,
+        REPLAY_FAILED,
     )
     for name, line in (
         ("unknown-domain", "elsewhere release {}"),
@@ -84,21 +92,25 @@ def log_cases() -> None:
         ("duplicate-key", 'open-webui-tdx model {"a":1,"a":1}'),
     ):
         held = {"references": [REFERENCES | {"events": [*EVENTS, line]}]}
-        extended(
+        _extended(
             name,
             "An extended event that is unknown or malformed, though held",
             log_of([*EVENTS, line]),
             "not-genuine",
-            failed,
+            REPLAY_FAILED,
             **held,
         )
-    extended(
+    _extended(
         "unknown-operation",
         "An operation that is newer than this verifier: never a pass, never a forgery",
         log_of([*EVENTS, event("surprise", {})]),
         "incomplete",
         {"eventlog.replay": "warn"},
     )
+
+
+def _odd_launches() -> None:
+    lines = log_of(EVENTS)
     plan = hashlib.sha384("".join(f"{line}\n" for line in EVENTS[:2]).encode()).hexdigest()
     for name, about, content in (
         ("other-digest", "A launch whose digest is that of other lines", {"lines": [2, 3, 4], "plan": plan}),
@@ -109,7 +121,10 @@ def log_cases() -> None:
         ("odd-member", "A launch that says more than it may", {"lines": [2, 3], "plan": plan, "more": True}),
         ("odd-number", "A launch that names half a line", {"lines": [2, "3"], "plan": plan}),
     ):
-        extended(f"launch-{name}", about, [*lines[:-1], event("launch", content)], "not-genuine", failed)
+        _extended(f"launch-{name}", about, [*lines[:-1], event("launch", content)], "not-genuine", REPLAY_FAILED)
+
+
+def _unmeasured() -> None:
     unmeasured = quote_for(runtime_data(), [])
     for name, value in (("missing", None), ("empty", "")):
         case(
@@ -131,26 +146,27 @@ def log_cases() -> None:
         "unmeasured-log-without-register",
         "A log that was never extended",
         "not-genuine",
-        failed,
+        REPLAY_FAILED,
         bundle("unmeasured", quote=unmeasured),
     )
 
 
+def _logged(name: str, about: str, lines: list[str], status: str, held: list[Any], **data: Any) -> None:
+    made = runtime_data(**data)
+    given = bundle(
+        f"release-{name}",
+        quote=quote_for(made, lines),
+        evidence_runtime_data=made,
+        evidence_event_log="\n".join(lines) + "\n",
+    )
+    case(f"release-{name}", about, OVERALL[status], {"release.match": status}, given, references=held)
+
+
+def _measured(name: str, about: str, events: list[str], status: str, held_events: list[str], **data: Any) -> None:
+    _logged(name, about, log_of(events), status, [REFERENCES | {"events": held_events}], **data)
+
+
 def release_cases() -> None:
-    def logged(name: str, about: str, lines: list[str], status: str, held: list[Any], **data: Any) -> None:
-        overall = {"pass": "verified", "warn": "incomplete", "fail": "not-acceptable"}[status]
-        made = runtime_data(**data)
-        given = bundle(
-            f"release-{name}",
-            quote=quote_for(made, lines),
-            evidence_runtime_data=made,
-            evidence_event_log="\n".join(lines) + "\n",
-        )
-        case(f"release-{name}", about, overall, {"release.match": status}, given, references=held)
-
-    def measured(name: str, about: str, events: list[str], status: str, held_events: list[str], **data: Any) -> None:
-        logged(name, about, log_of(events), status, [REFERENCES | {"events": held_events}], **data)
-
     changed = {
         "release": EVENTS[0].replace(RELEASE, digest("another release")),
         "python": EVENTS[1].replace("3.11.7", "3.11.8"),
@@ -161,11 +177,11 @@ def release_cases() -> None:
     for position, (name, line) in enumerate(changed.items()):
         events = [*EVENTS[:position], line, *EVENTS[position + 1 :]]
         release = digest("another release") if name == "release" else RELEASE
-        measured(
+        _measured(
             f"other-{name}", f"The measured {name} is not the references'", events, "fail", EVENTS, release=release
         )
-    measured("later-event", "One more event, unknown to the references", [*EVENTS, OTHERS["ollama"]], "fail", EVENTS)
-    measured(
+    _measured("later-event", "One more event, unknown to the references", [*EVENTS, OTHERS["ollama"]], "fail", EVENTS)
+    _measured(
         "ollama",
         "Ollama instead of the embedded model",
         [*EVENTS[:3], OTHERS["ollama"], EVENTS[4]],
@@ -173,15 +189,15 @@ def release_cases() -> None:
         [*EVENTS, OTHERS["ollama"]],
     )
     for name in ("tool", "function", "account", "modified"):
-        measured(
+        _measured(
             f"unknown-{name}", "An operation at best a warning, and not held", [*EVENTS, OTHERS[name]], "fail", EVENTS
         )
-        measured(name, "Known, but at best a warning", [*EVENTS, OTHERS[name]], "warn", [*EVENTS, OTHERS[name]])
+        _measured(name, "Known, but at best a warning", [*EVENTS, OTHERS[name]], "warn", [*EVENTS, OTHERS[name]])
     for position, name in enumerate(("release", "python", "settings")):
         rest = [line for index, line in enumerate(EVENTS) if index != position]
-        measured(f"without-{name}", f"The launch did not measure its {name}", rest, "fail", EVENTS, release=None)
-    measured("no-bound-release", "Runtime data without release", EVENTS, "pass", EVENTS, release=None)
-    measured(
+        _measured(f"without-{name}", f"The launch did not measure its {name}", rest, "fail", EVENTS, release=None)
+    _measured("no-bound-release", "Runtime data without release", EVENTS, "pass", EVENTS, release=None)
+    _measured(
         "other-bound-release",
         "The attester's release is not the measured one",
         EVENTS,
@@ -189,8 +205,8 @@ def release_cases() -> None:
         EVENTS,
         release=digest("another release"),
     )
-    _launches(logged)
-    _sites(logged)
+    _launches()
+    _sites()
     case(
         "release-none-held",
         "References without events",
@@ -209,7 +225,7 @@ def release_cases() -> None:
     )
 
 
-def _launches(logged: Logged) -> None:
+def _launches() -> None:
     """Logs of several launches in one boot, and of none."""
     held = [REFERENCES]
     lines = log_of(EVENTS)
@@ -221,44 +237,44 @@ def _launches(logged: Logged) -> None:
         added = [*before, *(line for line in plan if line not in before)]
         return [*added, launch(added, plan)]
 
-    logged("no-launch", "A log that does not say what is in force", lines[:-1], "fail", held)
-    logged("unended", "An event after the last launch", [*lines, OTHERS["tool"]], "fail", [_with(OTHERS["tool"])])
-    logged(
+    _logged("no-launch", "A log that does not say what is in force", lines[:-1], "fail", held)
+    _logged("unended", "An event after the last launch", [*lines, OTHERS["tool"]], "fail", [_with(OTHERS["tool"])])
+    _logged(
         "two-settings",
         "Two settings in force at once, each known from a document of its own",
         then([INIT], [*EVENTS, other[2], site]),
         "fail",
         both,
     )
-    logged(
+    _logged(
         "apart",
         "Release and settings in force are known, but from two documents",
         lines,
         "fail",
         [REFERENCES | {"events": [EVENTS[0], *EVENTS[3:]]}, REFERENCES | {"events": EVENTS[1:], "platforms": []}],
     )
-    logged(
+    _logged(
         "other-settings-earlier",
         "An earlier launch of this boot ran with other settings, known from another document",
         then(then([INIT], [*other, site]), [*EVENTS, site]),
         "warn",
         both,
     )
-    logged(
+    _logged(
         "unknown-settings-earlier",
         "An earlier launch of this boot ran with settings that nobody knows",
         then(then([INIT], [*other, site]), [*EVENTS, site]),
         "fail",
         held,
     )
-    logged(
+    _logged(
         "back-again",
         "Other settings in between, then the first launch again",
         then(then(then([INIT], [*EVENTS, site]), [*other, site]), [*EVENTS, site]),
         "warn",
         both,
     )
-    logged(
+    _logged(
         "added-later",
         "A Function measured while the service ran",
         then(lines, [*EVENTS, site, OTHERS["function"]]),
@@ -271,12 +287,12 @@ def _with(*lines: str) -> dict[str, Any]:
     return REFERENCES | {"events": [*EVENTS, *lines]}
 
 
-def _sites(logged: Logged) -> None:
+def _sites() -> None:
     """What a site chose, by rule."""
     endpoint = {"setting": "WEBHOOK_URL", "value": "https://hooks.example"}
 
     def chosen(name: str, about: str, status: str, site: dict[str, Any] | None, **data: Any) -> None:
-        logged(f"site-{name}", about, log_of(EVENTS, site), status, [REFERENCES], **data)
+        _logged(f"site-{name}", about, log_of(EVENTS, site), status, [REFERENCES], **data)
 
     chosen("none", "The launch did not say what the site chose", "fail", None)
     chosen("endpoint", "Something leaves the machine", "warn", SITE | {"endpoints": [endpoint]})
@@ -323,6 +339,19 @@ def platform_cases() -> None:
             bundle("good"),
             references=[REFERENCES | {"platforms": [other]}],
         )
+    _roots(good)
+    _entries(good)
+    case(
+        "platform-policy",
+        "The policy's list is not met",
+        "not-acceptable",
+        {"platform.match": "fail"},
+        bundle("good"),
+        policy={"v": 1, "platform": {"mr_td": [digest("another mr_td")]}},
+    )
+
+
+def _roots(good: dict[str, str]) -> None:
     roots: tuple[tuple[str, str, str, dict[str, Any], list[dict[str, Any]]], ...] = (
         ("root-unmeasured", "Nothing measured the programs", "warn", {}, [good | {"root": "unmeasured"}]),
         ("root-not-stated", "The same, by saying nothing", "warn", {}, [_without_root(good)]),
@@ -338,9 +367,11 @@ def platform_cases() -> None:
         ),
     )
     for name, about, status, policy, platforms in roots:
-        overall = {"pass": "verified", "warn": "incomplete", "fail": "not-acceptable"}[status]
         held = {"references": [REFERENCES | {"platforms": platforms}], "policy": policy or None}
-        case(f"platform-{name}", about, overall, {"platform.match": status}, bundle("good"), **held)
+        case(f"platform-{name}", about, OVERALL[status], {"platform.match": status}, bundle("good"), **held)
+
+
+def _entries(good: dict[str, str]) -> None:
     second = good | {"mr_td": digest("another mr_td")}
     case(
         "platform-second-entry",
@@ -358,12 +389,4 @@ def platform_cases() -> None:
         {"platform.match": "fail"},
         bundle("good"),
         references=[REFERENCES | {"platforms": mixed}],
-    )
-    case(
-        "platform-policy",
-        "The policy's list is not met",
-        "not-acceptable",
-        {"platform.match": "fail"},
-        bundle("good"),
-        policy={"v": 1, "platform": {"mr_td": [digest("another mr_td")]}},
     )

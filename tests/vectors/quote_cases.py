@@ -1,6 +1,7 @@
 """Cases about the bundle, its quote, the TCB and the TD attributes."""
 
 import json
+from typing import Any
 
 from simulator.plans.quote import Plan, assemble, default_chain
 from tests.vectors.ground import (
@@ -101,6 +102,11 @@ def format_cases() -> None:
         stopped("quote.format"),
         bundle("pem-stray-bits", quote=quote),
     )
+    _hexadecimal()
+    _bundles()
+
+
+def _hexadecimal() -> None:
     for name, value in (("upper-case", GOOD.hex().upper()), ("odd", GOOD.hex()[:-1]), ("empty", ""), ("number", 4)):
         text = W.share("quotes", f"hex-{name}", value, ".hex") if isinstance(value, str) and value else value
         given = bundle("good", evidence_quote=text)
@@ -120,6 +126,9 @@ def format_cases() -> None:
         bundle("good", evidence_quote=None),
         services=[service("alibaba")],
     )
+
+
+def _bundles() -> None:
     for name, given in (
         ("unknown-member", bundle("good", surprise=1)),
         ("version", bundle("good", v=2)),
@@ -155,65 +164,72 @@ def format_cases() -> None:
 
 def text_cases() -> None:
     text = json.dumps(bundle("good"))
+    for name, value in _refused_texts(text).items():
+        about = "A bundle that strict JSON refuses"
+        W.add(f"text-{name}", about, "not-genuine", stopped("quote.format"), bundle_text=value, options=options())
+    for name, value in _taken_texts(text).items():
+        W.add(f"text-{name}", "A bundle that strict JSON takes", "verified", {}, bundle_text=value, options=options())
+
+
+def _with_member(text: str, spelling: str) -> str:
+    """The good bundle with one more member in its evidence, which takes any."""
+    return text.replace('"evidence": {', f'"evidence": {{"n": {spelling}, ', 1)
+
+
+def _nested(text: str, levels: int) -> str:
+    """As many levels in all: the bundle and its evidence are two."""
+    return _with_member(text, "[" * (levels - 2) + "]" * (levels - 2))
+
+
+def _refused_texts(text: str) -> dict[str, str]:
     start = '{"v": 1'
     assert text.startswith(start)
-
-    def with_member(spelling: str) -> str:
-        """The good bundle with one more member in its evidence, which takes any."""
-        return text.replace('"evidence": {', f'"evidence": {{"n": {spelling}, ', 1)
-
-    def nested(levels: int) -> str:
-        """As many levels in all: the bundle and its evidence are two."""
-        return with_member("[" * (levels - 2) + "]" * (levels - 2))
-
-    refused = {
+    return {
         "duplicate-key": text.replace(start, f'{start}, "v": 1', 1),
         "escaped-duplicate": text.replace(start, f'{start}, "\\u0076": 1', 1),
-        "inner-duplicate": with_member('{"a": 1, "b": 2, "a": 1}'),
-        "huge-number": with_member("99999999999999999999999999999999999999999"),
-        "unsafe-number": with_member("9007199254740992"),
-        "infinite-number": with_member("1e999"),
-        "long-number": with_member("0." + "1" * 31),
+        "inner-duplicate": _with_member(text, '{"a": 1, "b": 2, "a": 1}'),
+        "huge-number": _with_member(text, "99999999999999999999999999999999999999999"),
+        "unsafe-number": _with_member(text, "9007199254740992"),
+        "infinite-number": _with_member(text, "1e999"),
+        "long-number": _with_member(text, "0." + "1" * 31),
         "version-float": text.replace(start, '{"v": 1.0', 1),
         "version-exponent": text.replace(start, '{"v": 1e0', 1),
         "version-true": text.replace(start, '{"v": true', 1),
-        "minus-zero": with_member("-0"),
-        "whole-float": with_member("0.1e1"),
-        "underflow": with_member("1e-400"),
-        "leading-zero": with_member("01"),
-        "nan": with_member("NaN"),
-        "deep": nested(33),
-        "very-deep": nested(5000),
+        "minus-zero": _with_member(text, "-0"),
+        "whole-float": _with_member(text, "0.1e1"),
+        "underflow": _with_member(text, "1e-400"),
+        "leading-zero": _with_member(text, "01"),
+        "nan": _with_member(text, "NaN"),
+        "deep": _nested(text, 33),
+        "very-deep": _nested(text, 5000),
         "trailing": text + "x",
         "byte-order-mark": "\ufeff" + text,
         "surrogate": text.replace("chat.example", "chat\\ud800.example"),
-        "surrogate-member": with_member('"\\udc00\\ud800"'),
-        "surrogate-key": with_member('{"\\ud800": 1}'),
-        "control-character": with_member('"\x01"'),
-        "short-escape": with_member('"\\u12"'),
-        "unknown-escape": with_member('"\\x41"'),
-        "comment": with_member("1 /* one */"),
-        "form-feed": with_member("1\f"),
-        "no-break-space": with_member("1\u00a0"),
-        "single-quotes": with_member("'a'"),
+        "surrogate-member": _with_member(text, '"\\udc00\\ud800"'),
+        "surrogate-key": _with_member(text, '{"\\ud800": 1}'),
+        "control-character": _with_member(text, '"\x01"'),
+        "short-escape": _with_member(text, '"\\u12"'),
+        "unknown-escape": _with_member(text, '"\\x41"'),
+        "comment": _with_member(text, "1 /* one */"),
+        "form-feed": _with_member(text, "1\f"),
+        "no-break-space": _with_member(text, "1\u00a0"),
+        "single-quotes": _with_member(text, "'a'"),
         "array": f"[{text}]",
         "empty": "",
     }
-    taken = {
+
+
+def _taken_texts(text: str) -> dict[str, str]:
+    return {
         "good": text,
-        "deep-enough": nested(32),
-        "largest-number": with_member("[9007199254740991, -9007199254740991]"),
-        "longest-number": with_member("0." + "1" * 30),
-        "fraction": with_member("[1.5, -2.5e-3, 1.25E+1, 0]"),
-        "escaped-pair": with_member('"\\ud83d\\ude00\\u0000\\/"'),
-        "proto": with_member('{"__proto__": {"v": 2}, "constructor": 1, "hasOwnProperty": null}'),
+        "deep-enough": _nested(text, 32),
+        "largest-number": _with_member(text, "[9007199254740991, -9007199254740991]"),
+        "longest-number": _with_member(text, "0." + "1" * 30),
+        "fraction": _with_member(text, "[1.5, -2.5e-3, 1.25E+1, 0]"),
+        "escaped-pair": _with_member(text, '"\\ud83d\\ude00\\u0000\\/"'),
+        "proto": _with_member(text, '{"__proto__": {"v": 2}, "constructor": 1, "hasOwnProperty": null}'),
         "white-space": f" \t\r\n{text}\n ",
     }
-    for name, value in refused.items():
-        about = "A bundle that strict JSON refuses"
-        W.add(f"text-{name}", about, "not-genuine", stopped("quote.format"), bundle_text=value, options=options())
-    for name, value in taken.items():
-        W.add(f"text-{name}", "A bundle that strict JSON takes", "verified", {}, bundle_text=value, options=options())
 
 
 def tcb_cases() -> None:
@@ -238,6 +254,18 @@ def tcb_cases() -> None:
             {"quote.tcb": "fail"},
             bundle("good", fault=fault),
         )
+    _tcb_policies()
+    relaunch = quote_for(runtime_data(), log_of(EVENTS), version=5, fault="relaunch-advised")
+    case(
+        "tcb-relaunch-advised",
+        "A TD launched on an out-of-date module",
+        "not-acceptable",
+        {"quote.tcb": "fail"},
+        bundle("relaunch-advised", quote=relaunch),
+    )
+
+
+def _tcb_policies() -> None:
     accepted = {"v": 1, "tcb": {"accepted_statuses": ["SWHardeningNeeded", "OutOfDate"]}}
     for status in ("SWHardeningNeeded", "OutOfDate"):
         case(
@@ -272,14 +300,6 @@ def tcb_cases() -> None:
         {"quote.tcb": "fail"},
         bundle("good"),
         policy={"v": 1, "tcb": {"min_tcb_evaluation_data_number": 18}},
-    )
-    relaunch = quote_for(runtime_data(), log_of(EVENTS), version=5, fault="relaunch-advised")
-    case(
-        "tcb-relaunch-advised",
-        "A TD launched on an out-of-date module",
-        "not-acceptable",
-        {"quote.tcb": "fail"},
-        bundle("relaunch-advised", quote=relaunch),
     )
 
 
@@ -346,15 +366,19 @@ def service_td_cases() -> None:
         ),
     ):
         case(f"debug-service-td{name}", f"A TD 1.5 bound to a service TD. {about}", overall, changed, given, **held)
-    none = {"references": named, "policy": accepted}
     case(
         "debug-service-td-missing",
         "Reference values and a policy name a service TD; a TD 1.0 has none",
         "not-acceptable",
         platform,
         bundle("good"),
-        **none,
+        references=named,
+        policy=accepted,
     )
+    _accepted_service_td(quote, accepted)
+
+
+def _accepted_service_td(quote: bytes, accepted: dict[str, Any]) -> None:
     old = {"v": 1, "tcb": {"accepted_statuses": ["OutOfDate"]}} | {"platform": accepted["platform"]}
     for name, overall, changed, policy in (
         ("", "not-acceptable", {"quote.tcb": "fail", "quote.debug": "warn"}, accepted),

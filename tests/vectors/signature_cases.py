@@ -56,65 +56,69 @@ def below_cases() -> None:
         bare(f"signature-{name}", about, "not-genuine", "quote.signature", quote, faults["collateral"])
 
 
+QUOTE_FAULTS = (
+    "corrupt-header",
+    "corrupt-body",
+    "corrupt-signature",
+    "corrupt-attestation-key",
+    "corrupt-qe-report",
+    "corrupt-qe-signature",
+    "wrong-attestation-key",
+    "qe-report-data",
+    "qe-report-signer",
+    "qe-auth-data-size",
+    "wrong-qe-identity",
+    "wrong-qe-signer",
+    "qe-debug",
+    "wrong-seam-signer",
+    "seam-attributes",
+    "unknown-module",
+    "other-fmspc",
+    "expired-pck",
+    "future-pck",
+    "expired-ca",
+    "pck-issued-by-pck",
+    "issuer-name",
+    "foreign-root",
+    "no-sgx-extension",
+    "no-intermediate",
+    "leaf-only",
+)
+COLLATERAL_FAULTS = (
+    "expired",
+    "expired-tcb-info",
+    "expired-qe-identity",
+    "expired-root-crl",
+    "expired-pck-crl",
+    "future",
+    "expired-signing-certificate",
+    "revoked-pck",
+    "revoked-ca",
+    "revoked-tcb-signing",
+    "forged-root-crl",
+    "forged-pck-crl",
+    "garbage-root-crl",
+    "garbage-pck-crl",
+    "wrong-issuer-pck-crl",
+    "other-fmspc",
+    "other-pce-id",
+    "sgx-tcb-info",
+    "sgx-qe-identity",
+    "wrong-qe-identity",
+    "wrong-module-signer",
+    "tampered-tcb-info",
+    "tampered-qe-identity",
+    "tcb-info-signed-by-pck",
+    "qe-identity-signed-by-pck",
+    "foreign-root",
+)
+
+
 def signature_cases() -> None:
-    for fault in (
-        "corrupt-header",
-        "corrupt-body",
-        "corrupt-signature",
-        "corrupt-attestation-key",
-        "corrupt-qe-report",
-        "corrupt-qe-signature",
-        "wrong-attestation-key",
-        "qe-report-data",
-        "qe-report-signer",
-        "qe-auth-data-size",
-        "wrong-qe-identity",
-        "wrong-qe-signer",
-        "qe-debug",
-        "wrong-seam-signer",
-        "seam-attributes",
-        "unknown-module",
-        "other-fmspc",
-        "expired-pck",
-        "future-pck",
-        "expired-ca",
-        "pck-issued-by-pck",
-        "issuer-name",
-        "foreign-root",
-        "no-sgx-extension",
-        "no-intermediate",
-        "leaf-only",
-    ):
+    for fault in QUOTE_FAULTS:
         quote = quote_for(runtime_data(), log_of(EVENTS), fault=fault)
         bare(f"signature-{fault}", f"Quote fault {fault}", "not-genuine", "quote.signature", quote)
-    for fault in (
-        "expired",
-        "expired-tcb-info",
-        "expired-qe-identity",
-        "expired-root-crl",
-        "expired-pck-crl",
-        "future",
-        "expired-signing-certificate",
-        "revoked-pck",
-        "revoked-ca",
-        "revoked-tcb-signing",
-        "forged-root-crl",
-        "forged-pck-crl",
-        "garbage-root-crl",
-        "garbage-pck-crl",
-        "wrong-issuer-pck-crl",
-        "other-fmspc",
-        "other-pce-id",
-        "sgx-tcb-info",
-        "sgx-qe-identity",
-        "wrong-qe-identity",
-        "wrong-module-signer",
-        "tampered-tcb-info",
-        "tampered-qe-identity",
-        "tcb-info-signed-by-pck",
-        "qe-identity-signed-by-pck",
-        "foreign-root",
-    ):
+    for fault in COLLATERAL_FAULTS:
         bare(f"collateral-{fault}", f"Collateral fault {fault}", "not-genuine", "quote.signature", GOOD, fault)
     case(
         "signature-forged",
@@ -124,6 +128,16 @@ def signature_cases() -> None:
         bundle("corrupt-body", quote=quote_for(runtime_data(), log_of(EVENTS), fault="corrupt-body")),
     )
     case("collateral-none", "No collateral", "not-genuine", stopped("quote.signature"), bundle("good", collateral=None))
+    _malformed_collateral()
+    _roles()
+    odd_extensions()
+    _newness()
+    for fault in ("outer-certification-type", "trailing-bytes", "high-s", "no-root", "crlf"):
+        quote = quote_for(runtime_data(), log_of(EVENTS), fault=fault)
+        case(f"harmless-{fault}", "Changes nothing that is claimed", "verified", {}, bundle(fault, quote=quote))
+
+
+def _malformed_collateral() -> None:
     good = collateral(NOW)
     for name, made in (
         ("not-hex", good | {"pck_crl": "zz"}),
@@ -142,6 +156,9 @@ def signature_cases() -> None:
             stopped("quote.signature"),
             bundle("good", collateral=shared),
         )
+
+
+def _roles() -> None:
     for name, subject, issuer in (
         ("signer-below-platform-ca", pki.TCB_SIGNING_NAME, "platform-ca"),
         ("signer-of-another-name", "Intel SGX Something", "root"),
@@ -158,7 +175,9 @@ def signature_cases() -> None:
         "quote.signature",
         assemble(Plan(chain=lambda: chain)),
     )
-    odd_extensions()
+
+
+def _newness() -> None:
     seen = {"tcb_evaluation_data_number": 17, "root_ca_crl_number": 2, "pck_crl_number": 2}
     case("collateral-as-new-as-seen", "The newest collateral again", "verified", {}, bundle("good"), seen=seen)
     for fault in ("old-evaluation", "old-crl"):
@@ -177,9 +196,6 @@ def signature_cases() -> None:
             {},
             bundle("good", fault=fault),
         )
-    for fault in ("outer-certification-type", "trailing-bytes", "high-s", "no-root", "crlf"):
-        quote = quote_for(runtime_data(), log_of(EVENTS), fault=fault)
-        case(f"harmless-{fault}", "Changes nothing that is claimed", "verified", {}, bundle(fault, quote=quote))
 
 
 def odd_extensions() -> None:
