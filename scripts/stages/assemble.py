@@ -43,7 +43,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("web", only=(outputs.VERIFIER_LICENCES,))
     for stage in ("plugin", "frontend", "backend", "nodemodules"):
         yield Output(stage)
-    for name in ("launcher", "simulator", "LICENSE", "patches", "upstream.toml", *TEXTS):
+    for name in ("launcher", "door", "simulator", "LICENSE", "patches", "upstream.toml", *TEXTS):
         yield cfg.root / name
     yield cfg.root / "web" / "package-lock.json"
     yield cfg.profile
@@ -60,7 +60,8 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
     run.say("copying the packages")
     copy_tree(cfg.stage("backend"), out / "site-packages", caches=True)
     unpack(plugin_wheel(cfg.stage("plugin")), out / "site-packages")
-    copy_tree(cfg.root / "launcher", out / "launcher")
+    for name in ("launcher", "door"):
+        copy_tree(cfg.root / name, out / name)
     copy_tree(cfg.root / "simulator", out / "simulator", SIMULATOR_LEFT_OUT)
     copy_tree(cfg.stage("plugin") / PLUGIN_LIBRARY, out / "simulator" / PLUGIN_LIBRARY)
     smollm2 = obtain(cfg, run, "smollm2")

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from open_webui.tee import attester as module
-from open_webui.tee.attester import AttesterClient, AttesterError, check_nonce
+from attestation import attester as module
+from attestation.attester import AttesterClient, AttesterError, check_nonce
 
 from .conftest import Attester
 

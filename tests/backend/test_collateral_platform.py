@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from open_webui.tee.collateral import CollateralError, platform_of
+from attestation.collateral import CollateralError, platform_of
 
 from simulator import profile
 from simulator.quotes import make_quote

@@ -8,7 +8,7 @@ import time
 
 import dcap_qvl  # type: ignore[import-untyped]
 import pytest
-from open_webui.tee.collateral import CollateralError, Pccs, fetch, platform_of
+from attestation.collateral import CollateralError, Pccs, fetch, platform_of
 
 from simulator import pccs as simulated
 from simulator.pki import root_der

@@ -7,9 +7,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from attestation import headers
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from open_webui.tee import headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket

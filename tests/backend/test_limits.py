@@ -1,4 +1,4 @@
-from open_webui.tee.limits import MAX_CLIENTS, RateLimit, client_key
+from attestation.limits import MAX_CLIENTS, RateLimit, client_key
 
 
 def test_burst_then_steady_rate() -> None:

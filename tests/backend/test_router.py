@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from attestation.router import make as make_router
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -20,17 +20,13 @@ Client = Callable[..., TestClient]
 
 
 @pytest.fixture
-def client(attester: Attester, monkeypatch: pytest.MonkeyPatch) -> Client:
+def client(attester: Attester) -> Client:
     """Makes a client of a fresh app whose settings are the given environment."""
 
     def make(answer: Answer | None = None, socket: str | None = None, **environ: str) -> TestClient:
-        monkeypatch.setenv("TEE_ATTESTER_SOCKET", socket or str(attester(answer).path))
-        for name, value in environ.items():
-            monkeypatch.setenv(name, value)
-        import open_webui.routers.tee as module
-
+        where = {"TEE_ATTESTER_SOCKET": socket or str(attester(answer).path)}
         app = FastAPI()
-        app.include_router(importlib.reload(module).router, prefix="/api/v1/tee")
+        app.include_router(make_router(where | environ), prefix="/api/v1/tee")
         return TestClient(app)
 
     return make
@@ -98,7 +94,7 @@ def test_config_shows_public_settings(client: Client) -> None:
 
 def test_collateral_without_pccs_is_503(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web = client()
-    import open_webui.tee.collateral as relay
+    import attestation.collateral as relay
 
     monkeypatch.setattr(relay.find_pccs, "__defaults__", (tmp_path / "absent.conf",))
     answer = web.get("/api/v1/tee/collateral")

@@ -1,5 +1,5 @@
 import pytest
-from open_webui.tee.settings import ALIBABA_SERVICE_URL, SettingsError, load
+from attestation.settings import ALIBABA_SERVICE_URL, SettingsError, load
 
 
 def test_defaults_need_no_third_party() -> None:

@@ -105,9 +105,9 @@ def test_the_plugin_has_the_same_fields() -> None:
 
 def test_the_release_names_the_same_services_and_platform() -> None:
     services, platform = facts.load("services"), tuple(facts.load("td_report")["platform"])
-    for path in ("launcher/plan/settings.py", "patches/files/backend/open_webui/tee/settings.py"):
+    for path in ("launcher/plan/settings.py", "patches/files/backend/attestation/settings.py"):
         assert '"none", ' + ", ".join(f'"{name}"' for name in services) in (ROOT / path).read_text(encoding="utf-8")
-    backend = (ROOT / "patches/files/backend/open_webui/tee/settings.py").read_text(encoding="utf-8")
+    backend = (ROOT / "patches/files/backend/attestation/settings.py").read_text(encoding="utf-8")
     assert re.findall(r'^ALIBABA_SERVICE_URL = "(.*)"$', backend, re.M) == [services["alibaba"]["url"]]
     from scripts.release.reference import PLATFORM
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.release
 
 def test_our_parts_hold_sources_only(release: Path) -> None:
     kinds = {".py", ".pyi", ".der", ".key", ".bin", ".md", ".json", ".1", ".typed"}
-    for part in ("launcher", "simulator"):
+    for part in ("launcher", "door", "simulator"):
         found = [path.relative_to(release) for path in (release / part).rglob("*") if path.is_file()]
         assert found
         assert not [path for path in found if path.suffix not in kinds or IGNORED & set(path.parts)]

@@ -18,6 +18,7 @@ NODE = {"web", "nodemodules", "frontend"}
 SOURCES = (
     "scripts",
     "launcher",
+    "door",
     "simulator",
     "patches",
     "quote_generator",
@@ -35,7 +36,7 @@ CHANGES = {
     "the pinned zig": ("upstream.toml", ("{zig}", "0" * 64), {"plugin", "assemble"}),
     "the list of upstream's files": ("scripts/sources/upstream-files.sha256", None, {"fetch"}),
     "a patch": ("patches/series", None, {"patch", "assemble"}),
-    "a new file": ("patches/files/backend/open_webui/tee/limits.py", None, {"patch", "assemble"}),
+    "a new file": ("patches/files/backend/attestation/settings.py", None, {"patch", "assemble"}),
     "the plugin": ("quote_generator/_binding.pyx", None, {"plugin"}),
     "the plugin's build": ("setup.py", None, {"plugin"}),
     "the simulator's C code": ("simulator/src/state.c", None, {"plugin", "assemble"}),

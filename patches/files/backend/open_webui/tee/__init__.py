@@ -1,4 +1,1 @@
-"""The web server's side of remote attestation: ask the attester, relay Intel's collateral, say how it is set up.
-
-The web server has no access to the TDX device and vouches for nothing: every answer is evidence that the client judges.
-"""
+"""What holds users, administrators and their Python to their own, at the web server's doors."""
