@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import DataError, reason, writing
+from .files import beside, sync_folder
 
 SECRET_BYTES = 48
 # Enough for the database's and the log's next pages: starting with less ends in a half-written database.
@@ -185,23 +186,12 @@ class DataDir:
 
     def _new_secret(self, path: Path) -> str:
         key = secrets.token_urlsafe(SECRET_BYTES)
-        beside = path.with_name(f".secret_key.{os.getpid()}")
         with writing("the session key", path):
-            beside.unlink(missing_ok=True)
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with open(handle, "w", encoding="ascii") as file:
-                file.write(key + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            beside.rename(path)
+            with beside(path) as fresh:
+                handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                with open(handle, "w", encoding="ascii") as file:
+                    file.write(key + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
             sync_folder(self.root)
         return key
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -22,6 +22,7 @@ from pathlib import Path
 from .errors import TdxAttestError
 from .eventlog import EventLogError
 from .evidence import Binding, EvidenceSource
+from .files import beside
 from .quoting import tee_kind
 from .service import Limits, Service
 
@@ -51,19 +52,17 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def listen(path: Path, owner: int, group: int | None) -> socket.socket:
     """A listening socket at `path`, mode 0600 (0660 with a group). It is renamed into place with its final mode."""
     clear_stale(path)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     old_umask = os.umask(0o177)
     try:
-        listener.bind(str(fresh))
-        if owner != os.geteuid() or group is not None:
-            os.chown(fresh, owner, -1 if group is None else group)
-        fresh.chmod(0o600 if group is None else 0o660)
-        listener.listen(128)
-        fresh.rename(path)
+        with beside(path) as fresh:
+            listener.bind(str(fresh))
+            if owner != os.geteuid() or group is not None:
+                os.chown(fresh, owner, -1 if group is None else group)
+            fresh.chmod(0o600 if group is None else 0o660)
+            listener.listen(128)
     except OSError as error:
         listener.close()
-        fresh.unlink(missing_ok=True)
         raise StartError(f"cannot listen at {path}: {error.strerror or error}") from None
     finally:
         os.umask(old_umask)

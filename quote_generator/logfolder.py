@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .aael import EventLogError, parse, to_text
+from .files import beside
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_ID = re.compile(r"[0-9A-Za-z]+(-[0-9A-Za-z]+)+")
@@ -101,16 +102,11 @@ class LogFolder:
 
     def write_pending(self, lines: list[str]) -> None:
         """Puts the next log in place beside the committed one, on the disk when this returns."""
-        fresh = self.folder / FRESH
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-            try:
-                with open(descriptor, "wb", closefd=False) as file:
-                    file.write(to_text(lines).encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            fresh.rename(self.folder / PENDING)
+            with beside(self.folder / PENDING, self.folder / FRESH) as fresh, open(fresh, "wb", opener=_opener) as file:
+                file.write(to_text(lines).encode())
+                file.flush()
+                os.fsync(file.fileno())
             _sync_folder(self.folder)
         except OSError as error:
             message = f"the event log in {self.folder} cannot be written: {error.strerror}; nothing was measured"
@@ -130,6 +126,10 @@ class LogFolder:
             _sync_folder(self.folder)
         except OSError as error:
             raise EventLogError(f"the event log in {self.folder} cannot be finished: {error.strerror}") from None
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o644)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from .files import beside
 
 
 def show(as_json: bool, document: dict[str, Any], hide: Sequence[str] = ()) -> None:
@@ -50,9 +51,5 @@ def write_binary(target: str, data: bytes) -> None:
     if Path(target).exists() and not Path(target).is_file():
         Path(target).write_bytes(data)  # a device or a named pipe
         return
-    fresh = Path(f"{target}.{os.getpid()}.new")
-    try:
+    with beside(Path(target)) as fresh:
         fresh.write_bytes(data)
-        fresh.rename(target)
-    finally:
-        fresh.unlink(missing_ok=True)

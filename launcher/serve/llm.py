@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..files import beside
 from ..plan.model import model_name
 
 CONTEXT_TOKENS = 4096
@@ -51,17 +52,13 @@ def serve(weights: Path, ready_file: Path, key: str) -> None:
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     chat, embeddings = start(False), start(True)
-    beside = ready_file.with_suffix(".new")
-    beside.write_text(
-        json.dumps(
-            {
-                "chat": f"{chat.listening_address}/v1",
-                "embeddings": f"{embeddings.listening_address}/v1",
-                "model": model_name(weights),
-            }
-        )
-    )
-    beside.rename(ready_file)
+    ready = {
+        "chat": f"{chat.listening_address}/v1",
+        "embeddings": f"{embeddings.listening_address}/v1",
+        "model": model_name(weights),
+    }
+    with beside(ready_file) as fresh:
+        fresh.write_text(json.dumps(ready))
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     # llama.cpp's threads need no farewell, and its destructors may wait for an answer that is still being written.
     os._exit(0)

@@ -8,11 +8,11 @@ model that was pulled anew under a measured name is not taken for it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 
-from ..datadir import DataDir, sync_folder
+from ..datadir import DataDir
 from ..errors import writing
+from ..files import beside, sync_folder
 
 
 def read(data: DataDir) -> dict[str, str]:
@@ -27,9 +27,8 @@ def read(data: DataDir) -> dict[str, str]:
 def write(data: DataDir, models: Mapping[str, str]) -> None:
     """Replace the file in one step. Raises DataError."""
     target = data.measured_models
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
     with writing("the list of measured models", target):
-        beside.write_text(json.dumps({"v": 1, "models": dict(sorted(models.items()))}))
-        beside.chmod(0o644)
-        beside.rename(target)
+        with beside(target) as fresh:
+            fresh.write_text(json.dumps({"v": 1, "models": dict(sorted(models.items()))}))
+            fresh.chmod(0o644)
         sync_folder(target.parent)

@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import LauncherError
+from ..files import beside
 from ..measure import ollama_program, sockets
 from ..measure.ollama_program import Answering, Program
 
@@ -160,10 +161,9 @@ def main() -> None:
     parts = urlsplit(config["url"])
     judge = Judge(Program(config["sha384"], config["libraries"]), Answering(*config["answering"]))
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    beside = ready.with_suffix(".new")
     url = f"{parts.scheme}://127.0.0.1:{listener.getsockname()[1]}{parts.path}"
-    beside.write_text(json.dumps({"ollama": url}))
-    beside.rename(ready)
+    with beside(ready) as fresh:
+        fresh.write_text(json.dumps({"ollama": url}))
     serve(listener, (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)), judge)
 
 
