@@ -146,7 +146,7 @@ def test_a_certificate_that_cannot_be_used_leaves_the_old_one(drawn: Certificate
     assert drawn.not_after == before
 
 
-@pytest.mark.parametrize("text", [b"", b"x", tls.draw()[:100]])
+@pytest.mark.parametrize("text", [b"", b"x", tls.draw()[:100]], ids=["empty", "other", "cut"])
 def test_a_key_that_is_none(text: bytes) -> None:
     with pytest.raises(TlsError, match="not a private key"):
         Certificates(text, NAMES, "given")
