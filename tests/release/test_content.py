@@ -20,7 +20,11 @@ def test_our_parts_hold_sources_only(release: Path) -> None:
 
 
 def test_upstreams_start_scripts_and_development_data_are_gone(release: Path) -> None:
-    assert sorted(path.name for path in (release / "backend").iterdir()) == ["open_webui", "requirements.txt"]
+    assert sorted(path.name for path in (release / "backend").iterdir()) == [
+        "attestation",
+        "open_webui",
+        "requirements.txt",
+    ]
 
 
 def test_no_file_of_ours_names_a_folder_of_this_machine(release: Path) -> None:

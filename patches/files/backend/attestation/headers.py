@@ -21,8 +21,10 @@ from .settings import load
 
 _INLINE_SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<text>.*?)</script>", re.DOTALL | re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
-# Answers of programs, not pages. Everything else is the bundled frontend, which also answers unknown addresses.
-_PROGRAMS = ("/api/", "/ollama/", "/openai/", "/ws/", "/cache/", "/health", "/oauth/")
+#: Answers of programs, not pages. Everything else is the bundled frontend, which also answers unknown addresses.
+PROGRAMS = (
+    "/api/", "/ollama/", "/openai/", "/ws/", "/cache/", "/health", "/oauth/", "/manifest.json", "/opensearch.xml",
+)  # fmt: skip
 _WORKERS = "/_app/immutable/workers/"
 # Read by a sandboxed frame, which has no origin: files that everybody may read.
 _PUBLIC = (_WORKERS, "/pyodide/")
@@ -75,12 +77,24 @@ WORKER_POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; conne
 ANSWER_POLICY = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; sandbox"
 # A PDF is shown by the browser's own viewer, which a sandbox would keep away.
 PDF_POLICY = "default-src 'none'; object-src 'self'; frame-ancestors 'self'"
+#: For files that people uploaded, shown to be looked at.
+UPLOAD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 # For somebody's HTML in a frame: what it brings along runs, without an origin, and reaches nothing.
 ARTIFACT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "style-src 'unsafe-inline' data: blob:; img-src data: blob:; media-src data: blob:; font-src data:; "
     "worker-src blob:; connect-src data: blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
+
+
+def for_program(policies: Iterable[str], content_type: str) -> str:
+    """The policy of a program's answer: its own, should that be one of ours, or the one for its type.
+
+    A program that brings a policy of its own making does not get it: it runs code of administrators.
+    """
+    known = (ANSWER_POLICY, UPLOAD_POLICY)
+    pdf = content_type.partition(";")[0].strip().lower() == "application/pdf"
+    return next((each for each in policies if each in known), PDF_POLICY if pdf else ANSWER_POLICY)
 
 
 def python_policy(host: str, hashes: Iterable[str]) -> str:
@@ -135,8 +149,8 @@ class SecurityHeaders:
 
     def _policy(self, scope: Scope, content_type: str) -> str:
         path: str = scope["path"]
-        if path.startswith(_PROGRAMS):
-            return PDF_POLICY if content_type.startswith("application/pdf") else ANSWER_POLICY
+        if path.startswith(PROGRAMS):
+            return for_program((), content_type)
         if path == "/tee/artifact.html":
             return ARTIFACT_POLICY
         if path == "/tee/python.html":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from attestation.headers import UPLOAD_POLICY
 from fastapi import HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.requests import Request
@@ -19,7 +20,6 @@ INERT = frozenset(
         "audio/x-wav", "image/gif", "image/jpeg", "image/png", "image/webp", "text/plain", "video/mp4", "video/webm",
     }
 )  # fmt: skip
-SANDBOX = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 #: What lies in the cache to be shown in chats; everything else there is the server's own.
 SHOWN_CACHE = ("image/generations/", "images/", "functions/", "tools/")
 
@@ -34,7 +34,7 @@ def headers(filename: str, content_type: str | None, *, attachment: bool = False
         "X-Content-Type-Options": "nosniff",
     }
     if kind != "application/pdf" or not inline:  # Chromium's viewer does not start in a sandbox
-        found["Content-Security-Policy"] = SANDBOX
+        found["Content-Security-Policy"] = UPLOAD_POLICY
     return (kind if inline else "application/octet-stream"), found
 
 
@@ -47,7 +47,9 @@ def file(path: str | Path, filename: str, content_type: str | None, *, attachmen
 def html(path: str | Path) -> FileResponse:
     """An HTML file to be looked at in a frame: no script, no origin, nothing from elsewhere."""
     return FileResponse(
-        path, media_type="text/html", headers={"Content-Security-Policy": SANDBOX, "X-Content-Type-Options": "nosniff"}
+        path,
+        media_type="text/html",
+        headers={"Content-Security-Policy": UPLOAD_POLICY, "X-Content-Type-Options": "nosniff"},
     )
 
 

@@ -1,0 +1,70 @@
+"""Entry of the door: `python -m door CONFIG listen=N keep=N [bind=N] [http=N]`, started by the launcher.
+
+`CONFIG` is one JSON object (door/config.py), the numbers are open files. It has the attester bind its key, waits for
+one line of JSON on its standard input, the variables of the environment that only a running launch knows, and serves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+
+from . import binding, keys, protecting
+from .binding import BindError
+from .config import Config, Descriptors
+from .keeping import Keep, KeepError
+from .protecting import ExposedError
+from .tls import Certificates, TlsError
+
+
+def main() -> int:
+    """Serve until SIGTERM. Every known failure is one sentence on standard error and exit code 1."""
+    try:
+        protecting.harden()
+        config, given = Config.parse(sys.argv[1]), Descriptors.parse(sys.argv[2:])
+        keep = Keep(given.keep)
+        certificates = keys.certificates(config.tls, config.names, keep)
+        if given.bind >= 0:
+            binding.bind(given.bind, bound(certificates))
+        return serve(config, given, keep, certificates)
+    except (TlsError, KeepError, BindError, ExposedError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def bound(certificates: Certificates | None) -> dict[str, str] | None:
+    """What the attester is to bind."""
+    return {"spki_sha256": certificates.spki_sha256, "key": certificates.kind} if certificates else None
+
+
+def serve(config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None) -> int:
+    """Load what takes long, wait to be told, serve."""
+    from . import app, connections, serving
+
+    told = sys.stdin.buffer.readline()
+    if not told:
+        print("The launcher ended before it said what to serve.", file=sys.stderr)
+        return 1
+    application, _ = app.build(config, {**os.environ, **json.loads(told)})
+    most = min(connections.MAX_SOCKETS, protecting.open_files() // 2 - 64)  # each may need one to the web server
+    door = serving.Door(
+        serving.configuration(application, most),
+        certificates.context if certificates else None,
+        background(config, given, keep, certificates),
+    )
+    door.run([socket.socket(fileno=number) for number in given.listen])
+    return 0
+
+
+def background(
+    config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None
+) -> list[Callable[[], Awaitable[None]]]:
+    """What runs beside the serving: nothing yet that ends."""
+    return []
+
+
+if __name__ == "__main__":
+    sys.exit(main())

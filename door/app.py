@@ -1,0 +1,99 @@
+"""What the door answers itself, and what it passes on."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from attestation.headers import PROGRAMS, SecurityHeaders
+from attestation.router import make
+from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from . import sockets
+from .config import Config
+from .pages import FRONTEND, Pages
+from .proxy import UNREACHABLE, Upstream
+
+ATTESTATION = "/api/v1/tee"
+#: Below it, what is not here is the web server's: who becomes the first administrator (open_webui/tee/first.py).
+ADMINISTRATOR = f"{ATTESTATION}/administrator"
+HEALTH = "/health"
+HSTS = "max-age=31536000"
+
+
+class App:
+    """The door's application (ASGI) for `config`; `environ` holds what attestation needs."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self.upstream = Upstream(config.web_socket)
+        self._pages = Pages(config.release, environ.get("TEE_LAUNCH") == "modified")
+        api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        api.include_router(make(environ), prefix=ATTESTATION)
+        self._attestation = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or pass it on."""
+        path: str = scope["path"]
+        if scope["type"] == "websocket":
+            await sockets.pass_on(self.upstream, scope, receive, send)
+        elif path == HEALTH:
+            await self._health()(scope, receive, send)
+        elif path.startswith(f"{ATTESTATION}/") and path != ADMINISTRATOR:
+            await self._attestation(scope, receive, send)
+        elif path.startswith(PROGRAMS):
+            await self.upstream(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)
+
+    def _health(self) -> JSONResponse:
+        """Whether the web server's process is there. The kernel says so, however busy its Python is."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(str(self.upstream.path))
+            except BlockingIOError:  # its queue is full
+                pass
+            except OSError:
+                return JSONResponse({"status": False, "detail": UNREACHABLE}, 503, {"Cache-Control": "no-store"})
+        return JSONResponse({"status": True}, headers={"Cache-Control": "no-store"})
+
+
+class StrictTransport:
+    """Middleware: a browser that was here by TLS comes back by TLS only (RFC 6797)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add the header, but not for names of the visitor's own machine, where other programs serve, too."""
+
+        async def send_with_header(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Strict-Transport-Security"] = HSTS
+            await send(message)
+
+        tls = scope["type"] == "http" and scope["scheme"] == "https" and not _own(Headers(scope=scope).get("host", ""))
+        await self._app(scope, receive, send_with_header if tls else send)
+
+
+def _own(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    try:
+        return ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def build(config: Config, environ: Mapping[str, str]) -> tuple[ASGIApp, Upstream]:
+    """The application with all that is around it, and the web server behind it."""
+    inner = App(config, environ)
+    app: ASGIApp = SecurityHeaders(inner, frontend=config.release / FRONTEND, environ=environ)
+    app = StrictTransport(app)
+    if config.trusted:
+        app = ProxyHeadersMiddleware(app, trusted_hosts=list(config.trusted))  # type: ignore[arg-type,assignment]
+    return app, inner.upstream

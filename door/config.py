@@ -1,0 +1,52 @@
+"""What the launcher tells the door when it starts it: one JSON object, without secrets, since anybody can read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+MODES = ("off", "self-signed", "acme", "files")
+
+
+@dataclass(frozen=True)
+class Config:
+    """`names`: what the certificate is for; `authority`: host and port at which people reach the door, for redirects;
+    `trusted`: proxies whose forwarded headers are believed; `acme`: settings of that (door/acme.py)."""
+
+    release: Path
+    web_socket: Path
+    tls: str
+    names: tuple[str, ...]
+    authority: str = ""
+    trusted: tuple[str, ...] = ()
+    acme: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> Config:
+        """The configuration in `text`. Raises ValueError, KeyError, TypeError: the launcher wrote it."""
+        found = json.loads(text)
+        unknown = found.keys() - {each.name for each in fields(cls)}
+        if unknown or found["tls"] not in MODES:
+            raise ValueError(f"unknown in the door's configuration: {unknown or found['tls']}")
+        found |= {name: Path(found[name]) for name in ("release", "web_socket")}
+        return cls(**found | {name: tuple(found.get(name, ())) for name in ("names", "trusted")})
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """Open files that the launcher handed over: listening sockets, the keep, the channel to the attester, and the
+    listener of port 80; -1 for what there is not."""
+
+    listen: tuple[int, ...]
+    keep: int = -1
+    bind: int = -1
+    http: int = -1
+
+    @classmethod
+    def parse(cls, arguments: list[str]) -> Descriptors:
+        """From arguments such as `listen=5,6 keep=7`. Raises ValueError, TypeError."""
+        given = dict(argument.split("=", 1) for argument in arguments)
+        listen = tuple(int(number) for number in given.pop("listen").split(","))
+        return cls(listen, **{name: int(number) for name, number in given.items()})
