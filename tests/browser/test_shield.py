@@ -124,7 +124,7 @@ def test_a_round_that_fails_is_red_and_says_why(page: Page, proxy: Proxy, server
     expect(found).to_have_attribute("data-overall", "")
     expect(found.locator("svg")).to_have_attribute("data-shape", "cross")
     assert tooltip(page) == {}, "no measurement outlives its round"
-    expect(page.locator("#tee-tooltip")).to_have_text("The server was asked too often; try again in 7 seconds.")
+    expect(page.locator("#tee-tooltip")).to_have_text("The server was asked too often; try again in 7 s.")
 
 
 def test_a_server_that_does_not_answer_is_red(page: Page, server: Server) -> None:

@@ -107,6 +107,20 @@ def test_no_such_place(url: str) -> None:
         Fetcher(deadline_s=10).get(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:1/a?nonce=x", "http://127.0.0.1:1/a cannot be reached: nothing is listening there"),
+        ("http://nowhere.invalid/a?nonce=x", "http://nowhere.invalid/a cannot be reached: there is no such host"),
+    ],
+)
+def test_a_dead_server_is_named_without_numbers(url: str, why: str) -> None:
+    """No errno, and no query that nobody typed."""
+    with within(15), pytest.raises(Unreachable) as found:
+        Fetcher(deadline_s=10).get(url)
+    assert str(found.value).startswith(why)
+
+
 def test_error_answers_name_the_status(site: Site) -> None:
     url = site.url + "/missing"
     with pytest.raises(Unreachable, match="HTTP 404: 'not found'"):

@@ -130,6 +130,19 @@ def test_collateral_members() -> None:
     assert verify_bare(make_quote(b"x"), [], now=NOW).overall == "not-genuine"
 
 
+def test_without_collateral_nothing_could_be_asked() -> None:
+    """Red, and yet not a forgery: a source of collateral may be down."""
+    verdict = verify_bare(make_quote(b"x"), None, now=NOW)
+    assert verdict.overall == "not-genuine"
+    assert [check.asked for check in verdict.checks] == [True, False, False, False, False]
+
+
+def test_no_sentence_reads_as_if_a_simulated_quote_were_intels() -> None:
+    details = [check.detail for check in verify_bare(make_quote(b"x"), GOOD, now=NOW).checks]
+    assert "not Intel's" in details[1]
+    assert [text for text in details if "Intel" in text.replace("not Intel's", "")] == []
+
+
 @pytest.mark.parametrize("name", ["intel", "simulator"])
 def test_packaged_roots_exist(name: RootName) -> None:
     folder = Path(__file__).resolve().parents[2] / "quote_verifier" / "src" / "quote_verifier" / "roots"

@@ -49,6 +49,22 @@ def test_colour_only_on_a_terminal() -> None:
         assert word in text(given)
 
 
+def test_one_cause_has_one_cross() -> None:
+    """What could not be asked is no failure of its own to the eye, and stays one for programs."""
+    failed = (Check("quote.signature", "fail", "forged"), Check("quote.tcb", "fail", "Not checked", asked=False))
+    given = Verdict(failed, {})
+    assert [line.split()[0] for line in text(given).splitlines()[1:]] == ["FAIL", "—", "NOT"]
+    assert [check["status"] for check in given.as_dict()["checks"]] == ["fail", "fail"]
+
+
+def test_nothing_to_ask_by_is_not_called_forged() -> None:
+    unasked = tuple(Check(name, "fail", "", asked=False) for name in ("quote.signature", "quote.tcb"))
+    shown = text(Verdict((Check("quote.format", "pass", ""), *unasked), {}))
+    assert "CANNOT CHECK" in shown
+    assert "GENUINE" not in shown
+    assert Verdict(unasked, {}).exit_code == 4
+
+
 def test_nothing_is_interpreted() -> None:
     nasty = "[red]x[/red] \x1b[31m\r\n\u202e"
     given = Verdict((Check("quote.format", "fail", nasty),), {})

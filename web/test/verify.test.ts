@@ -12,6 +12,13 @@ test('the release never takes the simulator for real hardware', async () => {
 	expect(report.checks.filter((check) => check.status === 'fail').map((check) => check.id)).toEqual(['tee.real']);
 });
 
+test('no sentence about simulated hardware reads as if it were Intel\'s', async () => {
+	const { checks } = await release.verify({ bundle: goodBundle(), references: REFERENCES, now: NOW });
+	expect(checks[1]).toMatchObject({ key: 'tee.check.quote.signature.simulated', status: 'pass' });
+	const said = checks.flatMap(({ title, detail }) => [title, detail.replace("not Intel's", '')]);
+	expect(said.filter((text) => text.includes('Intel'))).toEqual([]);
+});
+
 test('all green needs everything', async () => {
 	const report = await testRoot.verify({ bundle: goodBundle(), references: REFERENCES, now: NOW });
 	expect([report.overall, testRoot.shield(report)]).toEqual(['verified', 'green']);

@@ -3,6 +3,7 @@
 A check that cannot be asked because an earlier one failed is `fail` with a detail that says so.
 """
 
+import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from .collateral import Seen, parse_collateral
 from .encoding import from_hex
 from .errors import Malformed, NotGenuine, UsageError
 from .eventlog import check_replay
-from .genuine import MIGRATABLE, SERVICE_TD, Genuine, RootName, verify_quote
+from .genuine import MIGRATABLE, SERVICE_TD, Genuine, RootName, root_certificate, verify_quote
 from .policy import Policy
 from .quote import Quote, parse_quote
 from .references import References
@@ -46,7 +47,7 @@ def _not_asked(check_ids: Iterable[str], cause: str, services_chosen: bool = Tru
         if check_id == "service.token" and not services_chosen:
             checks.append(Check(check_id, "skipped", "No attestation service was chosen"))
         else:
-            checks.append(Check(check_id, "fail", f"Not asked: {cause}."))
+            checks.append(Check(check_id, "fail", f"Not checked: {cause}.", asked=False))
     return checks
 
 
@@ -68,8 +69,15 @@ def _real(genuine: Genuine, options: Options) -> Check:
 
 
 def _signature(genuine: Genuine) -> Check:
-    root = "Intel SGX Root CA" if genuine.root == "intel" else "the simulator's published test root"
+    if genuine.root == "intel":
+        root = "Intel SGX Root CA"
+    else:
+        fingerprint = hashlib.sha256(root_certificate(genuine.root)).hexdigest()
+        root = f"the simulator's published test root, not Intel's (SHA-256 {fingerprint})"
     return Check("quote.signature", "pass", f"The chain ends at {root}; nothing on it is revoked or expired")
+
+
+NO_COLLATERAL = "There is no collateral, without which no signature can be checked"
 
 
 def _debug(genuine: Genuine, quote: Quote, options: Options) -> Check:
@@ -89,6 +97,9 @@ def _quote_checks(
             "quote.format", "pass", f"TDX quote, version {quote.version}, TD {'1.0' if quote.body_type == 2 else '1.5'}"
         )
     ]
+    if collateral is None:
+        missing = Check("quote.signature", "fail", NO_COLLATERAL, asked=False)
+        return checks, _stopped(missing, checks, ids, options), None
     try:
         genuine = verify_quote(quote, parse_collateral(collateral), now, options.seen)
     except (Malformed, NotGenuine) as error:

@@ -32,7 +32,7 @@ def _check_runtime_data(runtime_data: Any, nonce: str) -> dict[str, Any]:
         if not isinstance(runtime_data[key], str):
             raise Malformed(f"runtime_data's {key} is not a string")
     if runtime_data.get("nonce") != nonce:
-        raise Malformed(f"runtime_data's nonce is {str(runtime_data.get('nonce'))[:64]!r}, mine was {nonce!r}")
+        raise Malformed(f"runtime_data's nonce is {str(runtime_data.get('nonce'))[:64]!r}, the one that was sent is {nonce!r}")
     for key, size in (("release", 48), ("tls_spki_sha256", 32)):
         if key in runtime_data:
             from_hex(runtime_data[key], f"runtime_data's {key}", size)
@@ -47,7 +47,7 @@ def _check_age(time: datetime, now: int, max_age_s: int) -> str:
         )
     if age < -MAX_CLOCK_SKEW_S:
         raise Malformed(f"the evidence is dated {-age} s in the future")
-    return f"made {max(age, 0)} s ago for a nonce of mine"
+    return f"made {max(age, 0)} s before it was judged, for the nonce that was sent"
 
 
 def report_data_of(runtime_data: dict[str, Any]) -> bytes:
@@ -96,14 +96,14 @@ def check_channel(runtime_data: dict[str, Any], origin: str | None, spki: str | 
         return answer("fail", f"the TLS key seen is {spki}, the TD's is {bound_spki}: somebody sits between")
     if is_loopback(origin):
         if bound_origin in (None, origin):
-            return answer("pass", f"{origin} is this machine")
-        return answer("warn", f"The evidence is for {bound_origin}, reached here as {origin} (this machine)")
+            return answer("pass", f"{origin} is the machine that asked")
+        return answer("warn", f"The evidence is for {bound_origin}, reached as {origin} on the machine that asked")
     if bound_origin is not None and bound_origin != origin:
-        return answer("fail", f"the evidence is for {bound_origin}, I connected to {origin}")
+        return answer("fail", f"the evidence is for {bound_origin}, the connection went to {origin}")
     if urlsplit(origin).scheme != "https":
         return answer("warn", f"{origin} is plain http: anybody on the way can read and change it")
     if bound_origin is None:
-        return answer("warn", f"The evidence names no origin, I connected to {origin}")
+        return answer("warn", f"The evidence names no origin, the connection went to {origin}")
     if bound_spki is None:
         return answer("warn", "No TLS key is bound: whoever ends TLS for this origin may sit between")
     if spki is None:

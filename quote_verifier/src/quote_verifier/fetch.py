@@ -6,6 +6,7 @@ name server would outlive any socket timeout.
 """
 
 import hashlib
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,11 @@ CONNECT_S = 10.0
 MAX_BODY = 4 * 1024 * 1024
 ENCODINGS = ("identity", "gzip", "deflate")
 CHUNK = 64 * 1024
+_PLAIN: tuple[tuple[type[BaseException], str], ...] = (
+    (ConnectionRefusedError, "nothing is listening there; is the service running, and is the port right?"),
+    (socket.gaierror, "there is no such host; is the name right?"),
+    (ConnectionResetError, "it closed the connection"),
+)
 # What the page's own requests carry in a common browser, and the same for every address: a server that reads headers
 # must not be able to show auditors something else. (What TLS itself looks like still tells them apart.)
 HEADERS = {
@@ -105,7 +111,7 @@ class Fetcher:
         worker.start()
         worker.join(self.deadline_s)
         if not outcome:
-            raise Unreachable(f"{url} did not answer completely within {self.deadline_s:g} s")
+            raise Unreachable(f"{_shown(url)} did not answer completely within {self.deadline_s:g} s")
         if isinstance(outcome[0], BaseException):
             raise outcome[0]
         return outcome[0]
@@ -134,7 +140,7 @@ class Fetcher:
                 f"{url} has no certificate that is trusted here ({_cause(error)}); see --ca-file"
             ) from None
         except (requests.RequestException, HTTPError, OSError, UnicodeError, ValueError) as error:
-            raise Unreachable(f"{url} cannot be reached: {_cause(error)}") from None
+            raise Unreachable(f"{_shown(url)} cannot be reached: {_cause(error)}") from None
 
     def _read(self, url: str, response: requests.Response, adapter: _Adapter, max_body: int) -> Answer:
         if response.is_redirect or 300 <= response.status_code < 400:
@@ -157,8 +163,22 @@ def _cause(error: BaseException) -> str:
     while True:
         inner = error.__cause__ or error.__context__ or getattr(error, "reason", None)
         if not isinstance(inner, BaseException) or inner is error:
-            return " ".join(str(error).split())[:200] or type(error).__name__
+            return _plain(error)
         error = inner
+
+
+def _plain(error: BaseException) -> str:
+    """A system's error in words, without its number."""
+    for kind, words in _PLAIN:
+        if isinstance(error, kind):
+            return words
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(said.split())[:200] or type(error).__name__
+
+
+def _shown(url: str) -> str:
+    """An address as errors name it: without its query, which nobody typed."""
+    return url.partition("?")[0]
 
 
 def require_ok(answer: Answer, url: str) -> bytes:

@@ -23,6 +23,8 @@ HEADLINES: dict[Overall, tuple[str, str, str]] = {
     "not-acceptable": ("NOT ACCEPTABLE", "bold red", "Not what you asked for: see the failures."),
     "not-genuine": ("NOT GENUINE", "bold red", "Do not trust it: see the first failure."),
 }
+NOT_CHECKED = ("—", "dim")
+CANNOT_CHECK = ("CANNOT CHECK", "bold red", "Nothing is proven, and nothing was found wrong: see the first failure.")
 
 
 def printable(text: str) -> str:
@@ -40,10 +42,12 @@ def print_verdict(verdict: Verdict, subject: str, console: Console) -> None:
     width = max(len(check.id) for check in verdict.checks)
     console.print(Text(printable(subject)), soft_wrap=True)
     for check in verdict.checks:
-        word, style = WORDS[check.status]
-        line = Text.assemble("  ", (word, style), "  ", f"{check.id:<{width}}  ", printable(check.detail))
+        word, style = WORDS[check.status] if check.asked else NOT_CHECKED
+        line = Text.assemble("  ", (f"{word:<4}", style), "  ", f"{check.id:<{width}}  ", printable(check.detail))
         console.print(line, soft_wrap=True, highlight=False)
-    headline, style, meaning = HEADLINES[verdict.overall]
+    failures = [check for check in verdict.checks if check.status == "fail"]
+    unasked = bool(failures) and not any(check.asked for check in failures)
+    headline, style, meaning = CANNOT_CHECK if unasked else HEADLINES[verdict.overall]
     if verdict.overall == "not-acceptable" and any(c.id == "tee.real" and c.status == "fail" for c in verdict.checks):
         meaning += " And it is SIMULATED: no hardware protects it."
     console.print(Text.assemble((headline, style), "  ", meaning), soft_wrap=True)

@@ -22,11 +22,13 @@ ERROR_CODES: dict[str, int] = load("verdicts")["errors"]
 
 @dataclass(frozen=True)
 class Check:
-    """One question and its answer; `detail` is a sentence for people and never parsed."""
+    """One question and its answer; `detail` is a sentence for people and never parsed. `asked`: false where a failure
+    only says that the question could not be asked, because an earlier check failed or there is nothing to ask by."""
 
     id: str
     status: Status
     detail: str
+    asked: bool = True
 
     @property
     def title(self) -> str:

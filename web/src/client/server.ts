@@ -21,7 +21,7 @@ const explain = async (response: Response): Promise<RoundError> => {
 	const body = (await response.json().catch(() => null)) as { detail?: unknown } | null;
 	if (response.status === 429) {
 		const seconds = response.headers.get('Retry-After') ?? '60';
-		return new RoundError('The server was asked too often; try again in {{seconds}} seconds.', {
+		return new RoundError('The server was asked too often; try again in {{seconds}} s.', {
 			seconds
 		});
 	}

@@ -16,6 +16,8 @@ export const messages = {
 
 	'tee.check.quote.signature.pass':
 		'The signature, its certificate chain and the collateral are valid under "{{root}}".',
+	'tee.check.quote.signature.simulated':
+		"The signature, its certificate chain and the collateral are valid, signed by the simulator's published test root, not Intel's (SHA-256 {{fingerprint}}).",
 	'tee.check.quote.signature.invalid': 'The quote is not genuine: {{reason}}.',
 	'tee.check.quote.signature.collateral': 'The collateral cannot be used: {{reason}}.',
 	'tee.check.quote.signature.nocollateral': 'There is no collateral, without which no signature can be checked.',
@@ -55,20 +57,20 @@ export const messages = {
 	'tee.check.tee.real.simulated':
 		"The TEE is simulated: the chain ends in the simulator's published test root, so nothing is protected.",
 
-	'tee.check.binding.nonce.pass': 'The quote was made {{age}} s ago for a nonce of mine.',
+	'tee.check.binding.nonce.pass': 'The quote was made {{age}} s before it was judged, for the nonce that was sent.',
 	'tee.check.binding.nonce.newer':
-		'The quote was made {{age}} s ago for a nonce of mine, but this server says something newer than this verifier: {{name}}.',
+		'The quote was made {{age}} s before it was judged, for the nonce that was sent, but this server says something newer than this verifier: {{name}}.',
 	'tee.check.binding.nonce.old': 'The evidence is {{actual}} s old; at most {{expected}} s are accepted.',
 	'tee.check.binding.nonce.future': 'The evidence is dated {{actual}} s in the future.',
-	'tee.check.binding.nonce.missing': 'The evidence carries no nonce of mine to compare with.',
+	'tee.check.binding.nonce.missing': 'The evidence carries no nonce to compare with.',
 	'tee.check.binding.nonce.malformed': 'The runtime data cannot be read: {{reason}}.',
 	'tee.check.binding.nonce.replayed':
-		'The runtime data carries nonce {{actual}}, not mine ({{expected}}): this may be an old answer.',
+		'The runtime data carries nonce {{actual}}, not the one that was sent ({{expected}}): this may be an old answer.',
 	'tee.check.binding.nonce.reportdata':
 		"The quote's report_data is {{actual}}, not the hash of the runtime data ({{expected}}).",
 
 	'tee.check.binding.channel.tls': 'The quote is bound to {{origin}} and to the TLS key it uses.',
-	'tee.check.binding.channel.loopback': 'The connection to {{origin}} does not leave this machine.',
+	'tee.check.binding.channel.loopback': 'The connection to {{origin}} stays on the machine that asks.',
 	'tee.check.binding.channel.noorigin':
 		'The service has no public origin configured, so the quote is not bound to {{origin}}.',
 	'tee.check.binding.channel.unknown': 'It is not known which origin the evidence was fetched from.',
@@ -76,13 +78,13 @@ export const messages = {
 		'The connection to {{origin}} is plain http: anybody on the way can read and change it.',
 	'tee.check.binding.channel.notls': 'The quote is bound to {{origin}}, but to no TLS key.',
 	'tee.check.binding.channel.unseen':
-		'The quote is bound to {{origin}}, where I am connected; this client cannot see the TLS key to compare it with the bound one ({{expected}}).',
+		'The quote is bound to {{origin}}, where the connection went; a browser cannot see the TLS key to compare it with the bound one ({{expected}}).',
 	'tee.check.binding.channel.elsewhere':
-		'The quote is bound to origin {{actual}}, reached here as {{expected}} (this machine).',
-	'tee.check.binding.channel.origin': 'The quote is bound to origin {{actual}}, but I am connected to {{expected}}.',
+		'The quote is bound to origin {{actual}}, reached as {{expected}} on the machine that asks.',
+	'tee.check.binding.channel.origin': 'The quote is bound to origin {{actual}}, but the connection went to {{expected}}.',
 	'tee.check.binding.channel.key': 'The quote is bound to TLS key {{actual}}, but the connection uses {{expected}}.',
 
-	'tee.check.eventlog.replay.pass': 'The log of {{count}} events replays to RTMR 3.',
+	'tee.check.eventlog.replay.pass': 'The log replays to RTMR 3, event by event ({{count}}).',
 	'tee.check.eventlog.replay.newer':
 		'The log replays to RTMR 3, but this server says something newer than this verifier: {{names}}.',
 	'tee.check.eventlog.replay.unmeasured': 'The launch was not measured: RTMR 3 is empty.',
@@ -90,7 +92,7 @@ export const messages = {
 	'tee.check.eventlog.replay.malformed': 'The event log cannot be read: {{reason}}.',
 	'tee.check.eventlog.replay.mismatch': 'The event log replays to {{expected}}, but RTMR 3 is {{actual}}.',
 
-	'tee.check.release.match.pass': 'All {{count}} measured events are among the reference values "{{name}}".',
+	'tee.check.release.match.pass': 'Every measured event ({{count}}) is among the reference values "{{name}}".',
 	'tee.check.release.match.trusted': 'All measured events are the same as you trusted on {{date}}.',
 	'tee.check.release.match.none': 'There are no reference values to compare the software with.',
 	'tee.check.release.match.unmeasured': 'Nothing was measured that could be compared with reference values.',
@@ -104,7 +106,7 @@ export const messages = {
 	'tee.check.release.match.origin': 'The evidence is for {{actual}}, but the launch measured {{expected}}.',
 	'tee.check.release.match.site': 'What the site chose cannot be judged: {{reason}}.',
 	'tee.check.release.match.attester': "The attester's release is {{actual}}, but the launch measured {{expected}}.",
-	'tee.check.release.match.doubtful': 'All {{count}} events are known, but {{doubts}}.',
+	'tee.check.release.match.doubtful': 'Every event ({{count}}) is known, but {{doubts}}.',
 	'tee.check.release.match.malformed': 'The reference values cannot be used: {{reason}}.',
 
 	'tee.check.platform.match.pass': 'The platform is known, and it measures every program: {{established}}.',
@@ -123,7 +125,7 @@ export const messages = {
 	'tee.check.service.token.none': 'No attestation service is chosen.',
 	'tee.check.service.token.pass': '{{service}} vouches for the same quote until {{expires}}.',
 	'tee.check.service.token.unreachable': '{{service}} could not be asked: {{reason}}.',
-	'tee.check.service.token.missing': 'There are {{actual}} tokens of {{service}}, expected 1.',
+	'tee.check.service.token.missing': 'The number of tokens of {{service}} is {{actual}}, expected 1.',
 	'tee.check.service.token.required': 'The policy requires {{service}}, which was not chosen.',
 	'tee.check.service.token.warning': '{{service}} appraises the evidence with a warning.',
 	'tee.check.service.token.nowebcrypto':

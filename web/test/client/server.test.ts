@@ -26,8 +26,8 @@ test('nobody is named, nothing is cached', async () => {
 });
 
 test.each<[string, () => Promise<Response>, string]>([
-	['429', () => Promise.resolve(json({}, 429, { 'Retry-After': '7' })), 'The server was asked too often; try again in 7 seconds.'],
-	['429 without a time', () => Promise.resolve(json({}, 429)), 'The server was asked too often; try again in 60 seconds.'],
+	['429', () => Promise.resolve(json({}, 429, { 'Retry-After': '7' })), 'The server was asked too often; try again in 7 s.'],
+	['429 without a time', () => Promise.resolve(json({}, 429)), 'The server was asked too often; try again in 60 s.'],
 	['404', () => Promise.resolve(json({}, 404)), 'This server offers no attestation.'],
 	['503', () => Promise.resolve(json({ detail: 'The device is gone.' }, 503)), 'The server has no evidence to give now: The device is gone.'],
 	['500 in HTML', () => Promise.resolve(new Response('<html>', { status: 500, statusText: 'Oops' })), 'The server answered with status 500: Oops'],
