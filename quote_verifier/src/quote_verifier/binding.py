@@ -32,7 +32,8 @@ def _check_runtime_data(runtime_data: Any, nonce: str) -> dict[str, Any]:
         if not isinstance(runtime_data[key], str):
             raise Malformed(f"runtime_data's {key} is not a string")
     if runtime_data.get("nonce") != nonce:
-        raise Malformed(f"runtime_data's nonce is {str(runtime_data.get('nonce'))[:64]!r}, the one that was sent is {nonce!r}")
+        theirs = str(runtime_data.get("nonce"))[:64]
+        raise Malformed(f"runtime_data's nonce is {theirs!r}, the one that was sent is {nonce!r}")
     for key, size in (("release", 48), ("tls_spki_sha256", 32)):
         if key in runtime_data:
             from_hex(runtime_data[key], f"runtime_data's {key}", size)
