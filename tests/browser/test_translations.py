@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "patches" / "files" / "src" / "lib"
-BACKEND = ROOT / "patches" / "files" / "backend" / "open_webui" / "tee"
+BACKEND = ROOT / "patches" / "files" / "backend" / "attestation"
 WEB = ROOT / "web" / "src"
 LANGUAGES = ("en-US", "ja-JP", "zh-CN", "id-ID")
 TEXT = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""

@@ -1,4 +1,4 @@
-"""What the door imports: packages of the release and our own, nothing of upstream, which runs administrators' Python."""
+"""What the door imports: what the release brings and our own; nothing of upstream, which runs administrators' code."""
 
 from __future__ import annotations
 

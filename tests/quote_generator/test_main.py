@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from quote_generator import __main__ as program
 from quote_generator.formats import parse_quote, parse_report
 from tests.quote_generator.quotes import QUOTES, make_report
 
@@ -20,6 +23,33 @@ Environment = dict[str, str]
 def cli(environment: Environment, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "quote_generator", *map(str, arguments)]
     return subprocess.run(command, env=environment, input=stdin, capture_output=True, timeout=30)
+
+
+class Told:
+    """What a command told: its exit code and what it wrote."""
+
+    def __init__(self, status: int, written: tuple[str, str]) -> None:
+        self.status, (self.out, self.err) = status, written
+
+
+class Here:
+    """The same commands without a process of their own, where a process shows nothing more."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.capsys, self.monkeypatch = capsys, monkeypatch
+
+    def __call__(self, *arguments: str | Path, stdin: bytes = b"") -> Told:
+        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        try:
+            status = program.main([str(argument) for argument in arguments])
+        except SystemExit as end:  # of argparse
+            status = int(str(end.code))
+        return Told(status, self.capsys.readouterr())
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
+    return Here(capsys, monkeypatch)
 
 
 def test_a_quote_for_people_and_for_scripts(simulator_environment: Environment, tmp_path: Path) -> None:
@@ -53,13 +83,12 @@ def test_binary_never_goes_to_a_terminal(simulator_environment: Environment) -> 
 
 
 @pytest.mark.parametrize("name", QUOTES)
-def test_parse_takes_binary_and_hex(plugin_path: Path, tmp_path: Path, name: str) -> None:
-    environment = {"PYTHONPATH": str(plugin_path), "PYTHONSAFEPATH": "1"}
+def test_parse_takes_binary_and_hex(here: Here, tmp_path: Path, name: str) -> None:
     (tmp_path / "q").write_bytes(QUOTES[name])
-    binary = cli(environment, "parse", tmp_path / "q", "--json")
-    text = cli(environment, "parse", "-", "--json", stdin=QUOTES[name].hex().encode() + b"\n")
-    assert binary.returncode == 0 and binary.stdout == text.stdout
-    assert json.loads(binary.stdout)["mr_td"] == parse_quote(QUOTES[name]).body.mr_td.hex()
+    binary = here("parse", tmp_path / "q", "--json")
+    text = here("parse", "-", "--json", stdin=QUOTES[name].hex().encode() + b"\n")
+    assert binary.status == text.status == 0 and binary.out == text.out
+    assert json.loads(binary.out)["mr_td"] == parse_quote(QUOTES[name]).body.mr_td.hex()
 
 
 def test_parse_knows_reports_and_names_what_is_wrong(plugin_path: Path) -> None:
@@ -83,10 +112,10 @@ def test_log_measures_and_compares(simulator_environment: Environment, tmp_path:
     assert foreign.returncode == 1 and b"another program extended it" in foreign.stderr
 
 
-def test_extend(simulator_environment: Environment) -> None:
+def test_extend(simulator: ModuleType, here: Here) -> None:
     for index in ("2", "3"):
-        done = cli(simulator_environment, "extend", index, "11" * 48, "--json")
-        assert done.returncode == 0 and list(json.loads(done.stdout)) == [f"rtmr_{index}"]
+        done = here("extend", index, "11" * 48, "--json")
+        assert done.status == 0 and list(json.loads(done.out)) == [f"rtmr_{index}"]
 
 
 def test_info_tells_simulator_from_real(simulator_environment: Environment, plugin_path: Path) -> None:
@@ -110,12 +139,12 @@ def test_info_tells_simulator_from_real(simulator_environment: Environment, plug
     ],
 )
 def test_mistakes_are_one_sentence(
-    simulator_environment: Environment, tmp_path: Path, arguments: list[str], status: int, sentence: str
+    simulator: ModuleType, here: Here, tmp_path: Path, arguments: list[str], status: int, sentence: str
 ) -> None:
     log = str(tmp_path / "log")
-    done = cli(simulator_environment, *(log if argument == "LOG" else argument for argument in arguments))
-    assert done.returncode == status
-    assert sentence in done.stderr.decode() and b"Traceback" not in done.stderr
+    done = here(*(log if argument == "LOG" else argument for argument in arguments))
+    assert (done.status, done.out) == (status, "")
+    assert sentence in done.err.splitlines()[-1]
 
 
 def test_a_device_failure_is_reported_with_its_number(simulator_environment: Environment) -> None:

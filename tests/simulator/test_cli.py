@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.__main__ import main
 from simulator.collateral import collateral
 from simulator.faults import library
 from simulator.quotes import make_quote
@@ -61,13 +62,24 @@ def test_a_release_has_all_but_the_build(tmp_path: Path) -> None:
         (["quote", "--out", "/absent/quote", "--report-data", "xy"], "simulator: --report-data is 'xy'; it must be"),
         (["quote", "--out", "/absent/quote", "--fault", "typo"], "simulator: no quote fault is called 'typo'; known:"),
         (["collateral", "--fault", "typo"], "simulator: no collateral fault is called 'typo'; known:"),
-        (["pccs", "--fault", "typo"], "simulator: no collateral fault is called 'typo'; known:"),
     ],
 )
-def test_mistakes_are_one_sentence(arguments: list[str], message: str) -> None:
-    done = simulator(*arguments)
-    assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.startswith(message) and len(done.stderr.splitlines()) == 1
+def test_mistakes_are_one_sentence(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["simulator", *arguments])
+    with pytest.raises(SystemExit) as ended:  # a text: Python writes it to standard error and exits with 1
+        main()
+    told = str(ended.value.code)
+    assert told.startswith(message) and len(told.splitlines()) == 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_mistake_ends_a_process_with_1() -> None:
+    done = simulator("pccs", "--fault", "typo")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("simulator: no collateral fault is called 'typo'; known:")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_documented_faults_and_settings_exist() -> None:
