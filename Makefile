@@ -1,6 +1,6 @@
 # The front door. Settings are variables, of the environment or `make TARGET NAME=value`:
 #   build: PROFILE=slim|full  SOURCE=index|git|PATH  GIT_URL=  OFFLINE=1  PYTHON=  CACHE_DIR=  JOBS=
-#   run:   HOST PORT ORIGIN DATA_DIR TDX LLM OLLAMA_BASE_URL TEE_SERVICE TEE_SERVICE_URL TEE_SERVICE_KEY TEE_GATE TEE_RATE_LIMIT
+#   run:   HOST PORT ORIGIN DATA_DIR TDX LLM OLLAMA_BASE_URL TEE_SERVICE TEE_SERVICE_URL TEE_SERVICE_KEY TEE_GATE
 
 PYTHON ?= python3
 # A Python that nobody named may be replaced by python3.12 or python3.11 where it is too old.

@@ -71,7 +71,7 @@ def main() -> None:
     launcher = release()
     if launcher is None:
         raise SystemExit("There is no release in dist/: run `make build` first.")
-    settings: dict[str, Any] = {"TDX_SIM_DELAY_MS": str(QUOTE_MS), "LLM": "none", "TEE_RATE_LIMIT": "100000"}
+    settings: dict[str, Any] = {"TDX_SIM_DELAY_MS": str(QUOTE_MS), "LLM": "none"}
     with tempfile.TemporaryDirectory() as folder, serve(launcher, Path(folder) / "data", **settings) as server:
         asyncio.run(measure(server.url))
 

@@ -19,11 +19,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import bindings
 from .errors import TdxAttestError
 from .eventlog import EventLogError
-from .evidence import Binding, EvidenceSource
+from .evidence import EvidenceSource
 from .files import beside
 from .quoting import tee_kind
+from .runtime_data import RuntimeData
 from .service import Limits, Service
 
 log = logging.getLogger("quote_generator.attester")
@@ -39,7 +41,15 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--socket", required=True, type=Path, metavar="PATH", help="where to listen")
     parser.add_argument("--release-digest", metavar="HEX", help="SHA-384 of release.json, bound into every quote")
     parser.add_argument("--origin", metavar="URL", help="the public origin, bound into every quote")
-    parser.add_argument("--tls-spki-sha256", metavar="HEX", help="SHA-256 of the TLS key, where TLS ends in this TD")
+    parser.add_argument(
+        "--bind-fd",
+        type=int,
+        action="append",
+        default=[],
+        metavar="N",
+        help="an inherited connection over which its holder says what else quotes are bound to (bindings.py)",
+    )
+    parser.add_argument("--await-binding", action="store_true", help="listen only once something was bound")
     parser.add_argument("--event-log", type=Path, metavar="DIR", help="the folder of the event log")
     parser.add_argument(
         "--allow-uid", type=int, action="append", default=[], metavar="N", help="a user who may ask, beside our own"
@@ -95,15 +105,38 @@ def socket_owner(allowed: Sequence[int], group: int | None) -> int:
     return others[0]
 
 
-async def serve(source: EvidenceSource, options: argparse.Namespace) -> None:
+async def first_binding(bound: asyncio.Event, stop: asyncio.Event, channels: Sequence[asyncio.Task[None]]) -> bool:
+    """Whether something was bound before `stop`. Raises StartError if all who could bind have gone."""
+    gone = asyncio.gather(*channels)
+    waits = [asyncio.ensure_future(one) for one in (bound.wait(), stop.wait(), gone)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for one in waits[:2]:
+        one.cancel()
+    if not bound.is_set() and not stop.is_set():
+        raise StartError("the --bind-fd connections ended before anything was bound")
+    return bound.is_set()
+
+
+async def serve(runtime_data: RuntimeData, options: argparse.Namespace) -> None:
     """From the signal handlers on, so that no stop can come too early to clean up, to the removal of the socket."""
     tee = tee_kind()
     owner = socket_owner(options.allow_uid, options.socket_gid)
-    service = Service(source.evidence, frozenset({0, os.geteuid(), *options.allow_uid}), Limits())
-    stop = asyncio.Event()
+    stop, bound = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    heard = [bindings.hear(one, runtime_data, bound.set) for one in bindings.inherited(options.bind_fd)]
+    channels = [loop.create_task(one) for one in heard]
+    if not options.await_binding or await first_binding(bound, stop, channels):
+        await listen_until(stop, EvidenceSource(runtime_data, options.event_log), owner, tee, options)
+    log.info("stopped")
+
+
+async def listen_until(
+    stop: asyncio.Event, source: EvidenceSource, owner: int, tee: str, options: argparse.Namespace
+) -> None:
+    """The socket's life."""
+    service = Service(source.evidence, frozenset({0, os.geteuid(), *options.allow_uid}), Limits())
     listener = listen(options.socket, owner, options.socket_gid)
     ours = options.socket.lstat().st_ino
     log.info("%s: listening at %s", tee, options.socket)
@@ -115,13 +148,13 @@ async def serve(source: EvidenceSource, options: argparse.Namespace) -> None:
     finally:
         if options.socket.exists() and options.socket.lstat().st_ino == ours:
             options.socket.unlink()
-    log.info("stopped")
 
 
 def run(options: argparse.Namespace) -> None:
     """Serve until SIGTERM or SIGINT."""
-    binding = Binding(options.release_digest, options.origin, options.tls_spki_sha256)
-    asyncio.run(serve(EvidenceSource(binding, options.event_log), options))
+    if options.await_binding and not options.bind_fd:
+        raise ValueError("--await-binding needs a --bind-fd, over which to wait")
+    asyncio.run(serve(RuntimeData(options.release_digest, options.origin), options))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

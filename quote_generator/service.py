@@ -1,7 +1,10 @@
-"""The attester's socket service: one JSON object a line, one quote at a time, in the order of the requests.
+"""The attester's socket service: one JSON object a line, answered in the order of a connection's requests.
 
-Each connection has at most one request waiting, and the requests of all connections form one queue: nobody can ask
-faster than the others by asking more at once on a connection. A full queue answers `busy` at once.
+    {} or {"nonce": "<43 characters>"}   ->  {"ok": true, "evidence": {..., "proof": {"index", "size", "path"}}}
+    {"nonces": ["<43 characters>", ...]} ->  {"ok": true, "evidence": {...}, "proofs": [{"index", "size", "path"}, ...]}
+
+Without a nonce one is drawn here, and told as the evidence's member `nonce`. Each connection has at most one request
+waiting. What is bounded is work: connections, bytes of a request, nonces that wait; beyond that the answer is `busy`.
 """
 
 from __future__ import annotations
@@ -13,85 +16,83 @@ import logging
 import select
 import socket
 import struct
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import BusyError, TdxAttestError
-from .eventlog import EventLogError
-from .evidence import check_nonce
-from .formats import FormatError
+from .batches import Batches, Make, Refusal, Share
+from .nonces import MOST_NONCES, base64url, new_nonce, read_nonce
 
-REQUEST_LIMIT = 4096  # bytes, the line feed included
+REQUEST_LIMIT = 4096  # bytes of a request for one nonce, the line feed included
+LONG_LIMIT = 64 + 48 * MOST_NONCES  # of one for many: 43 characters, quotes, comma and perhaps a space each
 log = logging.getLogger("quote_generator.attester")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds and counts; the defaults suit a web server as the only client."""
+    """Seconds and counts; the defaults suit the door, or a web server, as the only client."""
 
     connections: int = 128
-    waiting: int = 64
+    waiting: int = MOST_NONCES  # nonces
+    long: int = 2  # requests over REQUEST_LIMIT that are read at once
     idle_s: float = 60.0  # a request must be complete this long after the connection or the answer before
+    long_s: float = 10.0  # for the rest of a request over REQUEST_LIMIT
     answer_s: float = 30.0  # waiting and quoting
     send_s: float = 10.0  # a client that does not read its answer
 
 
-class Refusal(Exception):
-    """An answer with `ok` false."""
+@dataclass(frozen=True)
+class Request:
+    """`many`: the answer has a list of proofs; `drawn`: the nonce is ours, so it must be told."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    nonces: Sequence[bytes]
+    many: bool = False
+    drawn: bool = False
+
+    def answer(self, share: Share) -> bytes:
+        """The line to send."""
+        evidence, first = share.evidence, share.first
+        if self.many:
+            proofs = b",".join(evidence.tree.proof(first + place) for place in range(len(self.nonces)))
+            return b'{"ok":true,"evidence":' + evidence.document + b',"proofs":[' + proofs + b"]}\n"
+        told = f',"nonce":"{base64url(self.nonces[0])}"'.encode() if self.drawn else b""
+        return b'{"ok":true,"evidence":' + evidence.for_asker(first)[:-1] + told + b"}}\n"
 
 
-def parse_request(line: bytes) -> str | None:
-    """The request's nonce, None if it has none; raises Refusal."""
+def parse_request(line: bytes) -> Request:
+    """The nonces of a request; raises Refusal."""
     try:
         request = json.loads(line)
     except (ValueError, RecursionError):
         raise Refusal("bad-request", "a request is one JSON object on a line") from None
-    if not isinstance(request, dict) or set(request) - {"nonce"}:
-        raise Refusal("bad-request", 'a request is a JSON object with no member but "nonce"')
-    nonce = request.get("nonce")
-    if nonce is None:
-        return None
-    if not isinstance(nonce, str):
+    if not isinstance(request, dict) or len(request) > 1 or set(request) - {"nonce", "nonces"}:
+        raise Refusal("bad-request", 'a request is a JSON object with no member but "nonce" or "nonces"')
+    if "nonces" in request:
+        return Request(_checked(request["nonces"]), many=True)
+    if request.get("nonce") is None:
+        return Request(_checked([new_nonce()]), drawn=True)
+    return Request(_checked([request["nonce"]]))
+
+
+def _checked(nonces: Any) -> list[bytes]:
+    if not isinstance(nonces, list) or not 1 <= len(nonces) <= MOST_NONCES:
+        raise Refusal("bad-request", f"nonces is a list of 1 to {MOST_NONCES} nonces")
+    if not all(isinstance(nonce, str) for nonce in nonces):
         raise Refusal("bad-request", "a nonce is a string")
     try:
-        return check_nonce(nonce)
+        return [read_nonce(nonce) for nonce in nonces]
     except ValueError as error:
         raise Refusal("bad-request", str(error)) from None
 
 
-def answer_to(make: Callable[[str | None], dict[str, Any]], nonce: str | None) -> dict[str, Any]:
-    """Runs in the device's thread; raises Refusal for every failure."""
-    try:
-        return make(nonce)
-    except BusyError as error:
-        raise Refusal("busy", str(error)) from None
-    except TdxAttestError as error:
-        raise Refusal("device", str(error)) from None
-    except FormatError as error:
-        raise Refusal("device", f"the device gave something that is no TDX quote: {error}") from None
-    except EventLogError as error:
-        raise Refusal("internal", str(error)) from None
-    except Exception:
-        log.exception("a request failed")
-        raise Refusal("internal", "the attester failed; its log says why") from None
-
-
 class Service:
-    """Serves `make(nonce)` on a listening Unix socket to the users in `allowed` (user ids)."""
+    """Serves evidence by `make` on a listening Unix socket to the users in `allowed` (user ids)."""
 
-    def __init__(self, make: Callable[[str | None], dict[str, Any]], allowed: frozenset[int], limits: Limits) -> None:
-        self._make = make
+    def __init__(self, make: Make, allowed: frozenset[int], limits: Limits) -> None:
+        self._batches = Batches(make, limits.answer_s, limits.waiting)
         self._allowed = allowed
         self._limits = limits
-        self._device = asyncio.Lock()  # wakes its waiters in their order
-        self._thread = ThreadPoolExecutor(1, "device")
-        self._waiting = 0
+        self._long = asyncio.Semaphore(limits.long)
         self._clients: set[asyncio.Task[None]] = set()
 
     async def run(self, listener: socket.socket, stop: asyncio.Event) -> None:
@@ -103,7 +104,7 @@ class Service:
             task.cancel()
         if self._clients:
             await asyncio.wait(self._clients, timeout=2)
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._batches.close()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -135,57 +136,57 @@ class Service:
         """Reads a request first, shortly: a client whose request meets a closed connection would not see the answer."""
         with contextlib.suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             await asyncio.wait_for(reader.readuntil(b"\n"), 1)
-        await self._send(writer, refusal)
+        await self._send(writer, _refused(refusal))
+
+    async def _line(self, reader: asyncio.StreamReader) -> bytes:
+        """The next request, its line feed included. Raises Refusal if it is too long, and what a stream raises."""
+        try:
+            return await asyncio.wait_for(reader.readuntil(b"\n"), self._limits.idle_s)
+        except asyncio.LimitOverrunError:
+            async with self._long:  # few at once, so that the memory for them is bounded
+                return await asyncio.wait_for(_long_line(reader), self._limits.long_s)
 
     async def _one_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answers the next request; False when the connection is to be closed."""
         try:
-            line = await asyncio.wait_for(reader.readuntil(b"\n"), self._limits.idle_s)
+            line = await self._line(reader)
         except asyncio.IncompleteReadError:
             return False
-        except asyncio.LimitOverrunError:
-            await self._send(writer, Refusal("bad-request", f"a request has at most {REQUEST_LIMIT} bytes"))
+        except Refusal as refusal:
+            await self._send(writer, _refused(refusal))
             return False
         try:
-            if len(line) > REQUEST_LIMIT:
-                raise Refusal("bad-request", f"a request has at most {REQUEST_LIMIT} bytes")
-            evidence = await self._evidence(parse_request(line), writer)
+            request = parse_request(line)
+            share = await self._batches.share(request.nonces, lambda: not _vanished(writer))
         except Refusal as refusal:
-            await self._send(writer, refusal)
-            return True
-        if evidence is None:
-            return False
-        await self._send(writer, evidence)
+            await self._send(writer, _refused(refusal))
+        else:
+            await self._send(writer, request.answer(share))
         return True
 
-    async def _evidence(self, nonce: str | None, writer: asyncio.StreamWriter) -> dict[str, Any] | None:
-        """None for a client that went away while it waited: no quote is spent on it."""
-        if self._waiting >= self._limits.waiting:
-            raise Refusal("busy", "the attester has too many requests waiting; ask again later")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(self._limits.answer_s):
-                async with self._device:
-                    if _vanished(writer):
-                        return None
-                    return await self._at_device(nonce)
-        except TimeoutError:
-            raise Refusal("busy", f"no quote within {self._limits.answer_s:g} s; ask again later") from None
-        finally:
-            self._waiting -= 1
-
-    async def _at_device(self, nonce: str | None) -> dict[str, Any]:
-        """One thread makes all calls: one that outlives its request delays the next, and no two overlap."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, answer_to, self._make, nonce)
-
-    async def _send(self, writer: asyncio.StreamWriter, answer: dict[str, Any] | Refusal) -> None:
-        if isinstance(answer, Refusal):
-            document = {"ok": False, "error": {"code": answer.code, "message": str(answer)}}
-        else:
-            document = {"ok": True, "evidence": answer}
-        writer.write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
+    async def _send(self, writer: asyncio.StreamWriter, line: bytes) -> None:
+        writer.write(line)
         await asyncio.wait_for(writer.drain(), self._limits.send_s)
+
+
+async def _long_line(reader: asyncio.StreamReader) -> bytes:
+    """A line of which more than REQUEST_LIMIT bytes have come already."""
+    line = bytearray()
+    while True:
+        try:
+            line += await reader.readuntil(b"\n")
+        except asyncio.LimitOverrunError as overrun:
+            line += await reader.readexactly(overrun.consumed)
+            if len(line) <= LONG_LIMIT:
+                continue
+        if len(line) > LONG_LIMIT:
+            raise Refusal("bad-request", f"a request has at most {LONG_LIMIT} bytes")
+        return bytes(line)
+
+
+def _refused(refusal: Refusal) -> bytes:
+    document = {"ok": False, "error": {"code": refusal.code, "message": str(refusal)}}
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
 def _socket(writer: asyncio.StreamWriter) -> socket.socket:

@@ -53,8 +53,6 @@ def attester(launch: Launch, release_digest: str, asking_uid: int) -> Process:
         arguments += ["--release-digest", release_digest]
     if settings.origin:
         arguments += ["--origin", settings.origin]
-    if settings.tls_spki_sha256:
-        arguments += ["--tls-spki-sha256", settings.tls_spki_sha256]
     command = launch.module("attester", "quote_generator.attester", *arguments)
     return Process("attester", command, launch.device_env(), launch.data.run, Ready(socket=path))
 

@@ -43,10 +43,8 @@ class Settings:
     service_key: str
     service_origins: tuple[str, ...]
     gate: str
-    rate_limit: int
     max_age_s: int
     pccs_url: str
-    tls_spki_sha256: str
     forwarded_allow_ips: tuple[str, ...]
     run_as: str
     start_timeout_s: int
@@ -160,12 +158,6 @@ def _addresses(name: str, value: str) -> tuple[str, ...]:
     return found
 
 
-def _digest(name: str, value: str) -> str:
-    if value and not re.fullmatch(r"[0-9a-f]{64}", value.lower()):
-        raise SettingError(f"{name}={value} is not 64 hexadecimal digits.")
-    return value.lower()
-
-
 def _names(name: str, value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", value) if part))
 
@@ -204,19 +196,24 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("TEE_SERVICE_KEY", "service_key", "", _text),
     ("TEE_SERVICE_ORIGINS", "service_origins", "", _origins),
     ("TEE_GATE", "gate", "warn", _choice("off", "warn", "block")),
-    ("TEE_RATE_LIMIT", "rate_limit", "60", _integer(1, 100_000)),
     ("TEE_MAX_AGE_S", "max_age_s", "3600", _integer(10, 7 * 86_400)),
     ("TEE_PCCS_URL", "pccs_url", "", _url),
-    ("TLS_SPKI_SHA256", "tls_spki_sha256", "", _digest),
     ("FORWARDED_ALLOW_IPS", "forwarded_allow_ips", "", _addresses),
     ("RUN_AS", "run_as", "", _text),
     ("START_TIMEOUT_S", "start_timeout_s", "180", _integer(5, 3600)),
 )
 NAMES = tuple(row[0] for row in _TABLE)
+#: Settings of earlier releases, and what replaced them.
+_GONE = {
+    "TEE_RATE_LIMIT": "a quote serves all who wait, and nobody is limited",
+    "TLS_SPKI_SHA256": "a key that somebody types in says nothing about who holds it",
+}
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read and check every setting. An empty value means the default. Raises SettingError."""
+    for name in sorted(_GONE.keys() & environ.keys()):
+        raise SettingError(f"{name} is no setting any more: {_GONE[name]}; remove it.")
     unknown = sorted(name for name in environ if name.startswith("TEE_") and name not in NAMES)
     if unknown:
         known = ", ".join(name for name in NAMES if name.startswith("TEE_"))
@@ -229,6 +226,4 @@ def load(environ: Mapping[str, str]) -> Settings:
         raise SettingError("TEE_SERVICE=trustee needs TEE_SERVICE_URL, the address of your Trustee.")
     if settings.service == "none" and (settings.service_url or settings.service_key):
         raise SettingError("TEE_SERVICE_URL or TEE_SERVICE_KEY is set, but TEE_SERVICE is none.")
-    if settings.tls_spki_sha256 and not settings.origin.startswith("https://"):
-        raise SettingError("TLS_SPKI_SHA256 needs ORIGIN=https://..., the address whose certificate holds that key.")
     return settings

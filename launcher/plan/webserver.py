@@ -129,7 +129,6 @@ def tee(settings: Settings) -> dict[str, str]:
         "TEE_SERVICE_KEY": settings.service_key,
         "TEE_SERVICE_ORIGINS": ",".join(settings.service_origins),
         "TEE_GATE": settings.gate,
-        "TEE_RATE_LIMIT": str(settings.rate_limit),
         "TEE_MAX_AGE_S": str(settings.max_age_s),
         "TEE_PCCS_URL": settings.pccs_url,
     }

@@ -16,8 +16,10 @@ from simulator.plans import collateral
 from simulator.plans import quote as quotes
 from tests.agreement.questions import Question
 from tests.standins.tokens import jwks, make_token
+from tests.vectors import nonces
 from tests.vectors.ground import (
     EVENTS,
+    NONCE,
     NOW,
     ORIGIN,
     OTHERS,
@@ -63,12 +65,13 @@ class Draft:
     quote: quotes.Plan
     collateral: collateral.Plan
     runtime_data: Any
+    proof: Any
     lines: list[str]
     connected: dict[str, Any] | None
     log: Any = None  # None: the lines
     time: str = STAMP
     now: str = STAMP
-    nonce: Any = None
+    nonce: Any = NONCE
     tokens: list[TokenPlan] = field(default_factory=list)
     references: list[dict[str, Any]] = field(default_factory=list)
     held_platform: bool = False  # the references' platform is this quote's
@@ -141,13 +144,18 @@ def fresh(rng: Random) -> Draft:
     """Good evidence of a random kind: version, place of connection, services, what is held."""
     version, body_type = rng.choice(VERSIONS)
     origin = rng.choice((ORIGIN,) * 6 + ("http://localhost:8080", "http://127.0.0.1", "http://chat.example", None))
-    data = runtime_data(origin=origin, tls_spki_sha256=SPKI if rng.random() < 0.9 else None)
+    size = rng.choice((1, 1, 2, 3, 5, 7, 8, 13))
+    place = rng.randrange(size)
+    tree = nonces.among(NONCE, size, place)
+    tls = {"spki_sha256": SPKI, "key": rng.choice(("drawn",) * 7 + ("given",))} if rng.random() < 0.9 else None
+    data = runtime_data(origin=origin, nonces=nonces.bound(tree), tls=tls)
     connected = {"origin": origin or ORIGIN} | ({"tls_spki_sha256": SPKI} if rng.random() < 0.7 else {})
     events = [*EVENTS, *(OTHERS[name] for name in OTHERS if rng.random() < 0.03)]
     draft = Draft(
         quote=quotes.Plan(version=version, body_type=body_type),
         collateral=collateral.plan(NOW),
         runtime_data=data,
+        proof=nonces.proof(place, tree),
         lines=[] if rng.random() < 0.04 else _log(rng, events, origin),
         connected=connected if rng.random() < 0.95 else None,
         genuine=rng.random() < 0.9,
@@ -214,11 +222,11 @@ def question(draft: Draft) -> Question:
         return asked | {"bare": {"quote": quote.hex(), "collateral": made}}
     log = "\n".join(draft.lines) + "\n" if draft.log is None and draft.lines else draft.log
     evidence = {"quote": quote.hex(), "tee": "tdx", "runtime_data": draft.runtime_data, "event_log": log}
-    nonce = draft.runtime_data.get("nonce") if isinstance(draft.runtime_data, dict) else None
+    evidence["proof"] = draft.proof
     bundle = {
         "v": 1,
         "time": draft.time,
-        "nonce": nonce if draft.nonce is None else draft.nonce,
+        "nonce": draft.nonce,
         "connected": draft.connected,
         "evidence": evidence,
         "collateral": made,

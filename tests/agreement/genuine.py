@@ -8,7 +8,7 @@ from typing import Any
 
 from tests import webbundle
 from tests.agreement.questions import Question
-from tests.vectors.ground import NONCE, ORIGIN, runtime_data
+from tests.vectors.ground import NONCE, ORIGIN, PROOF, runtime_data
 
 NAMES = ("tdx_quote", "tdx_quote_outdated", "tdx_quote_td15ex")
 
@@ -28,7 +28,7 @@ def questions() -> list[Question]:
         now = issued[:11] + "23:59:59Z"
         held: dict[str, Any] = {"references": [], "policy": {}, "services": [], "seen": None, "genuine": False}
         held |= {"now": now, "policy": {"tcb": {"accepted_statuses": ["OutOfDate", "SWHardeningNeeded"]}}}
-        evidence = {"quote": quote, "runtime_data": runtime_data(), "event_log": None}
+        evidence = {"quote": quote, "runtime_data": runtime_data(), "proof": PROOF, "event_log": None}
         bundle = {"v": 1, "time": now, "nonce": NONCE, "connected": {"origin": ORIGIN}}
         bundle |= {"evidence": evidence, "collateral": made, "service_tokens": []}
         asked.append(held | {"bare": {"quote": quote, "collateral": made}})

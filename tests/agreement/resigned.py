@@ -9,6 +9,7 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.agreement import certificates
 from tests.agreement.draft import Draft
 from tests.agreement.oddities import odd_document, odd_json, odd_spelling, odd_text, odd_value
 from tests.standins.tokens import FAULTS as TOKEN_FAULTS
+from tests.vectors import nonces
 from tests.vectors.ground import EVENTS, INIT, NOW, OTHERS, event, launch
 
 ORIGINS = (
@@ -388,11 +390,36 @@ def policy(draft: Draft, rng: Random) -> None:
 
 
 def odd_nonce(draft: Draft, rng: Random) -> None:
-    """Another nonce in the bundle, or an odd one in both places."""
-    if isinstance(draft.runtime_data, dict) and isinstance(draft.runtime_data.get("nonce"), str):
-        draft.nonce = odd_value(rng, draft.runtime_data["nonce"])
-        if rng.random() < 0.7:
-            draft.runtime_data = {**draft.runtime_data, "nonce": draft.nonce}
+    """Another nonce in the bundle, or the evidence for an odd one."""
+    draft.nonce = odd_value(rng, draft.nonce)
+    if rng.random() < 0.7 and isinstance(draft.nonce, str) and isinstance(draft.runtime_data, dict):
+        with suppress(ValueError):  # what is no base64 has no leaf
+            tree, draft.proof = nonces.alone(draft.nonce)
+            draft.runtime_data = {**draft.runtime_data, "nonces": tree}
+
+
+def odd_proof(draft: Draft, rng: Random) -> None:
+    """A proof with something odd, or with the tree's size changed in both places."""
+    if rng.random() < 0.8:
+        draft.proof = odd_document(rng, draft.proof)
+    elif isinstance(draft.proof, dict) and isinstance(draft.runtime_data, dict):
+        size = rng.choice((0, 1, 2, 4, 9, 64, 65536, 65537))
+        bound = draft.runtime_data.get("nonces")
+        draft.runtime_data = {
+            **draft.runtime_data,
+            "nonces": {**(bound if isinstance(bound, dict) else {}), "size": size},
+        }
+        draft.proof = {**draft.proof, "size": size}
+
+
+def later_members(draft: Draft, rng: Random) -> None:
+    """Members that later parts of the release bind, good or odd."""
+    if isinstance(draft.runtime_data, dict):
+        key = nonces.b64(bytes(32))
+        data = {"state": rng.choice(("plain", "encrypted")), "owner": key, "generation": rng.randrange(9)}
+        later = {"channel": "AQID", "unlock": key, "data": data, "gpu_evidence": "ab" * 48, "newer": 1}
+        some = {name: later[name] for name in rng.sample(sorted(later), rng.randrange(1, 6))}
+        draft.runtime_data = {**draft.runtime_data, **(some if rng.random() < 0.4 else odd_document(rng, some))}
 
 
 Change = Callable[[Draft, Random], None]
@@ -424,4 +451,6 @@ BEFORE_SIGNING: dict[Change, int] = {
     token: 8,
     policy: 4,
     odd_nonce: 4,
+    odd_proof: 6,
+    later_members: 4,
 }

@@ -52,11 +52,19 @@ class FakeAttester:
 Attester = Callable[..., FakeAttester]
 
 
-def evidence(nonce: str, quote: bytes = b"\x04\x00quote") -> dict[str, Any]:
+def answer_to(request: dict[str, Any], quote: bytes = b"\x04\x00quote") -> bytes:
+    """What an attester answers: evidence for all of the nonces, and a proof for each, here told by its nonce."""
+    proofs = [
+        {"index": place, "size": len(request["nonces"]), "path": [one]} for place, one in enumerate(request["nonces"])
+    ]
+    return json.dumps({"ok": True, "evidence": evidence(quote), "proofs": proofs}).encode() + b"\n"
+
+
+def evidence(quote: bytes = b"\x04\x00quote") -> dict[str, Any]:
     return {
         "quote": quote.hex(),
         "tee": "tdx-simulated",
-        "runtime_data": {"v": 1, "nonce": nonce},
+        "runtime_data": {"v": 2, "nonces": {"root": "r", "size": 1}},
         "event_log": "",
         "quote_parse": {"mr_td": "00" * 48},
     }
@@ -64,14 +72,11 @@ def evidence(nonce: str, quote: bytes = b"\x04\x00quote") -> dict[str, Any]:
 
 @pytest.fixture
 def attester(tmp_path: Path) -> Iterator[Attester]:
-    """Starts a FakeAttester; by default it gives evidence for the nonce asked."""
+    """Starts a FakeAttester; by default it gives evidence for the nonces asked."""
     started: list[FakeAttester] = []
 
     def start(answer: Answer | None = None) -> FakeAttester:
-        def give(request: dict[str, Any]) -> bytes:
-            return json.dumps({"ok": True, "evidence": evidence(request.get("nonce", "drawn"))}).encode() + b"\n"
-
-        started.append(FakeAttester(tmp_path / f"attester-{len(started)}.sock", answer or give))
+        started.append(FakeAttester(tmp_path / f"attester-{len(started)}.sock", answer or answer_to))
         return started[-1]
 
     yield start

@@ -7,25 +7,67 @@ import pytest
 from attestation import attester as module
 from attestation.attester import AttesterClient, AttesterError, check_nonce
 
-from .conftest import Attester
+from .conftest import Attester, answer_to
 
 NONCE = "A" * 43
 
 
 def ask(client: AttesterClient, nonce: str | None = NONCE) -> dict[str, Any]:
-    return asyncio.run(client.evidence(nonce))
+    async def asked() -> dict[str, Any]:
+        answer = await client.evidence(nonce)
+        body: dict[str, Any] = json.loads(answer.body())
+        return body
+
+    return asyncio.run(asked())
 
 
 def test_nonce_is_passed_on(attester: Attester) -> None:
     server = attester()
-    assert ask(AttesterClient(server.path))["runtime_data"]["nonce"] == NONCE
-    assert server.requests == [{"nonce": NONCE}]
+    body = ask(AttesterClient(server.path))
+    assert (body["proof"]["path"], "nonce" in body) == ([NONCE], False)
+    assert server.requests == [{"nonces": [NONCE]}]
 
 
-def test_without_nonce_the_attester_draws(attester: Attester) -> None:
+def test_without_nonce_one_is_drawn_and_told(attester: Attester) -> None:
     server = attester()
-    assert ask(AttesterClient(server.path), None)["runtime_data"]["nonce"] == "drawn"
-    assert server.requests == [{}]
+    client = AttesterClient(server.path)
+    first, second = (ask(client, None) for _ in range(2))
+    assert [one["proof"]["path"] for one in (first, second)] == [[first["nonce"]], [second["nonce"]]]
+    assert check_nonce(first["nonce"]) != second["nonce"]
+
+
+def test_who_asks_meanwhile_shares_the_next_request(tmp_path: Path) -> None:
+    """Each gets the proof of its own nonce, and who went away is not asked for."""
+    asked: list[list[str]] = []
+    nonces = [chr(ord("A") + place) + "A" * 42 for place in range(8)]
+
+    async def scenario() -> list[list[str]]:
+        release = asyncio.Event()
+
+        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            request = json.loads(await reader.readline())
+            asked.append(request["nonces"])
+            await release.wait()
+            writer.write(answer_to(request))
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_unix_server(slow, str(tmp_path / "slow.sock"))
+        client = AttesterClient(tmp_path / "slow.sock")
+        tasks = []
+        for nonce in nonces:
+            tasks.append(asyncio.create_task(client.evidence(nonce)))
+            await asyncio.sleep(0.02 if len(tasks) == 1 else 0)
+        tasks.pop(3).cancel()
+        await asyncio.sleep(0)
+        release.set()
+        answers = await asyncio.gather(*tasks)
+        server.close()
+        return [json.loads(answer.body())["proof"]["path"] for answer in answers]
+
+    remaining = nonces[:3] + nonces[4:]
+    assert asyncio.run(scenario()) == [[nonce] for nonce in remaining]
+    assert asked == [nonces[:1], remaining[1:]]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +98,12 @@ def test_only_one_spelling_of_32_bytes(nonce: str) -> None:
         (b"not json\n", "internal"),
         (b"[]\n", "internal"),
         (b'{"ok": true}\n', "internal"),
-        (b'{"ok": true, "evidence": {"quote": "xyz"}}\n', "internal"),
-        (b'{"ok": "yes", "evidence": {"quote": "00"}}\n', "internal"),
+        (b'{"ok": true, "evidence": {"quote": "xyz"}, "proofs": [{}]}\n', "internal"),
+        (b'{"ok": true, "evidence": {"quote": "00"}}\n', "internal"),
+        (b'{"ok": true, "evidence": {"quote": "00"}, "proofs": []}\n', "internal"),
+        (b'{"ok": true, "evidence": {"quote": "00"}, "proofs": [{}, {}]}\n', "internal"),
+        (b'{"ok": true, "evidence": {"quote": "00"}, "proofs": {"0": {}}}\n', "internal"),
+        (b'{"ok": "yes", "evidence": {"quote": "00"}, "proofs": [{}]}\n', "internal"),
         (b'{"ok": false, "error": {"code": "busy", "message": "m"}}\n', "busy"),
         (b'{"ok": false, "error": {"code": "device", "message": "m"}}\n', "device"),
     ],
@@ -113,9 +159,9 @@ def test_too_many_waiting_are_refused_at_once(tmp_path: Path, monkeypatch: pytes
         release = asyncio.Event()
 
         async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readline()
+            request = json.loads(await reader.readline())
             await release.wait()
-            writer.write(json.dumps({"ok": True, "evidence": {"quote": "00"}}).encode() + b"\n")
+            writer.write(answer_to(request))
             await writer.drain()
             writer.close()
 

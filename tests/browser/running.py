@@ -89,7 +89,6 @@ def serve(launcher: Path, data: Path, port: int | None = None, **settings: str) 
         "DATA_DIR": str(data),
         "TDX": "simulated",
         "LLM": "embedded",
-        "TEE_RATE_LIMIT": "6000",
         "TEE_GATE": "off",
         "TEE_SERVICE_ORIGINS": ",".join(SERVICES_ALLOWED),
         "ENABLE_CHANNELS": "true",  # one of the ways in which words leave

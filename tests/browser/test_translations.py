@@ -117,7 +117,8 @@ def skeletons(node: ast.expr) -> list[str]:
 def answered() -> set[str]:
     """What the attestation endpoints and their attester may answer as `detail`, but for malformed requests."""
     said = set()
-    for path in (BACKEND / "attester.py", BACKEND / "collateral.py", ROOT / "quote_generator" / "service.py"):
+    attester = [ROOT / "quote_generator" / name for name in ("service.py", "batches.py")]
+    for path in (BACKEND / "attester.py", BACKEND / "collateral.py", *attester):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue

@@ -12,7 +12,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ import pytest
 import rfc8785
 
 from quote_generator.aael import replay
-from quote_generator.evidence import new_nonce
+from quote_generator.bindings import _carry_out
 from quote_generator.formats import parse_quote
+from quote_generator.nonces import NonceTree, base64url, new_nonce, read_nonce
+from quote_generator.runtime_data import RuntimeData
 
 DIGEST = "5a" * 48
 SPKI = "c3" * 32
@@ -30,11 +33,13 @@ COMMAND = [sys.executable, "-m", "quote_generator.attester"]
 
 
 @contextmanager
-def attester(path: Path, environment: dict[str, str], *options: str) -> Iterator[subprocess.Popen[str]]:
+def attester(
+    path: Path, environment: dict[str, str], *options: str, passed: Sequence[int] = ()
+) -> Iterator[subprocess.Popen[str]]:
     """Runs it until the block ends; it must stop cleanly at SIGTERM."""
     ready, theirs = os.pipe()
     command = [*COMMAND, "--socket", str(path), "--ready-fd", str(theirs), *options]
-    process = subprocess.Popen(command, env=environment, pass_fds=[theirs], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment, pass_fds=[theirs, *passed], stderr=subprocess.PIPE, text=True)
     os.close(theirs)
     try:
         if not select.select([ready], [], [], 10)[0] or os.read(ready, 100) != b"ready\n":
@@ -62,18 +67,17 @@ def ask(path: Path, request: dict[str, Any]) -> dict[str, Any]:
             return answer
 
 
+def tree_of(nonce: str) -> dict[str, Any]:
+    """What runtime_data says of the tree of one nonce."""
+    return {"root": base64url(NonceTree([read_nonce(nonce)]).root), "size": 1}
+
+
 def test_evidence_is_bound_to_nonce_release_and_origin(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
     path, nonce = tmp_path / "s", new_nonce()
-    options = ("--release-digest", DIGEST, "--origin", "https://chat.example.org", "--tls-spki-sha256", SPKI)
+    options = ("--release-digest", DIGEST, "--origin", "https://chat.example.org")
     with attester(path, simulator_environment, *options):
         evidence = ask(path, {"nonce": nonce})["evidence"]
-    expected: Any = {
-        "v": 1,
-        "nonce": nonce,
-        "release": DIGEST,
-        "origin": "https://chat.example.org",
-        "tls_spki_sha256": SPKI,
-    }
+    expected: Any = {"v": 2, "nonces": tree_of(nonce), "release": DIGEST, "origin": "https://chat.example.org"}
     assert evidence["runtime_data"] == expected
     quote = parse_quote(bytes.fromhex(evidence["quote"]))
     assert quote.body.report_data == hashlib.sha384(rfc8785.dumps(expected)).digest() + bytes(16)
@@ -88,7 +92,7 @@ def test_evidence_of_version_5(tmp_path: Path, simulator_environment: dict[str, 
     path, nonce = tmp_path / "s", new_nonce()
     with attester(path, {**simulator_environment, "TDX_SIM_QUOTE_VERSION": "5"}):
         evidence = ask(path, {"nonce": nonce})["evidence"]
-    assert set(evidence) == {"quote", "tee", "runtime_data", "event_log", "quote_parse"}
+    assert set(evidence) == {"quote", "tee", "runtime_data", "event_log", "quote_parse", "proof"}
     quote = parse_quote(bytes.fromhex(evidence["quote"]))
     assert quote.body.report_data == hashlib.sha384(rfc8785.dumps(evidence["runtime_data"])).digest() + bytes(16)
     assert evidence["quote_parse"] == quote.fields()
@@ -98,8 +102,119 @@ def test_evidence_of_version_5(tmp_path: Path, simulator_environment: dict[str, 
 def test_without_a_nonce_a_fresh_one_is_drawn(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
     path = tmp_path / "s"
     with attester(path, simulator_environment):
-        first, second = (ask(path, {})["evidence"]["runtime_data"] for _ in range(2))
-    assert set(first) == {"v", "nonce"} and first["nonce"] != second["nonce"]
+        first, second = (ask(path, {})["evidence"] for _ in range(2))
+    assert first["runtime_data"] == {"v": 2, "nonces": tree_of(first["nonce"])} and first["nonce"] != second["nonce"]
+
+
+def bind(channel: socket.socket, members: Any) -> dict[str, Any]:
+    channel.sendall(json.dumps({"bind": members}).encode() + b"\n")
+    with channel.makefile("r") as answers:
+        answer: dict[str, Any] = json.loads(answers.readline())
+        return answer
+
+
+@contextmanager
+def binding(path: Path, environment: dict[str, str], *options: str) -> Iterator[socket.socket]:
+    """An attester, and the end of its binding channel that door or launcher would have."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(10)
+    given = (*options, "--bind-fd", str(theirs.fileno()))
+    with ours, attester(path, environment, *given, passed=[theirs.fileno()]):
+        theirs.close()
+        yield ours
+
+
+def test_what_is_bound_is_in_every_quote_after_it(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    path, tls = tmp_path / "s", {"spki_sha256": SPKI, "key": "drawn"}
+    with binding(path, simulator_environment) as channel:
+        assert "tls" not in ask(path, {})["evidence"]["runtime_data"]
+        assert bind(channel, {"tls": tls, "data": {"state": "plain"}}) == {"ok": True}
+        assert ask(path, {})["evidence"]["runtime_data"]["tls"] == tls
+        assert bind(channel, {"tls": tls | {"key": "given"}}) == {"ok": True}
+        assert bind(channel, {"data": None}) == {"ok": True}
+        channel.close()
+        evidence = ask(path, {})["evidence"]  # whoever held the channel may be started anew with the same key
+        assert evidence["runtime_data"]["tls"] == tls | {"key": "given"} and "data" not in evidence["runtime_data"]
+        quote = parse_quote(bytes.fromhex(evidence["quote"]))
+        assert quote.body.report_data == hashlib.sha384(rfc8785.dumps(evidence["runtime_data"])).digest() + bytes(16)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        [],
+        None,
+        {"v": 2},
+        {"nonces": {"root": "x", "size": 1}},
+        {"release": DIGEST},
+        {"origin": "https://elsewhere.example"},
+        {"tls_spki_sha256": SPKI},
+        {"tls": SPKI},
+        {"tls": {"spki_sha256": SPKI}},
+        {"tls": {"spki_sha256": SPKI.upper(), "key": "drawn"}},
+        {"tls": {"spki_sha256": SPKI, "key": "found"}},
+        {"tls": {"spki_sha256": SPKI, "key": "drawn", "more": 1}},
+        {"channel": "AA=="},
+        {"unlock": "AAAA"},
+        {"data": {"state": "plain", "generation": -1}},
+        {"data": {"state": "plain", "generation": True}},
+        {"gpu_evidence": SPKI},
+        {"data": {"state": "plain"}, "unlock": 5},
+    ],
+)
+def test_what_cannot_be_bound_is_refused_and_changes_nothing(members: Any) -> None:
+    bound = RuntimeData()
+    bound.bind({"tls": {"spki_sha256": SPKI, "key": "drawn"}})
+    before = bound.of(bytes(48), 1)
+    answer = _carry_out(json.dumps({"bind": members}).encode(), bound)
+    assert answer is not None and "\n" not in answer and len(answer) < 500
+    assert bound.of(bytes(48), 1) == before
+
+
+def test_nobody_else_can_have_a_key_bound(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    """Neither over the public socket, nor over the channel with lines that it does not know, or an endless one."""
+    path, tls = tmp_path / "s", {"spki_sha256": SPKI, "key": "drawn"}
+    with binding(path, simulator_environment) as channel:
+        assert ask(path, {"bind": {"tls": tls}})["error"]["code"] == "bad-request"
+        for line in (b"{}", b"[]", b"x", b'{"bind": {"tls": null}, "nonce": null}', b"[" * 9000):
+            channel.sendall(line + b"\n")
+        answers = channel.makefile("r")
+        assert {json.loads(answers.readline())["error"]["code"] for _ in range(5)} == {"bad-request"}
+        channel.sendall(b" " * 200_000)
+        assert "the connection ends" in answers.readline() and answers.readline() == ""
+        assert "tls" not in ask(path, {})["evidence"]["runtime_data"]
+        answers.close()
+
+
+def test_it_listens_only_once_something_is_bound(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    path, tls = tmp_path / "s", {"spki_sha256": SPKI, "key": "drawn"}
+    ours, theirs = socket.socketpair()
+    command = [*COMMAND, "--socket", str(path), "--await-binding", "--bind-fd", str(theirs.fileno())]
+    process = subprocess.Popen(
+        command, env=simulator_environment, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL
+    )
+    theirs.close()
+    with ours:
+        ours.settimeout(10)
+        assert bind(ours, {"tls": {}})["ok"] is False
+        assert not path.exists()
+        assert bind(ours, {"tls": tls}) == {"ok": True}
+        deadline = time.monotonic() + 10
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert ask(path, {})["evidence"]["runtime_data"]["tls"] == tls
+    process.terminate()
+    assert process.wait(5) == 0
+
+
+def test_many_askers_share_a_quote(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
+    path, nonces = tmp_path / "s", [new_nonce() for _ in range(11)]
+    with attester(path, simulator_environment):
+        answer = ask(path, {"nonces": nonces})
+    tree = NonceTree([read_nonce(nonce) for nonce in nonces])
+    assert answer["evidence"]["runtime_data"]["nonces"] == {"root": base64url(tree.root), "size": 11}
+    assert answer["proofs"] == [{"index": index, "size": 11, "path": tree.path(index)} for index in range(11)]
 
 
 def test_log_and_quote_agree_while_a_writer_appends(tmp_path: Path, simulator_environment: dict[str, str]) -> None:
@@ -203,7 +318,9 @@ def test_a_stale_socket_is_replaced_and_a_living_one_is_not(
     [
         (["--release-digest", "xyz"], 2, "the release digest is 96 lower-case hex digits"),
         (["--origin", "https://a/b"], 2, "the origin is scheme"),
-        (["--tls-spki-sha256", "AB" * 32], 2, "the TLS key digest is 64 lower-case hex digits"),
+        (["--bind-fd", "99"], 2, "--bind-fd 99 is no connected socket"),
+        (["--await-binding"], 2, "--await-binding needs a --bind-fd"),
+        (["--await-binding", "--bind-fd", "0"], 1, "ended before anything was bound"),
         (["--allow-uid", "1", "--allow-uid", "2"], 1, "--socket-gid"),
         (["--socket", "/nonexistent/s"], 1, "cannot listen at /nonexistent/s"),
         (["--socket", "/dev/null"], 1, "is no socket"),
@@ -214,7 +331,12 @@ def test_what_prevents_a_start_is_one_sentence(
     tmp_path: Path, simulator_environment: dict[str, str], options: list[str], status: int, sentence: str
 ) -> None:
     command = [*COMMAND, "--socket", str(tmp_path / "s"), *options]
-    done = subprocess.run(command, env=simulator_environment, capture_output=True, text=True, timeout=20)
+    ours, theirs = socket.socketpair()  # standard input, for --bind-fd 0
+    ours.close()
+    done = subprocess.run(
+        command, env=simulator_environment, capture_output=True, text=True, timeout=20, stdin=theirs.fileno()
+    )
+    theirs.close()
     assert done.returncode == status
     assert sentence in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
 

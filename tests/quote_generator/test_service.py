@@ -9,7 +9,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,33 +18,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quote_generator.batches import Batches, Make, Refusal
 from quote_generator.errors import BusyError, DeviceFailureError
 from quote_generator.eventlog import EventLogError
-from quote_generator.evidence import new_nonce
+from quote_generator.evidence import Evidence
 from quote_generator.formats import FormatError
-from quote_generator.service import Limits, Refusal, Service, parse_request
+from quote_generator.nonces import MOST_NONCES, NonceTree, new_nonce, read_nonce
+from quote_generator.service import LONG_LIMIT, Limits, Service, parse_request
 
 ME = frozenset({os.geteuid()})
-Make = Callable[[str | None], dict[str, Any]]
+
+
+def made(nonces: Sequence[bytes], quote: str = "00") -> Evidence:
+    return Evidence(json.dumps({"quote": quote}).encode(), NonceTree(nonces))
 
 
 class Device:
-    """Counts what reaches it; takes `seconds` a call."""
+    """Keeps the nonces that reach it, by the batch; takes `seconds` a call."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds, self.at_once, self.most_at_once = seconds, 0, 0
-        self.calls: list[str | None] = []
+        self.calls: list[list[bytes]] = []
         self._lock = threading.Lock()
 
-    def __call__(self, nonce: str | None) -> dict[str, Any]:
+    def __call__(self, nonces: Sequence[bytes]) -> Evidence:
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
+            self.calls.append(list(nonces))
         time.sleep(self.seconds)
         with self._lock:
             self.at_once -= 1
-            self.calls.append(nonce)
-        return {"nonce": nonce}
+        return made(nonces)
 
 
 @asynccontextmanager
@@ -64,7 +69,7 @@ async def serving(
 
 
 async def exchange(path: Path, *lines: bytes) -> list[dict[str, Any]]:
-    reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 20)
+    reader, writer = await asyncio.open_unix_connection(str(path), limit=1 << 28)
     answers = []
     for line in lines:
         writer.write(line + b"\n")
@@ -77,17 +82,116 @@ def ask(nonce: str | None) -> bytes:
     return json.dumps({"nonce": nonce}).encode()
 
 
+def many(nonces: Sequence[str]) -> bytes:
+    return json.dumps({"nonces": nonces}).encode()
+
+
 def run(scenario: Any) -> None:
     asyncio.run(scenario)
 
 
-def test_a_nonce_reaches_the_device_and_its_evidence_comes_back(tmp_path: Path) -> None:
+def test_a_nonce_reaches_the_device_and_its_proof_comes_back(tmp_path: Path) -> None:
     async def scenario() -> None:
-        nonce = new_nonce()
+        nonce, device = new_nonce(), Device()
+        async with serving(tmp_path, device) as path:
+            asked, drawn, null = await exchange(path, ask(nonce), b"{}", b'{"nonce": null}')
+        proof = {"index": 0, "size": 1, "path": []}
+        assert asked == {"ok": True, "evidence": {"quote": "00", "proof": proof}}
+        assert drawn["evidence"]["proof"] == proof and drawn["evidence"]["nonce"] != null["evidence"]["nonce"]
+        told = [nonce, drawn["evidence"]["nonce"], null["evidence"]["nonce"]]
+        assert device.calls == [[read_nonce(one)] for one in told]
+
+    run(scenario())
+
+
+def test_many_nonces_get_one_quote_and_a_proof_each(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        nonces, device = [new_nonce() for _ in range(5)], Device()
+        async with serving(tmp_path, device) as path:
+            (answer,) = await exchange(path, many(nonces))
+        tree = NonceTree([read_nonce(nonce) for nonce in nonces])
+        proofs = [{"index": index, "size": 5, "path": tree.path(index)} for index in range(5)]
+        assert answer == {"ok": True, "evidence": {"quote": "00"}, "proofs": proofs}
+        assert len(device.calls) == 1
+
+    run(scenario())
+
+
+def test_who_waits_while_the_device_is_busy_shares_the_next_quote(tmp_path: Path) -> None:
+    """An idle device starts at once, and nobody waits for more than the quote under way and the next."""
+
+    async def scenario() -> None:
+        device = Device(0.1)
+        nonces = [new_nonce() for _ in range(20)]
+        async with serving(tmp_path, device) as path:
+            asked = []
+            for nonce in nonces:
+                asked.append(asyncio.create_task(exchange(path, ask(nonce))))
+                await asyncio.sleep(0.02 if len(asked) == 1 else 0)
+            asked.append(asyncio.create_task(exchange(path, many(nonces))))
+            answers = [one for (one,) in await asyncio.gather(*asked)]
+        waited = [[read_nonce(nonce) for nonce in some] for some in (nonces[:1], [*nonces[1:], *nonces])]
+        assert [sorted(call) for call in device.calls] == [sorted(some) for some in waited]
+        assert device.most_at_once == 1
+        for nonce, answer in zip(nonces[1:], answers[1:-1], strict=True):
+            assert device.calls[1][answer["evidence"]["proof"]["index"]] == read_nonce(nonce)
+        places = [device.calls[1][proof["index"]] for proof in answers[-1]["proofs"]]
+        assert places == [read_nonce(nonce) for nonce in nonces]
+
+    run(scenario())
+
+
+def test_a_batch_that_the_device_refuses_costs_nobody_the_next(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def moody(nonces: Sequence[bytes]) -> Evidence:
+        calls.append(len(nonces))
+        time.sleep(0.05)
+        if len(calls) == 2:
+            raise DeviceFailureError
+        return made(nonces)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, moody) as path:
+            first = asyncio.create_task(exchange(path, b"{}"))
+            await asyncio.sleep(0.02)
+            refused = await asyncio.gather(*(exchange(path, b"{}") for _ in range(4)))
+            assert [one["error"]["code"] for (one,) in refused] == ["device"] * 4
+            assert (await first)[0]["ok"] is True and (await exchange(path, b"{}"))[0]["ok"] is True
+        assert calls == [1, 4, 1]
+
+    run(scenario())
+
+
+def test_a_batch_is_bounded() -> None:
+    """65,536 nonces share a quote; whoever would be one more is told to come again."""
+
+    async def scenario() -> None:
+        device = Device(0.2)
+        batches = Batches(device, answer_s=10)
+        nonces = [os.urandom(32)] * MOST_NONCES
+        first = asyncio.create_task(batches.share(nonces[:1], lambda: True))
+        await asyncio.sleep(0.02)
+        full = asyncio.create_task(batches.share(nonces, lambda: True))
+        await asyncio.sleep(0)
+        with pytest.raises(Refusal, match="65536 nonces wait") as refused:
+            await batches.share(nonces[:1], lambda: True)
+        assert refused.value.code == "busy"
+        assert ((await first).first, (await full).first) == (0, 0)
+        assert (await batches.share(nonces[:1], lambda: True)).evidence.tree.size == 1
+        assert [len(call) for call in device.calls] == [1, MOST_NONCES, 1]
+        batches.close()
+
+    run(scenario())
+
+
+def test_a_whole_batch_may_be_one_request(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        nonces = [new_nonce() for _ in range(1024)] * 64
         async with serving(tmp_path, Device()) as path:
-            answers = await exchange(path, ask(nonce), b"{}", b'{"nonce": null}')
-        assert answers[0] == {"ok": True, "evidence": {"nonce": nonce}}
-        assert answers[1] == answers[2] == {"ok": True, "evidence": {"nonce": None}}
+            answer, other = await exchange(path, many(nonces), many([*nonces, nonces[0]]))
+        assert len(answer["proofs"]) == MOST_NONCES and len(answer["proofs"][-1]["path"]) == 16
+        assert other["error"]["message"] == "nonces is a list of 1 to 65536 nonces"
 
     run(scenario())
 
@@ -111,6 +215,13 @@ def test_a_nonce_reaches_the_device_and_its_evidence_comes_back(tmp_path: Path) 
         b'{"report_data": "00"}',
         b'{"nonce": null, "extend": 3}',
         b'{"Nonce": "' + b"A" * 43 + b'"}',
+        b'{"bind": {"tls": null}}',
+        b'{"nonces": []}',
+        b'{"nonces": null}',
+        b'{"nonces": "' + b"A" * 43 + b'"}',
+        b'{"nonces": [5]}',
+        b'{"nonces": ["' + b"A" * 42 + b'B"]}',
+        b'{"nonces": ["' + b"A" * 43 + b'"], "nonce": null}',
     ],
 )
 def test_malformed_requests_get_one_sentence_and_the_connection_goes_on(tmp_path: Path, line: bytes) -> None:
@@ -128,7 +239,7 @@ def test_malformed_requests_get_one_sentence_and_the_connection_goes_on(tmp_path
 def test_no_request_raises_anything_but_a_refusal(line: bytes) -> None:
     for text in (line, b'{"nonce":' + line + b"}", b'{"nonce":"' + line + b'"}'):
         try:
-            assert parse_request(text) is None or len(parse_request(text) or "") == 43
+            assert [len(nonce) for nonce in parse_request(text).nonces] == [32]
         except Refusal as refusal:
             assert refusal.code == "bad-request" and "\n" not in str(refusal)
 
@@ -149,32 +260,35 @@ def test_garbage_on_many_connections_is_survived(tmp_path: Path) -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("size", [4096, 4097, 100_000])
+@pytest.mark.parametrize("size", [4096, 4097, LONG_LIMIT, LONG_LIMIT + 1, LONG_LIMIT * 2])
 def test_requests_over_the_limit_are_refused(tmp_path: Path, size: int) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, Device()) as path:
             reader, writer = await asyncio.open_unix_connection(str(path))
             writer.write(b" " * (size - 3) + b"{}\n")
             answer = json.loads(await asyncio.wait_for(reader.readline(), 5))
-            assert answer["ok"] is (size <= 4096)
+            assert answer["ok"] is (size <= LONG_LIMIT)
             writer.close()
             assert (await exchange(path, b"{}"))[0]["ok"] is True
 
     run(scenario())
 
 
-def test_one_quote_at_a_time_in_the_order_of_the_requests(tmp_path: Path) -> None:
+def test_long_requests_are_read_a_few_at_a_time_and_soon(tmp_path: Path) -> None:
+    """Who begins long requests and does not end them neither fills the memory nor stops the others for long."""
+
     async def scenario() -> None:
-        device = Device(0.02)
-        nonces = [new_nonce() for _ in range(10)]
-        async with serving(tmp_path, device) as path:
-            tasks = []
-            for nonce in nonces:
-                tasks.append(asyncio.create_task(exchange(path, ask(nonce))))
-                await asyncio.sleep(0.005)
-            await asyncio.gather(*tasks)
-        assert device.most_at_once == 1
-        assert device.calls == nonces
+        limits = Limits(long=1, long_s=0.2)
+        async with serving(tmp_path, Device(), limits) as path:
+            held = [await asyncio.open_unix_connection(str(path)) for _ in range(2)]
+            for _, writer in held:
+                writer.write(b" " * 10_000)
+            await asyncio.sleep(0.05)
+            assert (await exchange(path, b"{}"))[0]["ok"] is True
+            assert (await exchange(path, many([new_nonce()] * 1000)))[0]["ok"] is True
+            for reader, writer in held:
+                assert await asyncio.wait_for(reader.read(), 2) == b""
+                writer.close()
 
     run(scenario())
 
@@ -198,9 +312,11 @@ def test_a_client_that_asks_without_pause_does_not_starve_others(tmp_path: Path)
 def test_a_full_queue_answers_busy_at_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, Device(0.3), Limits(waiting=2)) as path:
-            answers = await asyncio.gather(*(exchange(path, b"{}") for _ in range(5)))
+            first = asyncio.create_task(exchange(path, b"{}"))
+            await asyncio.sleep(0.05)
+            answers = await asyncio.gather(first, *(exchange(path, b"{}") for _ in range(5)))
         codes = sorted(a[0]["error"]["code"] if not a[0]["ok"] else "ok" for a in answers)
-        assert codes == ["busy"] * 3 + ["ok"] * 2
+        assert codes == ["busy"] * 3 + ["ok"] * 3
 
     run(scenario())
 
@@ -271,8 +387,8 @@ def test_slow_and_silent_clients_are_dropped(tmp_path: Path) -> None:
 
 
 def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
-    def big(_: str | None) -> dict[str, Any]:
-        return {"quote": "0" * 300_000}
+    def big(nonces: Sequence[bytes]) -> Evidence:
+        return made(nonces, "0" * 300_000)
 
     async def scenario() -> None:
         async with serving(tmp_path, big, Limits(send_s=0.2)) as path:
@@ -314,7 +430,7 @@ def test_a_user_who_is_not_allowed_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_failures_have_a_code_and_one_sentence(tmp_path: Path, failure: Exception, code: str) -> None:
-    def failing(_: str | None) -> dict[str, Any]:
+    def failing(_: Sequence[bytes]) -> Evidence:
         raise failure
 
     async def scenario() -> None:

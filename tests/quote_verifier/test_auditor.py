@@ -56,7 +56,7 @@ def references(lines: list[str]) -> dict[str, Any]:
 
 def settings_of(data: Path, port: int) -> dict[str, str]:
     shared = {"HOST": "127.0.0.1", "PORT": str(port), "DATA_DIR": str(data), "TDX": "simulated", "LLM": "embedded"}
-    return shared | {"TEE_RATE_LIMIT": "6000", "TEE_GATE": "warn"}
+    return shared | {"TEE_GATE": "warn"}
 
 
 DEFAULT = {

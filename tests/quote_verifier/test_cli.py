@@ -129,14 +129,14 @@ def test_tls_key(tmp_path: Path, held: Path) -> None:
     certificate = make_certificate(tmp_path)
     td = Td()
     with Site(td, certificate) as site:
-        td.bound |= {"origin": site.url, "tls_spki_sha256": certificate.spki}
+        td.bound |= {"origin": site.url, "tls": {"spki_sha256": certificate.spki, "key": "drawn"}}
         done = run(site.url, "--release", held, "--ca-file", certificate.path, "--json", cache=tmp_path)
         assert done.returncode == 6, done.stdout
         assert statuses(done)["binding.channel"] == "pass"
-        td.bound["tls_spki_sha256"] = "ab" * 32
+        td.bound["tls"] = {"spki_sha256": "ab" * 32, "key": "drawn"}
         done = run(site.url, "--release", held, "--ca-file", certificate.path, cache=tmp_path)
         assert done.returncode == 4
-        assert "somebody sits between" in done.stdout
+        assert "its TLS key is not the TD's" in " ".join(done.stdout.split())
         assert run(site.url, "--release", held, cache=tmp_path).returncode == 3
 
 

@@ -103,6 +103,20 @@ def test_the_plugin_has_the_same_fields() -> None:
     assert layout == {name: (field["offset"], field["size"]) for name, field in known.items()}
 
 
+def test_the_attester_binds_the_same_members() -> None:
+    """The plugin is a distribution of its own, without a verifier."""
+    from quote_generator.runtime_data import FIXED, MEMBERS, VERSION
+
+    table = facts.load("runtime_data")
+    assert {name: entry["type"] for name, entry in table.items()} == MEMBERS
+    assert {name for name, entry in table.items() if entry["bound"] == "by door or launcher"} == MEMBERS.keys() - set(
+        FIXED
+    )
+    assert {name for name, entry in table.items() if not entry.get("optional")} == {"v", "nonces"}
+    assert {entry["since"] for entry in table.values()} == {VERSION}
+    assert all(entry["meaning"] for entry in table.values())
+
+
 def test_the_release_names_the_same_services_and_platform() -> None:
     services, platform = facts.load("services"), tuple(facts.load("td_report")["platform"])
     for path in ("launcher/plan/settings.py", "patches/files/backend/attestation/settings.py"):

@@ -14,7 +14,7 @@ from quote_verifier.release import check_release
 from simulator import profile
 from simulator.quotes import make_quote
 
-from .world import EVENTS, RELEASE, Td, log_of
+from .world import EVENTS, NONCE, RELEASE, Td, log_of
 from .world import replay as reference_replay
 
 HELD = References((frozenset(EVENTS),))
@@ -88,7 +88,7 @@ def test_unmeasured() -> None:
 
 
 def test_a_measured_td() -> None:
-    evidence = Td().evidence("n")
+    evidence = Td().evidence(NONCE)
     check, events = check_replay(evidence["event_log"], parse_quote(bytes.fromhex(evidence["quote"])))
     assert check.status == "pass"
     assert [event.operation for event in events] == ["release", "python", "settings", "model", "site", "launch"]

@@ -84,7 +84,7 @@ def test_compression_is_undone_and_its_size_bounded(site: Site) -> None:
 
 def test_a_server_cannot_tell_an_auditor_by_headers(site: Site) -> None:
     """Evidence, collateral, files of the page: each is asked for with the same headers, those of a browser's page."""
-    for path in ("/api/v1/tee/quote?nonce=x", "/api/v1/tee/collateral", "/a"):
+    for path in (f"/api/v1/tee/quote?nonce={world.NONCE}", "/api/v1/tee/collateral", "/a"):
         Fetcher().get(site.url + path)
     sent = [{name: value for name, value in headers.items() if name != "Host"} for headers in site.headers]
     assert sent == [sent[0]] * 3

@@ -25,7 +25,7 @@ from .world import NOW, Td, references, within
 
 ORIGIN, SPKI = "https://chat.example", "ab" * 32
 TD = Td()
-TD.bound |= {"origin": ORIGIN, "tls_spki_sha256": SPKI}
+TD.bound |= {"origin": ORIGIN, "tls": {"spki_sha256": SPKI, "key": "drawn"}}
 GOOD = TD.bundle(connected={"origin": ORIGIN, "tls_spki_sha256": SPKI})
 OPTIONS = Options(references=references_from(references()), test_root_is_genuine=True)
 QUOTE = bytes.fromhex(GOOD["evidence"]["quote"])

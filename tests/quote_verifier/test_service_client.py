@@ -77,7 +77,7 @@ def test_misbehaviour(name: str, fault: str) -> None:
 
 def test_the_trustee_checks_runtime_data_itself() -> None:
     """Another document than the quote is bound to: the service refuses, and so does the verdict."""
-    evidence = dict(BUNDLE.evidence, runtime_data={"v": 1, "nonce": "other"})
+    evidence = dict(BUNDLE.evidence, runtime_data={"v": 2, "nonces": {"root": "other", "size": 1}})
     with StandIn("trustee", now=NOW) as standin:
         service = Service("trustee", standin.url, keys_from(standin.keys))
         asked, token = ask(service, replace(BUNDLE, evidence=evidence), QUOTE, Fetcher())

@@ -24,6 +24,7 @@ from simulator.collateral import collateral
 from simulator.quotes import make_quote
 from simulator.serving import Answering, HttpServing
 from tests.vectors import ground as vectors
+from tests.vectors import nonces
 
 NOW = 1751371200  # 2025-07-01 12:00 UTC, for everything that is judged as of a fixed time
 NONCE = "jYkzjn5VHYgJbRc0s8ZfS2r0S1pQdX1yQ0c9mYd4ZkM"
@@ -59,7 +60,8 @@ class Td:
     quote_options: dict[str, Any] = field(default_factory=dict)
 
     def evidence(self, nonce: str) -> dict[str, Any]:
-        runtime_data = {"v": 1, "nonce": nonce, **self.bound}
+        tree = nonces.among(nonce, 3, 2)  # two others ask as well
+        runtime_data = {"v": 2, "nonces": nonces.bound(tree), **self.bound}
         lines = log_of(self.events, str(self.bound.get("origin", "")))
         rtmrs = (*profile.TD.rtmrs[:3], replay(lines))
         digest = hashlib.sha384(rfc8785.dumps(runtime_data)).digest()
@@ -68,6 +70,7 @@ class Td:
             "quote": quote.hex(),
             "tee": "tdx-simulated",
             "runtime_data": runtime_data,
+            "proof": nonces.proof(2, tree),
             "event_log": "\n".join(lines) + "\n",
             "quote_parse": {},
             "timestamp": "2025-07-01T12:00:00+00:00",

@@ -34,6 +34,8 @@ GROUPS: tuple[Callable[[], None], ...] = (
     quote_cases.debug_cases,
     quote_cases.service_td_cases,
     binding_cases.nonce_cases,
+    binding_cases.member_cases,
+    binding_cases.proof_cases,
     binding_cases.channel_cases,
     launch_cases.log_cases,
     launch_cases.release_cases,

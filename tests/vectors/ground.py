@@ -16,6 +16,7 @@ from simulator import profile
 from simulator.collateral import collateral
 from simulator.quotes import make_quote
 from tests.standins.tokens import jwks
+from tests.vectors import nonces
 
 NOW = datetime(2025, 7, 1, 12, 0, 0, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -23,6 +24,8 @@ STAMP = "2025-07-01T12:00:00Z"
 NONCE = "jYkzjn5VHYgJbRc0s8ZfS2r0S1pQdX1yQ0c9mYd4ZkM"
 ORIGIN = "https://chat.example"
 SPKI = hashlib.sha256(b"the TD's TLS key").hexdigest()
+TLS = {"spki_sha256": SPKI, "key": "drawn"}
+ALONE, PROOF = nonces.alone(NONCE)
 RELEASE = hashlib.sha384(b"release.json").hexdigest()
 SERVICE_URL = {"alibaba": "https://attest.example", "trustee": "https://trustee.example"}
 INIT = "INIT sha384/" + "0" * 96
@@ -91,8 +94,8 @@ def log_of(events: list[str], site: dict[str, Any] | None = SITE) -> list[str]:
 
 
 def runtime_data(**changes: Any) -> dict[str, Any]:
-    """The full runtime data; a member changed to None is left out."""
-    members = {"v": 1, "nonce": NONCE, "release": RELEASE, "origin": ORIGIN, "tls_spki_sha256": SPKI} | changes
+    """The full runtime data, for NONCE alone; a member changed to None is left out."""
+    members = {"v": 2, "nonces": ALONE, "release": RELEASE, "origin": ORIGIN, "tls": TLS} | changes
     return {key: value for key, value in members.items() if value is not None}
 
 
@@ -186,6 +189,7 @@ def bundle(name: str, *, quote: bytes | None = None, fault: str | None = None, *
         "quote": W.quote(name if quote is not None else "good", GOOD if quote is None else quote),
         "tee": "tdx-simulated",
         "runtime_data": runtime_data(),
+        "proof": PROOF,
         "event_log": W.share("logs", "good", "\n".join(log_of(EVENTS)) + "\n", ".txt"),
         "timestamp": "2025-07-01T12:00:00+00:00",
         "id": "6e2f2a53-5d3c-4a5e-9d0c-1d5b6a5a0a11",
@@ -220,6 +224,9 @@ def stopped(check: str, chosen: bool = False) -> dict[str, str]:
 
 
 def case(name: str, about: str, overall: str, changed: dict[str, str], given: dict[str, Any], **held: Any) -> None:
+    """That the good bundles' TLS key is drawn in the TD counts only where `platform.match` passes."""
+    if changed.get("platform.match", "pass") != "pass":
+        changed = {"binding.channel": "warn"} | changed
     W.add(name, about, overall, changed, bundle=given, options=options(**held))
 
 

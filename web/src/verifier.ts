@@ -2,7 +2,7 @@
 
 export { attributes, debugBits } from './verifier/attributes.js';
 export { newNonce } from './shared/nonce.js';
-export { reportData } from './verifier/binding.js';
+export { reportData } from './verifier/runtime-data.js';
 export type { CertificateSummary } from './verifier/certificates.js';
 export type { Seen, SeenByRoot } from './verifier/collateral.js';
 export { replay, type LogEvent, type Replay } from './verifier/event-log.js';

@@ -140,3 +140,26 @@ test('every sentence ends as one, and has a title', () => {
 	}
 	for (const id of CHECK_IDS) expect(messages).toHaveProperty([`tee.check.${id}.title`]);
 });
+
+test('a proof of 10 MB is refused before any of its hashes is looked at', async () => {
+	const bundle = goodBundle();
+	bundle.evidence['proof'] = { index: 0, size: 1, path: Array.from({ length: 160_000 }, () => 'x'.repeat(64)) };
+	const { checks } = await testRoot.verify({ bundle, now: NOW });
+	const { key, detail } = checks.find(({ id }) => id === 'binding.nonce')!;
+	expect([key, detail]).toEqual([
+		'tee.check.binding.nonce.proof',
+		'The proof for the nonce that was sent cannot be used: its path is no list of at most 16 hashes.'
+	]);
+	await expect(testRoot.verify({ bundle: JSON.stringify(bundle), now: NOW })).resolves.toMatchObject({
+		checks: [{ id: 'quote.format', status: 'fail' }, ...checks.slice(1).map(() => ({ status: expect.any(String) as string }))]
+	});
+});
+
+test('an older server is named as such', async () => {
+	const bundle = goodBundle();
+	bundle.evidence['runtime_data'] = { v: 1, nonce: bundle.nonce };
+	const { checks } = await testRoot.verify({ bundle, now: NOW });
+	expect(checks.find(({ id }) => id === 'binding.nonce')!.detail).toBe(
+		"The runtime data cannot be read: it is of version 1: the server is of an older release; update it, or judge it with that release's verifier."
+	);
+});

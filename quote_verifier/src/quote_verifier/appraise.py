@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .acceptable import check_debug, check_platform, check_tcb
-from .binding import check_channel, check_nonce
+from .binding import check_nonce
 from .bundle import Bundle, load_bundle
+from .channel import check_channel
 from .collateral import Seen, parse_collateral
 from .encoding import from_hex
 from .errors import Malformed, NotGenuine, UsageError
@@ -119,11 +120,13 @@ def _claims(quote: Quote) -> dict[str, str]:
 
 def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> list[Check]:
     runtime_data = bundle.evidence.get("runtime_data")
-    nonce = check_nonce(runtime_data, bundle.nonce, bundle.time, quote, now, options.policy.max_age_s)
+    nonce = check_nonce(bundle.evidence, bundle.nonce, bundle.time, quote, now, options.policy.max_age_s)
+    platform = check_platform(quote, options.references, options.policy)
     bound: dict[str, Any] = {}
     if nonce.status != "fail":
-        channel = check_channel(runtime_data or {}, bundle.origin, bundle.spki)
         bound = runtime_data or {}
+        connected = (bundle.origin, bundle.spki)
+        channel = check_channel(bound, connected, platform, options.policy.trust_administrator)
     else:
         (channel,) = _not_asked(["binding.channel"], "binding.nonce failed")
     replayed, events = check_replay(bundle.evidence.get("event_log"), quote)
@@ -131,7 +134,6 @@ def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> l
         (release,) = _not_asked(["release.match"], "eventlog.replay failed")
     else:
         release = check_release(events, options.references, bound)
-    platform = check_platform(quote, options.references, options.policy)
     token = check_tokens(options.services, options.policy.required_services, bundle.tokens, quote, now)
     return [nonce, channel, replayed, release, platform, token]
 

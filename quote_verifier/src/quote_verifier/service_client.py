@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from .address import origin_of, parse_address
-from .binding import is_loopback
 from .bundle import Bundle, Token
+from .channel import is_loopback
 from .encoding import to_base64url
 from .errors import Malformed, Unreachable, UsageError
 from .facts import load

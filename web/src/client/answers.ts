@@ -14,7 +14,7 @@ const ANSWERS = [
 	'The attester cannot be reached: {{cause}}.',
 	'the attester failed; its log says why',
 	'the attester has too many connections',
-	'the attester has too many requests waiting; ask again later',
+	'{{limit}} nonces wait for the next quote; ask again later',
 	'no quote within {{seconds}} s; ask again later',
 	'the device gave something that is no TDX quote: {{cause}}',
 	'No PCCS is configured: set TEE_PCCS_URL or write {{file}}.',

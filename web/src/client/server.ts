@@ -6,10 +6,12 @@ import { asConfig, type TeeConfig } from './config.js';
 import { RoundError } from './failure.js';
 import { page } from './page.js';
 
-/** What `GET /api/v1/tee/quote` answers; only `quote`, `runtime_data` and `event_log` are judged. */
+/** What `GET /api/v1/tee/quote` answers; only `quote`, `runtime_data`, `proof` and `event_log` are judged. */
 export type QuoteAnswer = JsonObject & { quote: string };
 
 const TIMEOUT_MS = 20_000;
+/** Of an answer: evidence with its proof and a long event log has a tenth of it. */
+const MAX_BYTES = 1024 * 1024;
 
 /** The server's words as a sentence of ours, where they are one; the list is loaded when it is first needed. */
 const recognised = async (detail: string): Promise<Clause | string> => {
@@ -38,6 +40,30 @@ const explain = async (response: Response): Promise<RoundError> => {
 	});
 };
 
+/** The answer's text, of which nothing beyond the limit is kept. */
+const textOf = async (response: Response): Promise<string> => {
+	const decoder = new TextDecoder();
+	const reader = response.body?.getReader();
+	let [text, size] = ['', 0];
+	for (let part = await reader?.read(); part && !part.done; part = await reader!.read()) {
+		size += part.value.length;
+		if (size > MAX_BYTES) {
+			await reader!.cancel();
+			throw new RoundError('The server answered with more than {{limit}} bytes.', { limit: MAX_BYTES });
+		}
+		text += decoder.decode(part.value, { stream: true });
+	}
+	return text + decoder.decode();
+};
+
+const parsed = (text: string): unknown => {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return null;
+	}
+};
+
 const get = async <T>(path: string): Promise<T> => {
 	let response: Response;
 	try {
@@ -55,7 +81,7 @@ const get = async <T>(path: string): Promise<T> => {
 		throw new RoundError('The server could not be reached.');
 	}
 	if (!response.ok) throw await explain(response);
-	const body: unknown = await response.json().catch(() => null);
+	const body = parsed(await textOf(response));
 	if (body === null || typeof body !== 'object') {
 		throw new RoundError('The server answered something that is not JSON.');
 	}

@@ -64,25 +64,34 @@ export const messages = {
 	'tee.check.binding.nonce.future': 'The evidence is dated {{actual}} s in the future.',
 	'tee.check.binding.nonce.missing': 'The evidence carries no nonce to compare with.',
 	'tee.check.binding.nonce.malformed': 'The runtime data cannot be read: {{reason}}.',
+	'tee.check.binding.nonce.proof': 'The proof for the nonce that was sent cannot be used: {{reason}}.',
 	'tee.check.binding.nonce.replayed':
-		'The runtime data carries nonce {{actual}}, not the one that was sent ({{expected}}): this may be an old answer.',
+		'The proof does not lead from the nonce that was sent ({{expected}}) to the root that the quote binds: this may be an old answer.',
 	'tee.check.binding.nonce.reportdata':
 		"The quote's report_data is {{actual}}, not the hash of the runtime data ({{expected}}).",
 
-	'tee.check.binding.channel.tls': 'The quote is bound to {{origin}} and to the TLS key it uses.',
+	'tee.check.binding.channel.tls': 'The quote is bound to {{origin}} and to the TLS key it uses, drawn in the TD.',
+	'tee.check.binding.channel.trusted':
+		'The quote is bound to {{origin}}, and you trust whoever administers this service, its machine and its name.',
 	'tee.check.binding.channel.loopback': 'The connection to {{origin}} stays on the machine that asks.',
 	'tee.check.binding.channel.noorigin':
 		'The service has no public origin configured, so the quote is not bound to {{origin}}.',
 	'tee.check.binding.channel.unknown': 'It is not known which origin the evidence was fetched from.',
 	'tee.check.binding.channel.http':
 		'The connection to {{origin}} is plain http: anybody on the way can read and change it.',
-	'tee.check.binding.channel.notls': 'The quote is bound to {{origin}}, but to no TLS key.',
+	'tee.check.binding.channel.notls':
+		'The quote is bound to {{origin}}, but to no TLS key: whoever ends TLS there may sit between.',
+	'tee.check.binding.channel.given':
+		'The TLS key of {{origin}} was given to the TD: somebody else may hold it, and sit between.',
 	'tee.check.binding.channel.unseen':
-		'The quote is bound to {{origin}}, where the connection went; a browser cannot see the TLS key to compare it with the bound one ({{expected}}).',
+		"The quote is bound to {{origin}} and to a TLS key, but a browser cannot see its connection's key to compare it: whoever holds a certificate for that name may sit between.",
+	'tee.check.binding.channel.platform':
+		'The TLS key of {{origin}} is said to be drawn in the TD, but the platform is not known to be one whose programs nobody could have changed.',
 	'tee.check.binding.channel.elsewhere':
 		'The quote is bound to origin {{actual}}, reached as {{expected}} on the machine that asks.',
 	'tee.check.binding.channel.origin': 'The quote is bound to origin {{actual}}, but the connection went to {{expected}}.',
-	'tee.check.binding.channel.key': 'The quote is bound to TLS key {{actual}}, but the connection uses {{expected}}.',
+	'tee.check.binding.channel.key':
+		"The connection's TLS key is not the TD's: the quote is bound to {{actual}}, but {{expected}} is used.",
 
 	'tee.check.eventlog.replay.pass': 'The log replays to RTMR 3, event by event ({{count}}).',
 	'tee.check.eventlog.replay.newer':

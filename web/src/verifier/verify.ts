@@ -1,7 +1,8 @@
 /** The judgement: eleven questions in a fixed order, each answered on its own evidence. */
 
 import { attributes, checkDebug } from './attributes.js';
-import { checkChannel, checkNonce } from './binding.js';
+import { checkNonce } from './binding.js';
+import { checkChannel } from './channel.js';
 import { parseChain, summary, type CertificateSummary } from './certificates.js';
 import { asSeen, type Seen, type SeenByRoot } from './collateral.js';
 import { checkEventLog, type LogEvent } from './event-log.js';
@@ -19,6 +20,7 @@ import {
 	type References
 } from './references.js';
 import { matchRelease } from './release.js';
+import type { RuntimeData } from './runtime-data.js';
 import type { ServiceChoice } from './service-choice.js';
 import { checkServices } from './service-token.js';
 import { checkSignature, type Genuine } from './signature.js';
@@ -165,17 +167,19 @@ async function judgeBound(
 	facts: Facts
 ): Promise<void> {
 	const { evidence } = bundle;
-	const nonce = checkNonce(quote, evidence['runtime_data'], bundle, now, held.policy.max_age_s);
+	const nonce = checkNonce(quote, evidence, bundle, now, held.policy.max_age_s);
+	const platform = checkPlatform(quote, held);
 	outcomes['binding.nonce'] = nonce;
 	// only what report_data binds counts as said by the TD
-	const bound = nonce.status !== 'fail' ? (evidence['runtime_data'] as JsonObject) : null;
-	outcomes['binding.channel'] = bound ? checkChannel(bound, bundle.connected) : blocked('binding.nonce');
+	const bound = nonce.status !== 'fail' ? (evidence['runtime_data'] as RuntimeData) : null;
+	const trust = { platform, administrator: held.policy.platform.trust_administrator === true };
+	outcomes['binding.channel'] = bound ? checkChannel(bound, bundle.connected, trust) : blocked('binding.nonce');
 	const log = checkEventLog(evidence['event_log'], quote.rtmr_3);
 	outcomes['eventlog.replay'] = log.outcome;
 	facts.events = log.events;
 	outcomes['release.match'] =
 		log.outcome.status === 'fail' ? blocked('eventlog.replay') : checkRelease(log.events, held, bound ?? {});
-	outcomes['platform.match'] = checkPlatform(quote, held);
+	outcomes['platform.match'] = platform;
 	const service = await checkServices(bundle, quote, held.services, held.policy.required_services, now);
 	outcomes['service.token'] = service.outcome;
 	facts.service_claims = service.claims;

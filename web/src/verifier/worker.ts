@@ -4,7 +4,7 @@ import { Certificate } from '@peculiar/asn1-x509';
 import { AsnParser } from './asn1-cache.js';
 import { attributes } from './attributes.js';
 import { newNonce } from '../shared/nonce.js';
-import { reportData } from './binding.js';
+import { reportData } from './runtime-data.js';
 import { sha256 } from './hash.js';
 import { ec } from './elliptic.js';
 import { replay } from './event-log.js';

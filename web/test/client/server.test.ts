@@ -26,7 +26,7 @@ test('nobody is named, nothing is cached', async () => {
 });
 
 test.each<[string, () => Promise<Response>, string]>([
-	['429', () => Promise.resolve(json({}, 429, { 'Retry-After': '7' })), 'The server was asked too often; try again in 7 s.'],
+	['429, of a proxy', () => Promise.resolve(json({}, 429, { 'Retry-After': '7' })), 'The server was asked too often; try again in 7 s.'],
 	['429 without a time', () => Promise.resolve(json({}, 429)), 'The server was asked too often; try again in 60 s.'],
 	['404', () => Promise.resolve(json({}, 404)), 'This server offers no attestation.'],
 	['503', () => Promise.resolve(json({ detail: 'The device is gone.' }, 503)), 'The server has no evidence to give now: The device is gone.'],
@@ -34,6 +34,7 @@ test.each<[string, () => Promise<Response>, string]>([
 	['200 in HTML', () => Promise.resolve(new Response('<html>')), 'The server answered something that is not JSON.'],
 	['200, null', () => Promise.resolve(json(null)), 'The server answered something that is not JSON.'],
 	['no quote', () => Promise.resolve(json({ quote: 7 })), 'The server answered without a quote.'],
+	['10 MB', () => Promise.resolve(json({ proof: { path: ['x'.repeat(10_000_000)] } })), 'The server answered with more than 1048576 bytes.'],
 	['silence', () => Promise.reject(new DOMException('', 'TimeoutError')), 'The server did not answer within 20 seconds.'],
 	['no connection', () => Promise.reject(new TypeError('failed')), 'The server could not be reached.']
 ])('%s', async (_, answer, sentence) => {

@@ -10,17 +10,22 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from . import collateral as relay
 from .attester import AttesterClient, AttesterError
-from .limits import RateLimit, client_key
 from .settings import load
 
+#: On every answer that is for one asker alone.
+_NO_STORE = {
+    "Cache-Control": "no-store, no-cache, must-revalidate, private",
+    "Pragma": "no-cache",
+    "Expires": "0",
+}
 #: HTTP status and Retry-After (seconds) for each way in which the attester may have no evidence.
-_STATUS = {
+_STATUS: dict[str, tuple[int, int | None]] = {
     "bad-request": (400, None),
     "busy": (503, 1),
     "device": (503, 5),
@@ -42,9 +47,13 @@ class Evidence(BaseModel):
         description="tdx or tdx-simulated, for display: the judgement follows the root that verifies the quote"
     )
     runtime_data: dict[str, Any] = Field(
-        description="What the quote is bound to: v, nonce, release, origin, tls_spki_sha256"
+        description="What the quote is bound to: v, nonces (root and size of their tree), release, origin, tls and more"
     )
     event_log: str = Field(description="Application event log (AAEL text) that replays to RTMR 3")
+    proof: dict[str, Any] = Field(
+        description="Leads from the nonce to the tree's root (RFC 9162, SHA-384): index, size, path of base64url hashes"
+    )
+    nonce: str | None = Field(None, description="The nonce, where the server drew it")
 
 
 class Collateral(BaseModel):
@@ -85,40 +94,26 @@ class Endpoints:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._settings = load(environ)
         self._attester = AttesterClient(self._settings.attester_socket)
-        self._rate = RateLimit(self._settings.rate_limit)
         self._collateral = relay.CollateralCache(self._fetch_collateral)
 
     def router(self) -> APIRouter:
         """To be mounted under `/api/v1/tee`."""
         router = APIRouter()
-        bounded = [Depends(self._limit)]
-        router.get("/quote", response_model=Evidence, dependencies=bounded)(self.get_quote)
-        router.get("/collateral", response_model=Collateral, dependencies=bounded)(self.get_collateral)
+        router.get("/quote", response_model=Evidence)(self.get_quote)
+        router.get("/collateral", response_model=Collateral)(self.get_collateral)
         router.get("/config", response_model=TeeConfig)(self.get_config)
         return router
 
-    def _limit(self, request: Request, response: Response) -> None:
-        """Refuse a client that asks too often, and forbid caching of what it gets."""
-        wait = self._rate.take(client_key(request.client.host if request.client else "unknown"))
-        if wait:
-            raise HTTPException(
-                status_code=429,
-                detail=f"More than {self._settings.rate_limit} attestation requests a minute; "
-                f"ask again in {wait} seconds.",
-                headers={"Retry-After": str(wait)},
-            )
-        response.headers["Cache-Control"] = "no-store, no-cache, must-revalidate, private"
-        response.headers["Pragma"] = "no-cache"
-        response.headers["Expires"] = "0"
-
-    async def get_quote(self, nonce: str | None = None) -> dict[str, Any]:
-        """A fresh quote bound to `nonce` (32 bytes, base64url without padding; drawn by the attester if absent)."""
+    async def get_quote(self, nonce: str | None = None) -> Response:
+        """A fresh quote bound to `nonce` (32 bytes, base64url without padding; drawn by the server if absent)."""
         try:
-            evidence = await self._attester.evidence(nonce)
+            answer = await self._attester.evidence(nonce)
         except AttesterError as error:
             status, retry_after = _STATUS.get(error.code, (502, None))
             raise _unavailable(status, str(error), retry_after) from None
-        return {**evidence, "timestamp": datetime.now(UTC).isoformat(), "id": str(uuid4()), "status": True}
+        # many may ask: what they share was made into text once for all of them
+        own = f'"timestamp":"{datetime.now(UTC).isoformat()}","id":"{uuid4()}","status":true'
+        return Response(answer.body(own), media_type="application/json", headers=_NO_STORE)
 
     async def _fetch_collateral(self) -> dict[str, str]:
         pccs = await run_in_threadpool(relay.find_pccs, self._settings.pccs_url)
@@ -126,10 +121,11 @@ class Endpoints:
             evidence = await self._attester.evidence()
         except AttesterError as error:
             raise relay.CollateralError(str(error)) from None
-        return await relay.fetch(pccs, relay.platform_of(bytes.fromhex(evidence["quote"])))
+        return await relay.fetch(pccs, relay.platform_of(evidence.quote()))
 
-    async def get_collateral(self) -> dict[str, Any]:
+    async def get_collateral(self, response: Response) -> dict[str, Any]:
         """Intel's collateral for this platform: 503 where none is in date."""
+        response.headers.update(_NO_STORE)
         try:
             return await self._collateral.get()
         except relay.CollateralError as error:

@@ -17,6 +17,10 @@ KINDS = ("tdx", "tdx-simulated", "none")
 ALIBABA_SERVICE_URL = "https://attest.cn-beijing.aliyuncs.com"
 
 
+#: What became of the limit by client.
+NO_RATE_LIMIT = "is no setting any more: a quote serves all who wait, and nobody is limited; remove it"
+
+
 class SettingsError(ValueError):
     """A setting has a value that cannot be used; the message names both."""
 
@@ -32,7 +36,6 @@ class TeeSettings:
     service_key: str | None
     service_origins: tuple[str, ...]  # the only ones that pages may ask
     gate: str
-    rate_limit: int  # requests a minute a client
     max_age_s: int  # a verdict older than this is to be checked again
     launch: str
     kind: str
@@ -59,6 +62,8 @@ def _origins(*urls: str | None) -> tuple[str, ...]:
 
 def load(environ: Mapping[str, str] = os.environ) -> TeeSettings:
     """The settings in `environ`; raises SettingsError for a value that cannot be used."""
+    if environ.get("TEE_RATE_LIMIT"):
+        raise SettingsError(f"TEE_RATE_LIMIT={environ['TEE_RATE_LIMIT']!r} {NO_RATE_LIMIT}.")
     service = _choice(environ, "TEE_SERVICE", SERVICES, "none")
     service_url = environ.get("TEE_SERVICE_URL") or None
     if service == "alibaba" and service_url is None:
@@ -74,7 +79,6 @@ def load(environ: Mapping[str, str] = os.environ) -> TeeSettings:
         service_key=(environ.get("TEE_SERVICE_KEY") or None) if service != "none" else None,
         service_origins=_origins(service_url, *environ.get("TEE_SERVICE_ORIGINS", "").split(",")),
         gate=_choice(environ, "TEE_GATE", GATES, "warn"),
-        rate_limit=_number(environ, "TEE_RATE_LIMIT", 60, 1, 1_000_000),
         max_age_s=_number(environ, "TEE_MAX_AGE_S", 3600, 10, 7 * 86400),
         launch=_choice(environ, "TEE_LAUNCH", LAUNCHES, "unmeasured"),
         kind=_choice(environ, "TEE_KIND", KINDS, "none"),

@@ -1,0 +1,85 @@
+"""Connected to it? That the address and the TLS key that a client saw are those of the TD, and what that is worth.
+
+Without a bound TLS key whoever ends TLS may relay to a genuine TD elsewhere. A key that was given to the TD may be in
+other hands. And that it was drawn in the TD is the attester's own word, which counts only where nobody could have
+changed the programs: on a platform that passes. A browser does not see its connection's key: there a person has to
+trust the name.
+"""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from .verdict import Check, Status
+
+
+def is_loopback(origin: str) -> bool:
+    """Whether an origin's host is this machine: localhost, *.localhost, 127.0.0.0/8 or ::1."""
+    try:
+        host = (urlsplit(origin).hostname or "").removesuffix(".")
+        named = host == "localhost" or host.endswith(".localhost") or host == "::1"
+        return named or ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _answer(status: Status, detail: str) -> Check:
+    return Check("binding.channel", status, detail)
+
+
+def _by_address(bound_origin: str | None, origin: str) -> Check | None:
+    """What the address alone decides; `None`: it is the TD's, over https."""
+    if is_loopback(origin):
+        if bound_origin in (None, origin):
+            return _answer("pass", f"{origin} is the machine that asked")
+        return _answer("warn", f"The evidence is for {bound_origin}, reached as {origin} on the machine that asked")
+    if bound_origin is not None and bound_origin != origin:
+        return _answer("fail", f"the evidence is for {bound_origin}, the connection went to {origin}")
+    if urlsplit(origin).scheme != "https":
+        return _answer("warn", f"{origin} is plain http: anybody on the way can read and change it")
+    if bound_origin is None:
+        return _answer("warn", f"The evidence names no origin, the connection went to {origin}")
+    return None
+
+
+def _by_key(tls: dict[str, Any] | None, origin: str, seen: str | None, platform: Check, trusted: bool) -> Check:
+    if tls is None:
+        return _answer("warn", "No TLS key is bound: whoever ends TLS for this origin may sit between")
+    if tls["key"] == "given":
+        return _answer("warn", "Its TLS key was given to the TD: somebody else may hold it, and sit between")
+    if seen is None and not trusted:
+        return _answer(
+            "warn",
+            "This client could not see the TLS key of its connection, so it cannot compare it with the TD's: "
+            "whoever holds a certificate for this origin may sit between",
+        )
+    if platform.status != "pass":
+        return _answer(
+            "warn",
+            "Its TLS key is said to be drawn in the TD, but platform.match does not pass: that is the word of programs "
+            "that somebody could have changed",
+        )
+    if seen is None:
+        return _answer("pass", f"{origin}: you trust whoever administers this service, its machine and its name")
+    return _answer("pass", f"{origin}, and its TLS key is the TD's, drawn in it")
+
+
+def check_channel(
+    runtime_data: dict[str, Any], connected: tuple[str | None, str | None], platform: Check, trusted: bool
+) -> Check:
+    """`binding.channel`: `connected` is where the client was, and the SHA-256 (hex) of the TLS key's SPKI that it saw.
+
+    `runtime_data` is what the quote is proven to be bound to, `platform` the answer of `platform.match`, and `trusted`
+    whether the relying party trusts whoever administers the service, its machine and its name.
+    """
+    origin, seen = connected
+    tls: dict[str, Any] | None = runtime_data.get("tls")
+    if origin is None:
+        return _answer("warn", "The bundle does not record where its client connected")
+    if tls and seen and tls["spki_sha256"] != seen:
+        return _answer(
+            "fail",
+            f"its TLS key is not the TD's: {seen} was seen, {tls['spki_sha256']} is bound; somebody sits between",
+        )
+    found = _by_address(runtime_data.get("origin"), origin)
+    return found or _by_key(tls, origin, seen, platform, trusted)
