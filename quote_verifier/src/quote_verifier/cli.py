@@ -44,6 +44,8 @@ def command(
     offline: options.Offline = False,
     cache: options.Cache = None,
     ca_file: options.CaFile = None,
+    ct: options.Ct = None,
+    known_key: options.KnownKey = None,
     save: options.Save = None,
     timeout: options.Timeout = 20.0,
 ) -> None:

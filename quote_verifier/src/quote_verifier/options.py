@@ -53,5 +53,13 @@ Cache = Annotated[Path | None, typer.Option(metavar="DIR", help="Where collatera
 CaFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="CAs to trust for TLS (PEM), instead of the usual ones.")
 ]
+Ct = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="Ask this log monitor, such as https://crt.sh, for certificates of other keys."),
+]
+KnownKey = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SHA256", help="A key that the TD held before, which --ct accepts; may be repeated."),
+]
 Save = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the evidence as a bundle.")]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0.1, max=600, help="Longest wait for one answer.")]

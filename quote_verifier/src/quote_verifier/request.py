@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.progress import Progress
 
-from . import collateral_source, live
+from . import collateral_source, live, transparency
 from .address import Address, parse_address
 from .appraise import Options, malformed, verify, verify_bare
 from .assets import MAX_MANIFEST, check_assets, load_manifest
+from .bundle import Bundle
 from .collateral_cache import CollateralCache
 from .errors import Malformed, UsageError
 from .fetch import Fetcher
@@ -24,7 +25,7 @@ from .storing import write_json
 from .strictjson import MAX_BYTES, load_object
 from .times import parse_time
 from .tokens import Service
-from .verdict import Verdict
+from .verdict import Check, Verdict
 
 ASSET_DEADLINE_S = 120.0
 
@@ -51,6 +52,8 @@ class Request:
     offline: bool = False
     cache: Path | None = None
     ca_file: Path | None = None
+    ct: str | None = None
+    known_key: list[str] = field(default_factory=list)
     save: Path | None = None
     timeout: float = 20.0
     held: Policy = field(default_factory=Policy)
@@ -133,6 +136,14 @@ def _check_usage(request: Request) -> None:
         request.pccs = _address(request.pccs, "--pccs").url
     if request.url:
         request.url = _site(request.url)
+    if request.known_key and not request.ct:
+        raise UsageError("--known-key is for --ct")
+    if request.ct:
+        if not request.url:
+            raise UsageError("--ct asks about the name of a running service: it needs a URL")
+        request.ct = transparency.monitor_address(request.ct)
+        transparency.name_of(request.url)
+        transparency.known_keys(request.known_key)
 
 
 def _check_authorities(path: Path) -> None:
@@ -218,6 +229,8 @@ def _judge_service(base: str, request: Request, options: Options, fetcher: Fetch
         return malformed(str(error), options)
     cache = CollateralCache(request.cache, request.offline)
     bundle, verdict = live.judge(found, _source(request, fetcher), cache, fetcher, options)
+    if request.ct:
+        verdict = verdict.with_check(_certificates(base, request, bundle, verdict))
     if request.save:
         _save(request.save, live.as_document(bundle))
     if request.manifest:
@@ -229,6 +242,14 @@ def _judge_service(base: str, request: Request, options: Options, fetcher: Fetch
                 check_assets(base, manifest, bundle, verdict, downloads, lambda step: bar.advance(task, step))
             )
     return verdict
+
+
+def _certificates(base: str, request: Request, bundle: Bundle, verdict: Verdict) -> Check:
+    """The monitor's certificate is of the usual CAs, whatever the service's own is of."""
+    monitor, fetcher = request.ct or "", Fetcher(None, request.timeout)
+    known, public = transparency.known_keys(request.known_key), request.ca_file is None
+    name = transparency.name_of(base)
+    return transparency.check_certificates(name, monitor, bundle, verdict, fetcher, known, public)
 
 
 def _save(path: Path, document: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ Status = Literal["pass", "warn", "fail", "skipped"]
 Overall = Literal["verified", "incomplete", "simulated", "not-acceptable", "not-genuine"]
 
 _GROUPS = load("checks")
-_CHECKS: dict[str, dict[str, str]] = _GROUPS["quote"] | _GROUPS["server"] | _GROUPS["page"]
+_CHECKS: dict[str, dict[str, str]] = _GROUPS["quote"] | _GROUPS["server"] | _GROUPS["page"] | _GROUPS["name"]
 TITLES = {check_id: check["title"] for check_id, check in _CHECKS.items()}
 BARE_CHECKS = tuple(_GROUPS["quote"])
 ALL_CHECKS = (*BARE_CHECKS, *_GROUPS["server"])
