@@ -17,6 +17,14 @@ from scripts.sources import upstream_files
 WEB_SCRIPTS = ("check", "lint")
 """Of web/package.json: what checks the types and the style of its TypeScript, and of our components of the pages."""
 
+SCHEMAS = {
+    "github-workflows": "workflows/*.yml",
+    "github-workflows-require-timeout": "workflows/*.yml",
+    "github-issue-forms": "ISSUE_TEMPLATE/[!c]*.yml",
+    "github-issue-config": "ISSUE_TEMPLATE/config.yml",
+}
+"""The schema of each kind of file below .github/."""
+
 
 def lint(cfg: Config, names: Sequence[str] = ()) -> bool:
     """The parts named (default: all). True if all passed; UsageError for a part that there is not."""
@@ -39,6 +47,7 @@ def _parts(cfg: Config) -> dict[str, Part]:
         "format": module("ruff", "format", "--check", "."),
         "mypy": module("mypy"),
         "shellcheck": lambda: call([python.with_name("shellcheck"), *shell_scripts(cfg.root)], cfg.root),
+        "workflows": lambda: _workflows(python, cfg.root),
         "patches": lambda: _patches(cfg),
         "documents": lambda: _documents(cfg.root),
         "web": lambda: _web(cfg, run),
@@ -58,6 +67,13 @@ def _is_shell(path: Path) -> bool:
     with path.open("rb") as file:
         first = file.readline(100)
     return first.startswith(b"#!") and first.split(b"/")[-1].split()[-1] in (b"sh", b"bash", b"dash")
+
+
+def _workflows(python: Path, root: Path) -> None:
+    """Each file against its schema, which check-jsonschema brings along."""
+    for schema, pattern in SCHEMAS.items():
+        files = sorted((root / ".github").glob(pattern))
+        call([python.with_name("check-jsonschema"), "--builtin-schema", schema, *files], root)
 
 
 def _patches(cfg: Config) -> None:

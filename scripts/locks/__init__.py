@@ -105,7 +105,7 @@ def profile(name: str) -> dict[str, Locked]:
     chosen = slim(full, removals()) if name == "slim" else full
     own = read(FOLDER / "own.txt")
     for both in chosen.keys() & own.keys():
-        if chosen[both] != own[both]:
+        if chosen[both].text != own[both].text:
             raise PinError(f"own.txt and full.txt lock {both} differently.")
     return {**chosen, **own}
 

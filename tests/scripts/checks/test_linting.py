@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -31,6 +32,22 @@ def test_every_shell_script_is_found() -> None:
     found = linting.shell_scripts(ROOT)
     assert {".ci/run", "scripts/release/open-webui-tdx.sh", "scripts/release/rebuild-and-compare"} <= set(found)
     assert not [name for name in found if name.endswith(".py")]
+
+
+def test_every_file_of_the_forge_has_a_schema() -> None:
+    found = {path for pattern in linting.SCHEMAS.values() for path in (ROOT / ".github").glob(pattern)}
+    assert found == {path for path in (ROOT / ".github").rglob("*") if path.is_file()}
+
+
+def test_every_action_is_pinned_by_commit_with_its_version_beside_it() -> None:
+    used = [
+        line.split("uses:")[1].strip()
+        for path in (ROOT / ".github").glob("workflows/*.yml")
+        for line in path.read_text().splitlines()
+        if re.search(r"\buses:", line)
+    ]
+    assert used
+    assert [name for name in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", name)] == []
 
 
 def test_no_function_has_more_than_60_lines() -> None:

@@ -1,0 +1,35 @@
+"""Which certificate authority the door asks, and how it says no: what `acme` and `issuing` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Authority:
+    """An ACME server and who asks it. `ca_file`: PEM file of CAs for its own certificate, "" for the usual ones;
+    `contact`: a mail address or ""."""
+
+    directory: str
+    contact: str = ""
+    ca_file: str = ""
+
+
+class AcmeTrouble(Exception):
+    """No certificate this time. `why` and `todo` are sentences without their full stop; `wait_s` is for how many
+    seconds at least it would be useless, or harmful, to ask again."""
+
+    def __init__(self, why: str, todo: str = "", wait_s: float = 0) -> None:
+        super().__init__(f"{why}. {todo}." if todo else f"{why}.")
+        self.why, self.todo, self.wait_s = why, todo, wait_s
+
+
+class Answers(Protocol):
+    """Who answers challenges while an order is under way (`door.challenges.PlainHttp`). Called from another thread."""
+
+    def put(self, token: str, authorisation: str) -> None:
+        """Answer `token` from now on."""
+
+    def remove(self, token: str) -> None:
+        """Answer it no longer."""
