@@ -16,6 +16,8 @@ from quote_verifier.errors import UsageError
 from quote_verifier.request import Request, judge
 
 from quote_verifier import cli
+from simulator.collateral import collateral
+from simulator.pccs import Pccs
 from simulator.quotes import make_quote
 from tests.standins import StandIn
 from tests.standins.tokens import jwks
@@ -97,8 +99,6 @@ def test_another_event_is_not_acceptable(site: Site, held: Path, tmp_path: Path)
 
 
 def test_collateral_seen_before_is_remembered(site: Site, held: Path, tmp_path: Path) -> None:
-    from simulator.collateral import collateral
-
     assert run(site.url, "--release", held, cache=tmp_path).returncode == 6
     for path in tmp_path.rglob("collateral-*.json"):
         path.unlink()
@@ -106,6 +106,38 @@ def test_collateral_seen_before_is_remembered(site: Site, held: Path, tmp_path: 
     done = run(site.url, "--release", held, cache=tmp_path)
     assert done.returncode == 4
     assert "older than what was seen before" in done.stdout
+
+
+@pytest.mark.attack
+def test_a_server_hands_out_collateral_from_before_its_revocation(site: Site, held: Path, tmp_path: Path) -> None:
+    """At first contact that passes, and says so; a source that is named is asked, whatever was kept within the hour."""
+    site.collateral = lambda: collateral(fault="old-crl")
+    done = run(site.url, "--release", held, cache=tmp_path)
+    assert done.returncode == 6
+    assert "1 d old; no other source than the server itself was asked" in done.stdout
+    with Pccs(fault="revoked-pck") as pccs:
+        done = run(site.url, "--release", held, "--pccs", pccs.url, cache=tmp_path)
+    assert done.returncode == 4
+    assert "older pck_crl, root_ca_crl, which was not used" in done.stdout
+
+
+def test_a_source_that_is_older_than_the_relay(site: Site, held: Path, tmp_path: Path) -> None:
+    site.collateral = lambda: collateral(fault="revoked-pck")
+    with Pccs(fault="old-crl") as pccs:
+        done = run(site.url, "--release", held, "--pccs", pccs.url, cache=tmp_path)
+    assert done.returncode == 4
+    assert "pck_crl, root_ca_crl from the server's own relay, which has a newer one" in done.stdout
+
+
+def test_a_source_that_was_asked_for_and_is_gone(site: Site, held: Path, tmp_path: Path) -> None:
+    assert run(site.url, "--release", held, cache=tmp_path).returncode == 6
+    done = run(site.url, "--release", held, "--pccs", "http://127.0.0.1:1", cache=tmp_path)
+    assert done.returncode == 3
+    with Pccs() as pccs:
+        site.broken["/api/v1/tee/collateral"] = world.answering(b"gone", 503)
+        done = run(site.url, "--release", held, "--pccs", pccs.url, cache=tmp_path)
+    assert done.returncode == 6
+    assert "own relay gave none to compare with" in done.stdout
 
 
 def test_offline_after_once_online(site: Site, held: Path, tmp_path: Path) -> None:

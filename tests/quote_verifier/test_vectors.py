@@ -64,6 +64,8 @@ def test_vector(path: Path) -> None:
     details = "\n".join(f"{check.id}: {check.detail}" for check in verdict.checks)
     assert actual == case["expect"]["checks"], details
     assert verdict.overall == case["expect"]["overall"]
+    for check_id, words in case["expect"].get("says", {}).items():
+        assert words in verdict.check(check_id).detail
     assert tuple(actual) == (BARE_CHECKS if "bare" in case else ALL_CHECKS)
 
 

@@ -164,7 +164,9 @@ class Writer:
         usual = dict.fromkeys(base, "pass")
         if "service.token" in usual:
             usual["service.token"] = "skipped"
-        expect = {"overall": overall, "checks": usual | changed}
+        expect: dict[str, Any] = {"overall": overall, "checks": usual | changed}
+        if says := parts.pop("says", None):
+            expect["says"] = says
         case = {"v": 1, "name": name, "about": about, "now": parts.pop("now", STAMP)}
         self.cases.append(case | parts | {"expect": expect})
 

@@ -235,7 +235,15 @@ def _taken_texts(text: str) -> dict[str, str]:
 def tcb_cases() -> None:
     given = {"quote": W.quote("good", GOOD), "collateral": W.collateral()}
     W.add("bare-simulated", "A bare quote", "simulated", {"tee.real": "fail"}, bare=given, options={})
-    W.add("bare-verified", "A bare quote", "verified", {}, bare=given, options={"test_root_is_genuine": True})
+    root: dict[str, Any] = {"test_root_is_genuine": True}
+    says = {"quote.signature": "of 2025-06-30, 1 d old"}
+    W.add("bare-verified", "A bare quote", "verified", {}, bare=given, options=root, says=says)
+    about, says = (
+        "Collateral a second before it is due",
+        {"quote.signature": "of 2025-06-30, 30 d old"},
+    )
+    late = "2025-07-30T11:59:59Z"
+    W.add("collateral-oldest", about, "verified", {}, bare=given, options=root, now=late, says=says)
     for fault in (
         "tcb-SWHardeningNeeded",
         "tcb-ConfigurationNeeded",

@@ -16,7 +16,7 @@ export interface Case {
 	bundle_text?: string;
 	bare?: { quote: unknown; collateral: unknown };
 	options?: Record<string, unknown>;
-	expect: { overall: string; checks: Record<string, string> };
+	expect: { overall: string; checks: Record<string, string>; says?: Record<string, string> };
 }
 
 export const VECTORS = join(HERE, '../tests/vectors');

@@ -17,6 +17,8 @@ describe('the shared vectors', () => {
 		);
 		expect(actual, details).toEqual(vector.expect.checks);
 		expect(verdict.overall, details).toBe(vector.expect.overall);
+		for (const [id, words] of Object.entries(vector.expect.says ?? {}))
+			expect(verdict.checks.find((check) => check.id === id)!.detail).toContain(words);
 		for (const check of verdict.checks) expect(check.detail, check.id).not.toMatch(/\{\{|undefined|\[object/);
 	});
 });

@@ -23,19 +23,21 @@ from .quote import Quote, parse_quote
 from .references import References
 from .release import check_release
 from .strictjson import text_member
+from .times import parse_time
 from .tokens import Service, check_tokens
 from .verdict import ALL_CHECKS, BARE_CHECKS, Check, Verdict
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the relying party holds. `test_root_is_genuine` is for tests of this package only: it makes the simulator's
-    published root count as Intel's, and no command line sets it."""
+    """What the relying party holds; `collateral_note` says who was asked for the collateral. `test_root_is_genuine` is
+    for tests of this package only, and no command line sets it: the simulator's published root counts as Intel's."""
 
     references: References = field(default_factory=References)
     policy: Policy = field(default_factory=Policy)
     services: tuple[Service, ...] = ()
     seen: Seen | Mapping[RootName, Seen] = field(default_factory=Seen)
+    collateral_note: str = ""
     test_root_is_genuine: bool = field(default=False, kw_only=True)
 
 
@@ -69,13 +71,16 @@ def _real(genuine: Genuine, options: Options) -> Check:
     )
 
 
-def _signature(genuine: Genuine) -> Check:
+def _signature(genuine: Genuine, now: int, options: Options) -> Check:
     if genuine.root == "intel":
         root = "Intel SGX Root CA"
     else:
         fingerprint = hashlib.sha256(root_certificate(genuine.root)).hexdigest()
         root = f"the simulator's published test root, not Intel's (SHA-256 {fingerprint})"
-    return Check("quote.signature", "pass", f"The chain ends at {root}; nothing on it is revoked or expired")
+    days = (now - int(parse_time(f"{genuine.issued}T00:00:00Z", "issueDate").timestamp())) // 86400
+    chain = f"The chain ends at {root}; nothing on it is revoked or expired"
+    age = f"collateral of {genuine.issued}, {days} d old"
+    return Check("quote.signature", "pass", "; ".join(filter(None, (chain, age, options.collateral_note))))
 
 
 NO_COLLATERAL = "There is no collateral, without which no signature can be checked"
@@ -104,9 +109,10 @@ def _quote_checks(
     try:
         genuine = verify_quote(quote, parse_collateral(collateral), now, options.seen)
     except (Malformed, NotGenuine) as error:
-        return checks, _stopped(Check("quote.signature", "fail", str(error)), checks, ids, options), None
+        detail = "; ".join(filter(None, (str(error), options.collateral_note)))
+        return checks, _stopped(Check("quote.signature", "fail", detail), checks, ids, options), None
     checks += [
-        _signature(genuine),
+        _signature(genuine, now, options),
         check_tcb(genuine, quote, options.policy),
         _debug(genuine, quote, options),
         _real(genuine, options),

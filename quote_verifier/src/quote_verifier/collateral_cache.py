@@ -46,7 +46,8 @@ class CollateralCache:
                 f"the cache {self.folder} cannot be written ({error.strerror}); name another with --cache"
             ) from None
 
-    def _cached(self, path: Path) -> tuple[dict[str, Any] | None, float]:
+    def _cached(self, path: Path, asked: str) -> tuple[dict[str, Any] | None, float]:
+        """What is cached and when it was fetched; nothing where `asked` was not among those that were asked then."""
         try:
             document = load_object(path.read_bytes(), "the cached collateral")
             fetched, collateral = document.get("fetched"), document.get("collateral")
@@ -54,6 +55,7 @@ class CollateralCache:
                 isinstance(fetched, int)
                 and isinstance(collateral, dict)
                 and set(collateral) - {PCK_CHAIN} == set(MEMBERS)
+                and (self.offline or asked in ("", document.get("asked")))
             ):
                 return collateral, float(fetched)
         except (OSError, Malformed):
@@ -68,13 +70,16 @@ class CollateralCache:
             return False
         return 0 <= now - fetched < FRESH_S and now < due
 
-    def get(self, quote: Quote, source: Source) -> dict[str, Any]:
+    def get(self, quote: Quote, source: Source, asked: str = "") -> dict[str, Any]:
         """Collateral for a quote's platform: from disk if fetched within the hour, else from `source`, else from disk.
+
+        `asked` names a source that does not depend on the judged server. Then what is on disk counts only if that
+        source had been asked for it: a server's old collateral must not stand in for a second opinion.
 
         Raises `Unreachable` if neither has any, `Malformed` if what the source sent has the wrong shape.
         """
         path = self._path("collateral", quote)
-        cached, fetched = self._cached(path)
+        cached, fetched = self._cached(path, asked)
         if cached is not None and (self.offline or self._fresh(cached, fetched)):
             return cached
         if self.offline:
@@ -88,9 +93,10 @@ class CollateralCache:
                 raise
             return cached
 
-    def keep(self, quote: Quote, collateral: dict[str, Any]) -> None:
-        """Remember collateral that was verified."""
-        self._write(self._path("collateral", quote), {"fetched": int(time.time()), "collateral": collateral})
+    def keep(self, quote: Quote, collateral: dict[str, Any], asked: str = "") -> None:
+        """Remember collateral that was verified, and the source that was asked besides the server."""
+        document = {"fetched": int(time.time()), "asked": asked, "collateral": collateral}
+        self._write(self._path("collateral", quote), document)
 
     def seen(self, quote: Quote, root: str) -> Seen:
         """The newest collateral seen for this platform under that root. Raises `UsageError` if the file is damaged."""

@@ -7,6 +7,7 @@ the dates and `Seen` stand.
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -55,6 +56,20 @@ def _signed_text(body: bytes, member: str, what: str) -> tuple[str, str]:
         raise Malformed(f"{what} is malformed: {member} cannot be found")
     _, end = json.JSONDecoder().raw_decode(text, start.end())
     return text[start.end() : end], signature
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Who is asked: the judged server's own relay, and a source that does not depend on it, where one is named."""
+
+    relay: Source
+    other: Source | None = None
+    other_name: str = ""  # its address
+
+    @property
+    def chosen(self) -> Source:
+        """Whose answer is judged."""
+        return self.other or self.relay
 
 
 class PccsClient:

@@ -58,13 +58,15 @@ _DCAP_NAMES = {"rt_mr0": "rtmr_0", "rt_mr1": "rtmr_1", "rt_mr2": "rtmr_2", "rt_m
 @dataclass(frozen=True)
 class Genuine:
     """The root that verified; the TCB, or in `missing` why there is none: below which levels it is; in `refusal` what
-    dcap-qvl has against the TD's attributes; how new the collateral is."""
+    dcap-qvl has against the TD's attributes; how new the collateral is, by its numbers and by the day (ISO 8601) that
+    the older of TCB info and QE identity is of."""
 
     root: RootName
     tcb: Tcb | None
     missing: str
     refusal: str
     collateral: Seen
+    issued: str
 
 
 @lru_cache
@@ -192,9 +194,10 @@ def _accept(
     if fault:
         raise NotGenuine(fault)
     refusal = reason if reason in ATTRIBUTE_REFUSALS else ""
+    issued = min(str(document["issueDate"]) for document in collateral.documents.values())[: len("2025-07-01")]
     try:
-        return Genuine(root, _judged(quote, collateral, claims), "", refusal, age)
+        return Genuine(root, _judged(quote, collateral, claims), "", refusal, age, issued)
     except BelowLevels as error:
         if claims is not None:
             raise NotGenuine(f"dcap-qvl and this verifier judge the TCB differently: {error}") from None
-        return Genuine(root, None, str(error), refusal, age)
+        return Genuine(root, None, str(error), refusal, age, issued)

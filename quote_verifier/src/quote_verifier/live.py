@@ -10,12 +10,13 @@ from .appraise import Options, verify
 from .bundle import Bundle, Token
 from .collateral import Seen
 from .collateral_cache import CollateralCache
-from .collateral_source import Source
+from .collateral_source import Source, Sources
 from .encoding import from_hex, to_base64url
 from .errors import Malformed, Unreachable
 from .fetch import Fetcher, join_url, require_ok
 from .genuine import RootName
 from .quote import Quote, parse_quote
+from .second_opinion import ONLY_RELAY, newest
 from .service_client import ask
 from .strictjson import load_object, text_member
 from .tokens import Service
@@ -46,25 +47,39 @@ def fetch_evidence(base: str, fetcher: Fetcher) -> Live:
 
 
 def judge(
-    live: Live, source: Source, cache: CollateralCache, fetcher: Fetcher, options: Options
+    live: Live, sources: Sources, cache: CollateralCache, fetcher: Fetcher, options: Options
 ) -> tuple[Bundle, Verdict]:
     """Fetch what else is needed and judge as of now. Raises `Unreachable` if no collateral can be had."""
     bundle = live.bundle
     if live.quote is None:
         return bundle, verify(bundle, options=options)
-    collateral: Any = None
-    try:
-        collateral = cache.get(live.quote, source)
-    except Malformed as error:
-        collateral = error
+    seen: dict[RootName, Seen] = {root: cache.seen(live.quote, root) for root in ("intel", "simulator")}
+    collateral, note = _collateral(live.quote, sources, cache)
     services, tokens = _ask_all(options.services, bundle, live.quote, fetcher)
     bundle = replace(bundle, collateral=collateral, tokens=tokens)
-    seen: dict[RootName, Seen] = {root: cache.seen(live.quote, root) for root in ("intel", "simulator")}
-    verdict = verify(bundle, options=replace(options, services=services, seen=seen))
+    verdict = verify(bundle, options=replace(options, services=services, seen=seen, collateral_note=note))
     if verdict.genuine is not None:
-        cache.keep(live.quote, collateral)
+        cache.keep(live.quote, collateral, sources.other_name)
         cache.remember(live.quote, verdict.genuine.root, verdict.genuine.collateral)
     return bundle, verdict
+
+
+def _collateral(quote: Quote, sources: Sources, cache: CollateralCache) -> tuple[Any, str]:
+    """Collateral, or why there is none that can be read; and a clause about who was asked."""
+    try:
+        chosen = cache.get(quote, sources.chosen, sources.other_name)
+        if cache.offline:
+            return chosen, "taken from the cache, nobody was asked"
+        return newest(chosen, _relayed(sources.relay, quote)) if sources.other else (chosen, ONLY_RELAY)
+    except Malformed as error:
+        return error, ""
+
+
+def _relayed(relay: Source, quote: Quote) -> dict[str, Any] | Malformed | Unreachable:
+    try:
+        return relay(quote)
+    except (Malformed, Unreachable) as error:
+        return error
 
 
 def _ask_all(

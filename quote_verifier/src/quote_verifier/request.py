@@ -159,17 +159,16 @@ def _check_authorities(path: Path) -> None:
         raise UsageError(f"--ca-file {path} holds no certificate (PEM)")
 
 
-def _source(request: Request, fetcher: Fetcher) -> collateral_source.Source:
+def _no_source(_: object) -> NoReturn:
+    raise UsageError("a bare quote needs its collateral: --collateral FILE, --pccs URL or --pcs")
+
+
+def _sources(request: Request, fetcher: Fetcher) -> collateral_source.Sources:
     address = collateral_source.INTEL_PCS if request.pcs else request.pccs
-    if address:
-        return collateral_source.pccs(fetcher, address)
-    if request.url:
-        return collateral_source.relay(fetcher, request.url)
-
-    def none(_: object) -> NoReturn:
-        raise UsageError("a bare quote needs its collateral: --collateral FILE, --pccs URL or --pcs")
-
-    return none
+    relay = collateral_source.relay(fetcher, request.url) if request.url else _no_source
+    if not address:
+        return collateral_source.Sources(relay)
+    return collateral_source.Sources(relay, collateral_source.pccs(fetcher, address), address)
 
 
 def _address(url: str, what: str) -> Address:
@@ -216,7 +215,8 @@ def _judge_quote(path: Path, request: Request, options: Options, fetcher: Fetche
             collateral = load_object(read(request.collateral, "the collateral"), "the collateral")
         else:
             cache = CollateralCache(request.cache, request.offline)
-            collateral = cache.get(parse_quote(raw), _source(request, fetcher))
+            sources = _sources(request, fetcher)
+            collateral = cache.get(parse_quote(raw), sources.chosen, sources.other_name)
     except Malformed as error:
         collateral = error
     return verify_bare(raw, collateral, now=_moment(request), options=options)
@@ -228,7 +228,7 @@ def _judge_service(base: str, request: Request, options: Options, fetcher: Fetch
     except Malformed as error:
         return malformed(str(error), options)
     cache = CollateralCache(request.cache, request.offline)
-    bundle, verdict = live.judge(found, _source(request, fetcher), cache, fetcher, options)
+    bundle, verdict = live.judge(found, _sources(request, fetcher), cache, fetcher, options)
     if request.ct:
         verdict = verdict.with_check(_certificates(base, request, bundle, verdict))
     if request.save:

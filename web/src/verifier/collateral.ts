@@ -143,6 +143,12 @@ export function requireInDate(collateral: Collateral, now: Date): void {
 	}
 }
 
+/** The day (ISO 8601) on which the older of TCB info and QE identity was issued, and how many days before `now` that was. */
+export function ageOf({ tcbInfo, qeIdentity }: Collateral, now: Date): { date: string; days: number } {
+	const date = [tcbInfo, qeIdentity].map((document) => String(document['issueDate']).slice(0, '2025-07-01'.length)).sort()[0]!;
+	return { date, days: Math.floor((now.getTime() - Date.parse(date)) / 86_400_000) };
+}
+
 /** The TCB evaluation data number of both documents: the lower. */
 export function evaluationNumber(...documents: JsonObject[]): number {
 	return Math.min(...documents.map((document) => document['tcbEvaluationDataNumber'] as number));

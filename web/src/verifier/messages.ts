@@ -15,9 +15,9 @@ export const messages = {
 	'tee.check.internal': 'This check could not be completed: {{reason}}.',
 
 	'tee.check.quote.signature.pass':
-		'The signature, its certificate chain and the collateral are valid under "{{root}}".',
+		'The signature, its certificate chain and the collateral (of {{date}}, {{days}} d old) are valid under "{{root}}".',
 	'tee.check.quote.signature.simulated':
-		"The signature, its certificate chain and the collateral are valid, signed by the simulator's published test root, not Intel's (SHA-256 {{fingerprint}}).",
+		"The signature, its certificate chain and the collateral (of {{date}}, {{days}} d old) are valid, signed by the simulator's published test root, not Intel's (SHA-256 {{fingerprint}}).",
 	'tee.check.quote.signature.invalid': 'The quote is not genuine: {{reason}}.',
 	'tee.check.quote.signature.collateral': 'The collateral cannot be used: {{reason}}.',
 	'tee.check.quote.signature.nocollateral': 'There is no collateral, without which no signature can be checked.',

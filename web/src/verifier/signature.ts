@@ -16,6 +16,7 @@ import {
 	type ParsedCertificate
 } from './certificates.js';
 import {
+	ageOf,
 	CollateralError,
 	newest,
 	numbers,
@@ -198,13 +199,13 @@ function readPck(certificate: Uint8Array): PckExtension {
 }
 
 /** No sentence about a simulated quote may read as if it were Intel's. */
-const signedBy = (root: Root): Outcome =>
+const signedBy = (root: Root, age: ReturnType<typeof ageOf>): Outcome =>
 	root.kind === 'intel'
-		? { status: 'pass', key: 'tee.check.quote.signature.pass', params: { root: root.name } }
+		? { status: 'pass', key: 'tee.check.quote.signature.pass', params: { root: root.name, ...age } }
 		: {
 				status: 'pass',
 				key: 'tee.check.quote.signature.simulated',
-				params: { fingerprint: toHex(sha256(root.der)) }
+				params: { fingerprint: toHex(sha256(root.der)), ...age }
 			};
 
 function underRoot(
@@ -229,7 +230,7 @@ function underRoot(
 	if (older)
 		return { outcome: { status: 'fail', key: 'tee.check.quote.signature.rollback', params: older }, genuine: null };
 	return {
-		outcome: signedBy(root),
+		outcome: signedBy(root, ageOf(collateral, now)),
 		genuine: {
 			root,
 			collateral,
