@@ -1,4 +1,4 @@
-"""Entry of the door: `python -m door CONFIG listen=N keep=N [bind=N] [http=N]`, started by the launcher.
+"""Entry of the door: `python -m door CONFIG listen=N,.. keep=N [bind=N] [http=N,..]`, started by the launcher.
 
 `CONFIG` is one JSON object (door/config.py), the numbers are open files. It has the attester bind its key, waits for
 one line of JSON on its standard input, the variables of the environment that only a running launch knows, and serves.
@@ -10,7 +10,6 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 
 from . import binding, keys, protecting
 from .binding import BindError
@@ -42,7 +41,7 @@ def bound(certificates: Certificates | None) -> dict[str, str] | None:
 
 def serve(config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None) -> int:
     """Load what takes long, wait to be told, serve."""
-    from . import app, connections, serving
+    from . import app, beside, connections, serving
 
     told = sys.stdin.buffer.readline()
     if not told:
@@ -53,17 +52,10 @@ def serve(config: Config, given: Descriptors, keep: Keep, certificates: Certific
     door = serving.Door(
         serving.configuration(application, most),
         certificates.context if certificates else None,
-        background(config, given, keep, certificates),
+        beside.tasks(config, given, keep, certificates),
     )
     door.run([socket.socket(fileno=number) for number in given.listen])
     return 0
-
-
-def background(
-    config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None
-) -> list[Callable[[], Awaitable[None]]]:
-    """What runs beside the serving: nothing yet that ends."""
-    return []
 
 
 if __name__ == "__main__":

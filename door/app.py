@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from . import sockets
+from .challenges import reserved
 from .config import Config
 from .pages import FRONTEND, Pages
 from .proxy import UNREACHABLE, Upstream
@@ -41,6 +42,8 @@ class App:
         path: str = scope["path"]
         if scope["type"] == "websocket":
             await sockets.pass_on(self.upstream, scope, receive, send)
+        elif reserved(path):
+            await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
         elif path == HEALTH:
             await self._health()(scope, receive, send)
         elif path.startswith(f"{ATTESTATION}/") and path != ADMINISTRATOR:

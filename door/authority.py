@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+#: In the keep: the CAs (PEM) that the launcher found in ACME_CA_FILE, which the door's account may not read.
+AUTHORITIES = "acme-authorities"
+
 
 @dataclass(frozen=True)
 class Authority:

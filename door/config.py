@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 MODES = ("off", "self-signed", "acme", "files")
 
 
 @dataclass(frozen=True)
 class Config:
-    """`names`: what the certificate is for; `authority`: host and port at which people reach the door, for redirects;
-    `trusted`: proxies whose forwarded headers are believed; `acme`: settings of that (door/acme.py)."""
+    """`names`: what the certificate is for; `origin`: at which people reach the door, for redirects, or "";
+    `trusted`: proxies whose forwarded headers are believed; `acme`: `directory` and `contact` (door/authority.py)."""
 
     release: Path
     web_socket: Path
     tls: str
     names: tuple[str, ...]
-    authority: str = ""
+    origin: str = ""
     trusted: tuple[str, ...] = ()
-    acme: dict[str, Any] = field(default_factory=dict)
+    acme: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> Config:
@@ -36,17 +35,19 @@ class Config:
 
 @dataclass(frozen=True)
 class Descriptors:
-    """Open files that the launcher handed over: listening sockets, the keep, the channel to the attester, and the
-    listener of port 80; -1 for what there is not."""
+    """Open files that the launcher handed over: listening sockets, those for plain http, the keep and the channel to
+    the attester; -1 for what there is not."""
 
     listen: tuple[int, ...]
+    http: tuple[int, ...] = ()
     keep: int = -1
     bind: int = -1
-    http: int = -1
 
     @classmethod
     def parse(cls, arguments: list[str]) -> Descriptors:
         """From arguments such as `listen=5,6 keep=7`. Raises ValueError, TypeError."""
         given = dict(argument.split("=", 1) for argument in arguments)
-        listen = tuple(int(number) for number in given.pop("listen").split(","))
-        return cls(listen, **{name: int(number) for name, number in given.items()})
+        listen, http = (
+            tuple(int(number) for number in given.pop(name, "").split(",") if number) for name in ("listen", "http")
+        )
+        return cls(listen, http, **{name: int(number) for name, number in given.items()})

@@ -60,6 +60,16 @@ class Door(Server):
         self._tasks = [asyncio.ensure_future(each()) for each in (waiting.watch, *self._background)]
         self.started = True
 
+    async def beside(self, sockets: list[socket.socket]) -> None:
+        """Serve until cancelled, in a loop that another door runs: that one also hears the signals."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup(sockets)
+        try:
+            await self.main_loop()
+        finally:
+            await self.shutdown(sockets)
+
     def _connection(self) -> asyncio.Protocol:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state

@@ -127,8 +127,9 @@ def keep_file(**values: str) -> int:
 class World:
     """Starts doors and web servers, and ends them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: str = sys.executable, packages: Path | None = None) -> None:
         self.folder = folder
+        self.python, self.path = python, [ROOT, BACKEND, *([packages] if packages else [])]
         self.release = write_release(folder / "release")
         self.started: list[subprocess.Popen[bytes]] = []
 
@@ -139,6 +140,7 @@ class World:
         tls: str = "off",
         keep: int | None = None,
         bind: int = -1,
+        http: socket.socket | None = None,
         told: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
         **config: Any,
@@ -151,15 +153,18 @@ class World:
         keep = keep_file() if keep is None else keep
         chosen = {"release": str(self.release), "web_socket": str(path), "tls": tls, "names": ["chat.example"]}
         arguments = [f"listen={listener.fileno()}", f"keep={keep}", *([f"bind={bind}"] if bind >= 0 else [])]
+        arguments += [f"http={http.fileno()}"] if http else []
         with log.open("ab") as output:
             door = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "door", json.dumps(chosen | config), *arguments],
-                env={"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{BACKEND}", "TEE_GATE": "off"},
+                [*prefix, self.python, "-B", "-m", "door", json.dumps(chosen | config), *arguments],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(map(str, self.path)), "TEE_GATE": "off"},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 cwd=self.folder,
-                pass_fds=[number for number in (listener.fileno(), keep, bind) if number >= 0],
+                pass_fds=[
+                    number for number in (listener.fileno(), keep, bind, http.fileno() if http else -1) if number >= 0
+                ],
             )
         self.started += [door, *([server] if server else [])]
         port = listener.getsockname()[1]

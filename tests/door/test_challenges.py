@@ -9,6 +9,8 @@ import pytest
 
 from door.challenges import PREFIX, PlainHttp, reserved
 
+from .conftest import Running
+
 ORIGIN = "https://chat.example"
 
 
@@ -59,6 +61,13 @@ def test_nobody_elses_challenge_is_passed_on(app: PlainHttp, path: str) -> None:
     assert status == 404
     assert "location" not in headers
     assert reserved(path)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("path", [f"{PREFIX}theirs", "/.well-known/pki-validation/x.txt"])
+def test_nor_is_it_answered_where_people_come_in(shared: Running, path: str) -> None:
+    answer, body = shared.ask(path)
+    assert (answer.status, body) == (404, b'{"detail":"Not Found"}')
 
 
 @pytest.mark.parametrize("path", ["/", "/.well-known/security.txt", "/a/.well-known/acme-challenge/x", "/.well-known"])

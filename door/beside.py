@@ -1,0 +1,61 @@
+"""What the door does beside serving: the port for plain http, and keeping a certificate of a CA's."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable
+
+from . import serving
+from .account import account_key
+from .acme import Keeper
+from .authority import AUTHORITIES, Authority
+from .challenges import PlainHttp
+from .config import Config, Descriptors
+from .keeping import Keep
+from .tls import Certificates
+
+MAX_SOCKETS = 1024
+_open_for_good: list[int] = []
+
+
+def tasks(
+    config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None
+) -> list[Callable[[], Awaitable[None]]]:
+    """What is to run for as long as the door serves. A certificate that was kept is shown at once.
+
+    Raises KeepError: an account that cannot be kept would be a new one at each start, and CAs count accounts.
+    """
+    plain = PlainHttp(config.origin)
+    found: list[Callable[[], Awaitable[None]]] = []
+    if given.http:
+        door = serving.Door(serving.configuration(plain, MAX_SOCKETS), None)
+        sockets = [socket.socket(fileno=number) for number in given.http]
+        found.append(lambda: door.beside(sockets))
+    if config.tls == "acme" and certificates is not None:
+        keeper = _keeper(config, keep, certificates, plain)
+        keeper.restore()
+        found.append(keeper.run)
+    return found
+
+
+def _keeper(config: Config, keep: Keep, certificates: Certificates, plain: PlainHttp) -> Keeper:
+    from .issuing import Issuer  # the library takes half a second, which no other start has to wait for
+
+    authority = Authority(config.acme["directory"], config.acme["contact"], _file(keep.get(AUTHORITIES)))
+    issuer = Issuer(authority, account_key(keep, authority.directory, authority.contact), plain)
+    return Keeper(config.names, certificates, issuer, keep, _say)
+
+
+def _file(pem: str) -> str:
+    """A path to `pem` in memory, or "" for none: the library takes certificates of CAs from a file alone."""
+    if not pem:
+        return ""
+    _open_for_good.append(os.memfd_create("authorities", os.MFD_CLOEXEC))
+    with open(_open_for_good[-1], "w", encoding="utf-8", closefd=False) as file:
+        file.write(pem)
+    return f"/proc/self/fd/{_open_for_good[-1]}"
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
