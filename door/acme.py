@@ -37,7 +37,10 @@ class Certificates(Protocol):
 
 
 class Ordering(Protocol):
-    """Who gets a certificate (`door.issuing.Issuer`): blocking, raises `AcmeTrouble`."""
+    """Who gets a certificate (`door.issuing.Issuer`): blocking, raises `AcmeTrouble`. `account` is its URI at the CA,
+    which CAA records may name (RFC 8657); "" until the CA has said it."""
+
+    account: str
 
     def issue(self, csr_pem: bytes) -> bytes:
         """The chain for a certificate signing request."""
@@ -110,7 +113,10 @@ class Keeper:
                 AcmeTrouble(f"what the CA sent is not used: {str(error).rstrip('.')}", "", self.waits.least_s)
             )
         self._failures = 0
-        self.say(f"A certificate for {', '.join(self.names)} is in use, valid until {self._end()}.")
+        self.say(
+            f"A certificate for {', '.join(self.names)} is in use, valid until {self._end()}. "
+            f"The CA knows this door as {self.ordering.account}."
+        )
         self._keep()
         return max(self._until_due(), self.waits.least_s)
 

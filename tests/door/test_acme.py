@@ -27,6 +27,8 @@ CA = TestAuthority()
 class Ordering:
     """A CA that answers with what `answers` holds, one after the other, and then with the last one again."""
 
+    account = "https://ca.example/account/1"
+
     def __init__(self, *answers: Callable[[bytes], bytes] | AcmeTrouble) -> None:
         self.answers, self.requests = list(answers), list[x509.CertificateSigningRequest]()
 
@@ -98,6 +100,7 @@ def test_a_certificate_is_ordered_for_the_drawn_key_and_shown(store: Store) -> N
     assert names.get_values_for_type(x509.DNSName) == [NAME]
     assert case.issuer == f"CN={CA.name}"
     assert case.log[0].startswith(f"A certificate for {NAME} is in use, valid until ")
+    assert case.log[0].endswith(". The CA knows this door as https://ca.example/account/1.")
 
 
 def test_it_is_renewed_when_two_thirds_are_spent_and_not_before(store: Store) -> None:

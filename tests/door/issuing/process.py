@@ -42,6 +42,10 @@ class Impatient:
 
     ordering: Issuer
 
+    @property
+    def account(self) -> str:
+        return self.ordering.account
+
     def issue(self, csr_pem: bytes) -> bytes:
         try:
             return self.ordering.issue(csr_pem)
