@@ -37,13 +37,14 @@ class Certificates(Protocol):
 
 
 class Ordering(Protocol):
-    """Who gets a certificate (`door.issuing.Issuer`): blocking, raises `AcmeTrouble`. `account` is its URI at the CA,
-    which CAA records may name (RFC 8657); "" until the CA has said it."""
+    """Who gets a certificate (`door.issuing.Issuer`)."""
 
-    account: str
+    @property
+    def account(self) -> str:
+        """The account's URI at the CA, which CAA records may name (RFC 8657); "" until the CA has said it."""
 
     def issue(self, csr_pem: bytes) -> bytes:
-        """The chain for a certificate signing request."""
+        """The chain (PEM) for a certificate signing request (PEM). Blocks; raises `AcmeTrouble`."""
 
 
 @dataclass(frozen=True)
