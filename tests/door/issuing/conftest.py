@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from scripts.config import from_environment
-from tests.door.issuing.pebble import Pebble
+from tests.door.issuing.pebble import Pebble, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "chat.example"
@@ -89,6 +89,15 @@ def release_python(packages: Path) -> str:
     if found is None:
         pytest.fail(f"This release needs python{wanted}, which is not here.", pytrace=False)
     return found
+
+
+@pytest.fixture
+def pebble(tmp_path: Path) -> Iterator[Pebble]:
+    """A running ACME server."""
+    made = Pebble(tmp_path / "pebble", free_port())
+    made.start()
+    yield made
+    made.close()
 
 
 Start = Callable[..., Door]

@@ -19,18 +19,10 @@ from door.acme import KEPT
 from door.challenges import PREFIX
 from tests.door.conftest import Running, World, keep_file
 from tests.door.issuing.conftest import NAME
-from tests.door.issuing.pebble import Pebble, free_port
+from tests.door.issuing.pebble import Pebble
 
 pytestmark = pytest.mark.release
 ORIGIN = f"https://{NAME}"
-
-
-@pytest.fixture
-def pebble(tmp_path: Path) -> Iterator[Pebble]:
-    made = Pebble(tmp_path / "pebble", free_port())
-    made.start()
-    yield made
-    made.close()
 
 
 class Acme:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,11 @@ from cryptography import x509
 from door import tls
 from door.challenges import PREFIX
 from tests.door.issuing.conftest import NAME, QUICK, Start, echoes
-from tests.door.issuing.pebble import Pebble, free_port
+from tests.door.issuing.pebble import Pebble
 
 pytestmark = pytest.mark.release
 IN_USE = f"A certificate for {NAME} is in use"
 YEAR_S = 365 * 86_400
-
-
-@pytest.fixture
-def pebble(tmp_path: Path) -> Iterator[Pebble]:
-    made = Pebble(tmp_path / "pebble", free_port())
-    made.start()
-    yield made
-    made.close()
 
 
 def shown(connection: socket.socket) -> x509.Certificate:
