@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..datadir import DataDir
+from ..errors import SettingError
+from .effective import is_local
 from .launch import Launch
 from .model import EMBEDDED, ModelServer
 from .settings import NAMES as SETTING_NAMES
@@ -135,6 +137,22 @@ def tee(settings: Settings) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
+def for_embeddings(url: str, server: ModelServer, settings: Settings) -> str:
+    """RAG_OLLAMA_BASE_URL as it is used: on this machine nothing but the Ollama that is measured, in its one spelling.
+
+    Raises SettingError for any other program of this machine: nobody measures it, and it would get what is uploaded.
+    """
+    plain = url.rstrip("/")
+    if not url or not is_local(url):  # elsewhere it is an endpoint
+        return url
+    if server.kind == "ollama" and plain == settings.ollama_base_url:
+        return plain
+    raise SettingError(
+        f"RAG_OLLAMA_BASE_URL={url} is not the Ollama of this launch, so what answers there would not be measured: "
+        "leave it out, and use LLM=ollama with OLLAMA_BASE_URL for the Ollama that makes embeddings."
+    )
+
+
 @dataclass(frozen=True)
 class Configuration:
     """What decides how Open WebUI behaves: its variables, and which of them the operator set."""
@@ -163,4 +181,6 @@ def configure(launch: Launch, server: ModelServer, known: frozenset[str]) -> Con
         if server.kind == "embedded":  # beside the embedded model, not instead of it
             urls, keys = f"{EMBEDDED};{urls}", f"{server.key};{keys}"
         changed |= {"OPENAI_API_BASE_URLS": urls, "OPENAI_API_KEYS": keys}
+    if "RAG_OLLAMA_BASE_URL" in changed:
+        changed["RAG_OLLAMA_BASE_URL"] = for_embeddings(changed["RAG_OLLAMA_BASE_URL"], server, settings)
     return Configuration(values | changed | where | tee(settings), theirs)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from launcher.datadir import DataDir
+from launcher.errors import SettingError
 from launcher.plan import plan, settings
 from launcher.plan.events import Event
 from launcher.plan.launch import Launch
@@ -165,3 +166,17 @@ def test_the_web_server_gets_the_relays_address_and_the_measured_one_stays_ollam
     assert content(made, "settings")["OLLAMA_BASE_URLS"] == "http://127.0.0.1:11434"
     assert made.relay is not None and made.relay.user is None and str(made.relay.ready.file).startswith("/data/run/")
     assert planned(replace(FOUND, model=Prepared(ModelServer("ollama")))).relay is None
+
+
+@pytest.mark.attack
+def test_embeddings_go_to_the_measured_ollama_and_to_no_other_program_here() -> None:
+    server = ModelServer("ollama", models=("m",), ollama=Measured("ab" * 48, "", (7, 1, 2)))
+    names = NAMES | {"RAG_OLLAMA_BASE_URL"}
+    found = replace(FOUND, model=Prepared(server), upstream_names=names)
+    same = planned(found, RAG_OLLAMA_BASE_URL="http://127.0.0.1:11434/")  # another spelling is the relay's, too
+    assert same.told("measured", "", {"ollama": "http://127.0.0.1:9"})["RAG_OLLAMA_BASE_URL"] == "http://127.0.0.1:9"
+    for held in (found, replace(FOUND, upstream_names=names)):
+        with pytest.raises(SettingError, match="would not be measured"):
+            planned(held, RAG_OLLAMA_BASE_URL="http://127.0.0.1:11435")
+    away = planned(found, RAG_OLLAMA_BASE_URL="http://elsewhere:11434")
+    assert content(away, "site")["endpoints"] == [{"setting": "RAG_OLLAMA_BASE_URL", "value": "http://elsewhere:11434"}]
