@@ -65,8 +65,9 @@ def main(arguments: list[str], release: Path) -> int:
 
 def _run(options: argparse.Namespace, release: Path) -> int:
     from .run import run
+    from .serve.keeper import keep
 
-    return run(release, os.environ, options.allow_modified)
+    return keep(lambda: run(release, os.environ, options.allow_modified))
 
 
 def _check(options: argparse.Namespace, release: Path) -> int:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,6 +154,7 @@ class Running:
     data: Path
     port: int
     output: list[str] = field(default_factory=list)
+    second: int = 0
 
     def until(self, text: str, timeout: float = 60) -> str:
         """Read until a line holds `text`; the whole output."""
@@ -178,15 +180,24 @@ class Running:
         (file,) = self.data.glob("attestation/*/log")
         return file.read_text().splitlines()
 
+    def launches(self) -> int:
+        """The second process of the launcher, which starts all others; 0 before it is there."""
+        if not self.second:
+            with suppress(OSError):
+                pids = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+                self.second = int(pids[0]) if pids else 0
+        return self.second
+
     def members(self) -> list[int]:
         """Processes of this launch that are alive, the launcher excluded."""
         found = []
+        second = self.launches()
         for folder in Path("/proc").iterdir():
             try:
                 words = (folder / "cmdline").read_bytes().split(b"\0") if folder.name.isdigit() else []
             except OSError:
                 continue
-            if b"_module" in words and str(self.process.pid).encode() in words:
+            if b"_module" in words and second and str(second).encode() in words:
                 found.append(int(folder.name))
         return found
 
@@ -236,5 +247,5 @@ def start(release: Path, tmp_path: Path) -> Iterator[Start]:
     keep_bytecode(tmp_path, started)
     for running in started:
         if running.process.poll() is None:
-            running.process.kill()
-        running.process.wait()
+            os.kill(running.launches() or running.process.pid, signal.SIGKILL)
+        running.process.wait(30)

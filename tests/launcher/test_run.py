@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Start, command, environment, free_port, write_manifest
+from .conftest import Running, Start, command, environment, free_port, write_manifest
 
 pytestmark = pytest.mark.slow  # each starts real processes
 
@@ -39,6 +39,13 @@ def wait_until(condition: object, timeout: float = 10) -> None:
 def refused(running: object) -> tuple[int, str]:
     output, _ = running.process.communicate(timeout=60)  # type: ignore[attr-defined]
     return running.process.returncode, output  # type: ignore[attr-defined]
+
+
+def kill(running: Running) -> None:
+    """Kill what launches, which the other process of the launcher outlives to end the rest."""
+    wait_until(running.launches)
+    os.kill(running.launches(), signal.SIGKILL)
+    running.process.wait(30)
 
 
 def web_environment(data: Path) -> dict[str, str]:
@@ -140,7 +147,7 @@ def test_a_second_launcher_gets_neither_the_folder_nor_the_port(start: Start) ->
     first = start()
     first.until(READY)
     code, output = refused(start())
-    assert code == 4 and f"process {first.process.pid}" in output and "Traceback" not in output
+    assert code == 4 and f"process {first.launches()}" in output and "Traceback" not in output
     code, output = refused(start(PORT=str(first.port), data=first.data.with_name("other")))
     assert code == 3 and str(first.port) in output and "Traceback" not in output
 
@@ -238,12 +245,25 @@ def test_beyond_loopback_a_link_makes_the_first_administrator(start: Start) -> N
     assert key not in "".join(running.log())
 
 
-def test_nothing_survives_a_killed_launcher(start: Start) -> None:
-    running = start()
+@pytest.mark.attack
+@pytest.mark.parametrize("killed", ["first", "second"])
+def test_nothing_survives_a_killed_launcher(start: Start, killed: str) -> None:
+    """Neither its children nor what one of them put into a session of its own, whichever of its processes is killed."""
+    running = start(WEBUI_NAME="leaves-a-session")
     running.until(READY)
     assert running.members()
-    running.process.kill()
-    wait_until(lambda: not running.members())
+    file = running.data / "webui/left"
+    wait_until(file.exists)
+    left = Path(f"/proc/{file.read_text()}")
+    try:
+        os.kill({"first": running.process.pid, "second": running.launches()}[killed], signal.SIGKILL)
+        wait_until(lambda: not running.members() and not left.exists(), 30)
+        if killed == "second":
+            code, output = refused(running)
+            assert code == 1 and "was killed (SIGKILL)" in output
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(int(left.name), signal.SIGKILL)
 
 
 def test_killed_at_any_time_the_log_replays(start: Start, release: Path) -> None:
@@ -257,12 +277,10 @@ def test_killed_at_any_time_the_log_replays(start: Start, release: Path) -> None
     for step in range(MOMENTS):
         running = start(data=start_data, TEE_MAX_AGE_S=str(100 + step), TEE_GATE=("warn", "block", "off")[step % 3])
         start_data = running.data.with_name("killed")
-        running.process.kill()
-        running.process.wait()
+        kill(running)
         running = start(data=start_data, TEE_GATE=("off", "warn", "block")[step % 3])
         time.sleep(length * step / MOMENTS)
-        running.process.kill()
-        wait_until(lambda running=running: not running.members())
+        kill(running)
     last = start(data=start_data)
     output = last.until(READY)
     lines = last.log()
