@@ -148,8 +148,9 @@ def test_a_restart_keeps_users_settings_and_register(built: Path, running: Runni
         later = Client(f"http://127.0.0.1:{again.port}", client.token)
         assert later.json("/api/v1/auths/")["email"] == "a@example.com"  # the secret is the same
         assert "evil" not in json.dumps(later.json("/openai/config"))  # an old database changes nothing
+        assert again.members()
         again.process.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30  # the launcher's other process stops them in order
         while again.members():
             assert time.monotonic() < deadline
             time.sleep(0.1)
