@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 # What pytest says of itself, and what scripts/sources/gitcmd.py tells GitPython before it is first imported.
 EXPECTED = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "GIT_PYTHON_REFRESH")
@@ -18,6 +19,11 @@ EXPECTED = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION", "GIT_PYTHON_REFRESH")
 def adopt_orphans() -> None:
     """Become the parent of what descendants leave behind, so that `children` sees it."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_with_parent() -> None:
+    """In a child that a test starts (`preexec_fn`): it gets SIGTERM where the run of the tests is killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def children() -> list[str]:

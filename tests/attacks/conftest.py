@@ -25,6 +25,7 @@ import pytest
 
 from launcher.plan import effective
 from scripts.config import from_environment
+from tests import leftovers
 from tests.attacks.standin import Standin
 
 ATTACKS = (
@@ -161,7 +162,12 @@ def start(release: Path, data: Path, model: Standin, changed: dict[str, str]) ->
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env=environment(release, data, url, model, changed), cwd=data, stdout=output, stderr=output
+            command,
+            env=environment(release, data, url, model, changed),
+            cwd=data,
+            stdout=output,
+            stderr=output,
+            preexec_fn=leftovers.end_with_parent,
         )
     for _ in range(BOOT_S * 10):
         assert process.poll() is None, f"the web server ended: {log.read_text()[-6000:]}"

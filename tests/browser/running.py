@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import leftovers
+
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 300.0
 STOP_S = 30.0
@@ -96,7 +98,10 @@ def serve(launcher: Path, data: Path, port: int | None = None, **settings: str) 
     }
     url = f"http://127.0.0.1:{port}"
     with log.open("ab") as output:
-        process = subprocess.Popen([launcher], env={**_quiet(os.environ), **chosen}, stdout=output, stderr=output)
+        environ = {**_quiet(os.environ), **chosen}
+        process = subprocess.Popen(
+            [launcher], env=environ, stdout=output, stderr=output, preexec_fn=leftovers.end_with_parent
+        )
     try:
         _wait(process, url, log)
         yield Server(url, data)

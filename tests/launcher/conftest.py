@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import leftovers
+
 ROOT = Path(__file__).resolve().parents[2]
 
 UVICORN = """
@@ -239,6 +241,7 @@ def start(release: Path, tmp_path: Path) -> Iterator[Start]:
             stderr=subprocess.STDOUT,
             text=True,
             cwd=tmp_path,
+            preexec_fn=leftovers.end_with_parent,
         )
         started.append(Running(process, folder, port))
         return started[-1]
