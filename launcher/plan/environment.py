@@ -1,7 +1,7 @@
 """The environment that every process starts from: built from nothing.
 
 A variable is fixed here, or it is in `HARMLESS` with the reason, or it is measured: the operator's settings for Open
-WebUI in the `settings` event, and what sends words elsewhere or decides who is believed there as an `endpoint`.
+WebUI in the `settings` event, and what sends words elsewhere or decides who is believed there in the `site` event.
 """
 
 from __future__ import annotations
