@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,8 @@ class Judge:
             os.close(held.handle)
         return None
 
-    def refusal(self, near: sockets.Address, far: sockets.Address) -> str:
-        """Why nothing may be sent over the connection from `near` to `far`, or ""."""
+    def judge(self, near: sockets.Address, far: sockets.Address) -> Held | str:
+        """Who has accepted the connection from `near` to `far`, or why nothing may be sent over it."""
         inode, deadline = "", time.monotonic() + ACCEPT_S
         while not inode and time.monotonic() < deadline:
             inode = sockets.accepted(near, far)
@@ -78,7 +79,7 @@ class Judge:
         with self._lock:
             held = self._held
         if held and held.is_still() and inode in sockets.held(held.answering.pid):
-            return ""
+            return held
         return self._other(inode)
 
     def _other(self, inode: str) -> str:
@@ -125,17 +126,19 @@ def _connection(client: socket.socket, target: tuple[str, int], judge: Judge) ->
         with server:
             server.settimeout(None)
             near, far = sockets.address(*server.getsockname()[:2]), sockets.address(*server.getpeername()[:2])
-            if sentence := judge.refusal(near, far):
-                return _refuse(client, sentence)
+            held = judge.judge(near, far)
+            if isinstance(held, str):
+                return _refuse(client, held)
             back = threading.Thread(target=_pump, args=(server, client), daemon=True)
             back.start()
-            _pump(client, server)
+            _pump(client, server, held.is_still)  # a connection that stays open outlives a change of the program
             back.join()
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+def _pump(source: socket.socket, sink: socket.socket, may: Callable[[], bool] = lambda: True) -> None:
+    """Pass on what comes from `source`, until it ends or `may` says no."""
     with suppress(OSError):
-        while data := source.recv(CHUNK):
+        while (data := source.recv(CHUNK)) and may():
             sink.sendall(data)
     with suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

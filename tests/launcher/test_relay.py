@@ -156,6 +156,42 @@ def test_another_program_in_the_same_process_gets_no_word(
     assert not (tmp_path / "heard").exists()
 
 
+KEEPS = """
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("listening", flush=True)
+kept = server.accept()[0]
+kept.sendall(kept.recv(99))
+os.set_inheritable(kept.fileno(), True)
+sys.stdin.readline()
+code = "import socket; words = socket.socket(fileno=%d).recv(99); words and open(%r, 'wb').write(words)"
+os.execv(sys.argv[3], [sys.argv[3], "-c", code % (kept.fileno(), sys.argv[2])])
+"""
+
+
+def test_a_connection_that_stays_open_carries_no_word_to_another_program(
+    binaries: tuple[Path, Path], serve: Callable[[], str], port: int, tmp_path: Path
+) -> None:
+    good, other = binaries
+    words = [good, "-c", KEEPS, str(port), tmp_path / "heard", other]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "listening\n"
+        with socket.create_connection(("127.0.0.1", int(serve().rpartition(":")[2]))) as client:
+            client.sendall(b"hello")
+            assert client.recv(99) == b"hello"
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+            deadline = time.monotonic() + 10
+            while Path(f"/proc/{process.pid}/exe").resolve() != other.resolve():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            client.sendall(b"secret")
+            assert client.recv(99) == b""
+        process.wait(10)
+    assert not (tmp_path / "heard").exists()
+
+
 def test_the_program_at_the_very_address_is_measured(binaries: tuple[Path, Path], begin: Begin, port: int) -> None:
     """A good one at 127.0.0.2 does not speak for another one at 127.0.0.1, nor for one at every address."""
     good, other = binaries
