@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .errors import LauncherError
+from .errors import UNAVAILABLE, LauncherError
 
 EXIT_CODES = (
     "exit codes: 0 stopped on request, 1 something that was started ended by itself, 2 a setting is wrong, "
@@ -41,6 +41,13 @@ def _parser(release: Path) -> argparse.ArgumentParser:
     model = commands.add_parser("measure-model", help="measure one more of Ollama's models while the service runs")
     model.add_argument("name", metavar="NAME", help="as Ollama lists it, such as llama3.1:8b")
     model.set_defaults(command="measure-model")
+    pull = commands.add_parser("pull-model", help="fetch one of Ollama's models, resumed as often as need be")
+    pull.add_argument("name", metavar="NAME", help="as Ollama's library lists it, such as deepseek-r1:70b")
+    pull.set_defaults(command="pull-model")
+    doctor = commands.add_parser("doctor", help="say which steps of the set-up this host has done")
+    doctor.set_defaults(command="doctor")
+    reference = commands.add_parser("reference", help="print reference values of a launch here, on its platform")
+    reference.set_defaults(command="reference")
     reboot = commands.add_parser("reboot-simulator", help="clear the simulated TD's registers, as a reboot does")
     reboot.set_defaults(command="reboot-simulator")
     return parser
@@ -63,11 +70,18 @@ def main(arguments: list[str], release: Path) -> int:
 # Each command imports what it needs: a launch should not wait for the modules of the others.
 
 
+def _environ() -> dict[str, str]:
+    """The settings: of the environment, and secret ones as systemd's credentials."""
+    from .credentials import with_credentials
+
+    return with_credentials(os.environ)
+
+
 def _run(options: argparse.Namespace, release: Path) -> int:
     from .run import run
     from .serve.keeper import keep
 
-    return keep(lambda: run(release, os.environ, options.allow_modified))
+    return keep(lambda: run(release, _environ(), options.allow_modified))
 
 
 def _check(options: argparse.Namespace, release: Path) -> int:
@@ -83,7 +97,7 @@ def _events(options: argparse.Namespace, release: Path) -> int:
     from .measure import reference
     from .plan import events
 
-    found = reference.events(options.release.absolute(), os.environ, not options.no_check)
+    found = reference.launch_events(options.release.absolute(), _environ(), not options.no_check)
     for event in found:
         print(json.dumps({"event": event.line}))
     print(json.dumps({"rtmr_3": events.rtmr3(found)}))
@@ -93,7 +107,27 @@ def _events(options: argparse.Namespace, release: Path) -> int:
 def _measure_model(options: argparse.Namespace, release: Path) -> int:
     from .serve.late_model import measure_model
 
-    return measure_model(release, os.environ, options.name)
+    return measure_model(release, _environ(), options.name)
+
+
+def _pull_model(options: argparse.Namespace, release: Path) -> int:
+    from .pull import pull
+
+    pull(os.environ, options.name)
+    return 0
+
+
+def _doctor(options: argparse.Namespace, release: Path) -> int:
+    from . import doctor
+
+    return 0 if doctor.show(doctor.examine(release, doctor.here())) else UNAVAILABLE
+
+
+def _reference(options: argparse.Namespace, release: Path) -> int:
+    from .measure import reference
+
+    print(json.dumps(reference.document(release, _environ()), indent=1))
+    return 0
 
 
 def _reboot_simulator(options: argparse.Namespace, release: Path) -> int:
@@ -111,5 +145,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Path], int]] = {
     "check": _check,
     "events": _events,
     "measure-model": _measure_model,
+    "pull-model": _pull_model,
+    "doctor": _doctor,
+    "reference": _reference,
     "reboot-simulator": _reboot_simulator,
 }

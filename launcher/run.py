@@ -42,6 +42,7 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
         supervisor.catch_signals()
         sockets = folders.socket_folder(data)
         try:
+            supervisor.notifier.status("Comparing every file of the release with its manifest")
             checked = check_release(release, allow_modified, supervisor)
             launch = Launch(
                 release,
@@ -53,11 +54,16 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
                 os.getpid(),
                 sockets,
             )
+            supervisor.notifier.status("Measuring what answers chats")
             planned = _plan(launch, checked, allow_modified, supervisor)
-            _Running(planned, supervisor).start(bool(checked.differences)).print(time.monotonic() - started)
+            supervisor.notifier.status("Measuring the launch and starting its processes")
+            summary = _Running(planned, supervisor).start(bool(checked.differences))
+            summary.print(time.monotonic() - started)
+            supervisor.notifier.ready(summary.line)
             supervisor.watch()
         except Stopped:
             say("\nStopping.")
+            supervisor.notifier.stopping()
         finally:
             supervisor.stop()
             with suppress(OSError):  # it also says that a service runs

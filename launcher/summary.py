@@ -31,6 +31,12 @@ class Summary:
     account: str
     data: str
 
+    @property
+    def line(self) -> str:
+        """The same in one line, for a service manager."""
+        tdx = "TDX SIMULATED" if self.kind != "tdx" else "TDX"
+        return f"Serving {self.origin or self.address}; {tdx}; {self.launch}; {self.model}"
+
     def print(self, seconds: float) -> None:
         """Say that the service is ready, after so many seconds."""
         simulated = self.kind != "tdx"

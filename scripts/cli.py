@@ -104,9 +104,14 @@ def clean() -> None:
 @app.command()
 def doctor() -> None:
     """Say what this machine has and lacks for each step; exit status 3 if the build cannot work."""
+    from launcher import doctor as host
     from scripts.machine.doctor import examine, show
 
-    if not show(examine(config())):
+    cfg = config()
+    able = show(examine(cfg))
+    print("\nThe documented set-up of this host, as `open-webui-tdx doctor` of a release sees it:")
+    host.show(host.examine(cfg.release, host.here()))
+    if not able:
         raise typer.Exit(3)
 
 

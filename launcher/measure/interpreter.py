@@ -52,15 +52,16 @@ def _walk(folder: str, found: dict[str, str], above: frozenset[str]) -> None:
             found[entry.path] = os.path.realpath(entry.path)
 
 
-def shared_library() -> Path | None:
-    """libpython, where the interpreter is only a stub around it."""
-    if not sysconfig.get_config_var("Py_ENABLE_SHARED"):
-        return None
-    name, folder = str(sysconfig.get_config_var("INSTSONAME")), str(sysconfig.get_config_var("LIBDIR"))
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        if line.endswith(f"/{name}"):
+def shared_library(maps: Path = Path("/proc/self/maps")) -> Path | None:
+    """libpython, where the interpreter is only a stub around it: what this process has mapped, whatever its build says.
+
+    Debian's interpreter holds all of it, though its build says "shared"; the library need not even be installed.
+    """
+    name = str(sysconfig.get_config_var("INSTSONAME") or "")
+    for line in maps.read_text().splitlines():
+        if name and line.endswith(f"/{name}"):
             return Path(line[line.index("/") :])
-    return Path(folder) / name
+    return None
 
 
 def measure() -> dict[str, str]:

