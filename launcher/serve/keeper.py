@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ..errors import ChildError
 from ..summary import notice
-from . import descendants
+from . import descendants, notify
 
 PR_SET_PDEATHSIG = 1
 
@@ -31,15 +31,19 @@ def keep(work: Callable[[], int]) -> int:
     first = os.getpid()
     sys.stdout.flush()
     sys.stderr.flush()
+    channel = notify.Channel()
     second = os.fork()
     if second == 0:
+        channel.speak()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != first:  # it died before we asked
             raise ChildError("The process that the launcher was started as is gone.")
         return work()
+    channel.listen()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _frame: os.kill(second, got))
     code = _wait(second)
+    channel.finish()
     if left := descendants.end_all():
         notice(f"The kernel does not let go of these processes: {', '.join(map(str, sorted(left)))}.")
     if code < 0:

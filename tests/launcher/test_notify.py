@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from launcher.plan.processes import Process, Ready
 from launcher.serve import notify
 from launcher.serve.notify import Notifier
 from launcher.serve.supervisor import Child, Supervisor
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -76,3 +80,27 @@ def test_a_part_that_hangs_is_no_sign_of_life(
     manager.setblocking(False)
     with pytest.raises(BlockingIOError):
         manager.recv(100)
+
+
+def test_the_second_process_speaks_through_the_first(
+    manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which systemd hears: the kernel's word on who sent it is the first's number."""
+    manager.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    code = """
+import sys
+from launcher.serve.keeper import keep
+from launcher.serve.notify import Notifier
+
+def work():
+    Notifier().ready("serving")
+    return 0
+
+sys.exit(keep(work))
+"""
+    env = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "PYTHONPATH": str(ROOT)}
+    first = subprocess.Popen([sys.executable, "-c", code], env=env)
+    message, ancillary, _, _ = manager.recvmsg(1000, socket.CMSG_SPACE(12))
+    assert message == b"READY=1\nSTATUS=serving\nWATCHDOG=1"
+    assert int.from_bytes(ancillary[0][2][:4], sys.byteorder) == first.pid
+    assert first.wait(20) == 0
