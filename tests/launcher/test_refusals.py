@@ -16,6 +16,7 @@ import pytest
 from launcher import cli
 from launcher.datadir import DataDir, boot_id
 from launcher.plan.processes import Process
+from launcher.serve import keeper
 from launcher.serve.supervisor import Supervisor
 
 from .conftest import environment, free_port
@@ -35,6 +36,7 @@ def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         raise AssertionError(f"the launch was not refused: it starts the {process.name}")
 
     monkeypatch.setattr(Supervisor, "start", start)
+    monkeypatch.setattr(keeper, "keep", lambda work: work())  # its second process would be a second run of the tests
     handlers, umask = [signal.getsignal(number) for number in NUMBERS], os.umask(0o022)
 
     def run(release: Path, *arguments: str, **settings: str) -> tuple[int, str]:
