@@ -43,6 +43,8 @@ def keep(work: Callable[[], int]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _frame: os.kill(second, got))
     code = _wait(second)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it is ending already, and that number may be another process's by now
     channel.finish()
     if left := descendants.end_all():
         notice(f"The kernel does not let go of these processes: {', '.join(map(str, sorted(left)))}.")
