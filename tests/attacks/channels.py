@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 
-from tests.attacks.conftest import Site
+from tests.attacks.conftest import Person, Site
+from tests.attacks.sockets import Socket
 
 
 def post(site: Site, who: str, channel: str, text: str, **more: object) -> tuple[int, str]:
@@ -41,3 +45,46 @@ def test_reading_another_channels_message_as_a_thread(wide: Site, channel: str) 
     assert thread.status_code == 404 and "between us" not in thread.text
     assert post(wide, "eve", channel, "reply", parent_id=message)[0] == 404
     assert wide.ada.get(f"/api/v1/channels/{closed}/messages/{message}/thread").status_code == 200
+
+
+def demote(site: Site, person: Person, channel: str) -> None:
+    site.admin.post("/api/v1/users/update/role", json={"id": person.id, "role": "pending"})
+
+
+def delete(site: Site, person: Person, channel: str) -> None:
+    site.admin.delete(f"/api/v1/users/{person.id}")
+
+
+def close(site: Site, person: Person, channel: str) -> None:
+    site.admin.post(f"/api/v1/channels/{channel}/update", json={"name": "c", "access_control": {}})
+
+
+def hear(site: Site, person: Person, channel: str, change: Callable[[Site, Person, str], None]) -> tuple[str, str]:
+    """What this person's socket is told of the channel before and after `change`."""
+
+    async def listen() -> tuple[str, str]:
+        async with Socket(site, person.token) as socket:
+            await socket.emit("join-channels", {"auth": {"token": person.token}})
+            await socket.listen(0.5)
+            await asyncio.to_thread(post, site, "admin", channel, "said to all who are here")
+            before = str(await socket.listen())
+            await asyncio.to_thread(change, site, person, channel)
+            await asyncio.to_thread(post, site, "admin", channel, "said after they left")
+            return before, str(await socket.listen())
+
+    return asyncio.run(listen())
+
+
+@pytest.mark.parametrize("change", [demote, delete, close])
+def test_cve_2026_44553_a_socket_outlives_what_its_owner_may(
+    wide: Site, change: Callable[[Site, Person, str], None]
+) -> None:
+    before, after = hear(wide, wide.add("leaver"), make(wide, None), change)
+    assert "said to all who are here" in before and "said after they left" not in after
+
+
+def test_a_channel_tells_nothing_to_somebody_who_waits_for_approval(wide: Site) -> None:
+    waiting = wide.add("waiting")
+    demote(wide, waiting, "")
+    before, _ = hear(wide, waiting, make(wide, None), close)
+    assert "said to all who are here" not in before

@@ -12,9 +12,11 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +28,7 @@ import pytest
 from launcher.plan import effective
 from scripts.config import from_environment
 from tests import leftovers
-from tests.attacks.standin import Standin
+from tests.attacks.standin import PROVIDER, Standin
 
 ATTACKS = (
     "administrators", "channels", "data_of_others", "features", "files_served", "gateway", "logs", "plugins",
@@ -86,6 +88,7 @@ class Site:
     log: Path
     model: Standin
     people: dict[str, Person] = field(default_factory=dict)
+    race: list[int] = field(default_factory=list)  # how the sign-ups at once were answered
 
     @property
     def admin(self) -> Person:
@@ -194,13 +197,28 @@ def model() -> Iterator[Standin]:
     standin.close()
 
 
+RACERS = 12
+
+
+def race(site: Site) -> str:
+    """Many sign up at once on a server without accounts; the mail address of who is administrator now."""
+    ready = threading.Barrier(RACERS)
+
+    def sign_up(number: int) -> int:
+        form = {"name": "admin", "email": f"admin-{number}@example.com", "password": PASSWORD}
+        with site.anonymous() as client:
+            client.get("/health")  # connected, so that only the sign-up itself is still to be sent
+            ready.wait()
+            return client.post("/api/v1/auths/signup", json=form).status_code
+
+    with ThreadPoolExecutor(RACERS) as pool:
+        site.race = list(pool.map(sign_up, range(RACERS)))
+    return f"admin-{site.race.index(200)}@example.com"
+
+
 def settle(site: Site) -> None:
     """The accounts, and one model that everybody may ask beside one that only the administrator may."""
-    form = {"name": "admin", "email": "admin@example.com", "password": PASSWORD}
-    with site.anonymous() as client:
-        answer = client.post("/api/v1/auths/signup", json=form)
-    assert answer.status_code == 200, answer.text
-    site.people["admin"] = site.sign_in("admin@example.com")
+    site.people["admin"] = site.sign_in(race(site))
     for name in ("ada", "eve"):
         site.people[name] = site.add(name)
     for name, access in (("open-model", None), ("closed-model", {})):
@@ -235,6 +253,7 @@ WIDE = {
     "ENABLE_CODE_EXECUTION": "false",
     "CODE_EXECUTION_ENGINE": "jupyter",
     "USER_PERMISSIONS_WORKSPACE_TOOLS_ACCESS": "false",
+    "ENABLE_OAUTH_SIGNUP": "true", "OAUTH_CLIENT_ID": "chat", "OAUTH_CLIENT_SECRET": "between the two",
 }  # fmt: skip
 
 
@@ -253,7 +272,8 @@ def wide(release: Path, site: Site, model: Standin, tmp_path_factory: pytest.Tem
         copy.execute("INSERT INTO config (data, version, created_at, updated_at) VALUES (?, ?, ?, ?)", written)
         copy.commit()
     shutil.copytree(site.data / "uploads", data / "uploads", dirs_exist_ok=True)
-    found, process = start(release, data, model, {**WIDE, "CODE_EXECUTION_JUPYTER_URL": model.url})
+    inside = {"CODE_EXECUTION_JUPYTER_URL": model.url, "OPENID_PROVIDER_URL": f"{model.url}{PROVIDER}"}
+    found, process = start(release, data, model, WIDE | inside)
     found.people |= {name: found.sign_in(person.email) for name, person in site.people.items()}
     for person in found.people.values():
         assert person.get("/api/models").status_code == 200

@@ -74,3 +74,22 @@ def test_cve_2026_44563_ghsa_9rpj_ollamas_other_doors(site: Site) -> None:
     for path in ("completions", "chat/completions"):
         assert site.eve.post(f"/ollama/v1/{path}", json=completion).status_code == 403
     assert site.eve.get("/ollama/v1/models/0").status_code == 403
+
+
+def test_cve_2026_45351_a_models_system_prompt(site: Site) -> None:
+    form: dict[str, Any] = {
+        "id": "prompted",
+        "name": "p",
+        "base_model_id": "open-model",
+        "meta": {},
+        "params": {"system": "the prompt is nobody else's", "temperature": 0.5},
+        "access_control": None,
+    }
+    assert site.ada.post("/api/v1/models/create", json=form).status_code == 200
+    for path in ("/api/models", "/api/v1/models/model?id=prompted", "/api/v1/models/", "/openai/models"):
+        assert "nobody else's" not in site.eve.get(path).text, path
+    assert "0.5" in site.eve.get("/api/v1/models/model?id=prompted").text
+    assert "nobody else's" in site.ada.get("/api/models").text
+    assert "nobody else's" in site.ada.get("/api/v1/models/model?id=prompted").text
+    # The model is told it, as ever: the stand-in answers with all that it was told.
+    assert "nobody else's" in site.eve.ask("hi", model="prompted").text

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.attacks.conftest import Site
-from tests.attacks.standin import SECRET
+from tests.attacks.standin import PICTURE, PROVIDER, SECRET
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,17 @@ def test_cve_2025_29446_trying_a_connection_to_inside(site: Site) -> None:
     assert site.admin.post("/openai/verify", json={"url": f"{site.model.url}/v1", "key": ""}).status_code == 200
 
 
-def test_cve_2026_45338_a_sign_ins_picture_is_not_fetched(release: Path) -> None:
-    """There is no provider here to sign in with: the source says whether the picture's address is asked."""
-    source = (release / "backend/open_webui/utils/oauth.py").read_text()
-    assert "handle_callback" in source and "get(picture_url" not in source
+def test_cve_2026_45338_a_sign_ins_picture_is_not_fetched(wide: Site) -> None:
+    """Whoever signs in by a provider names a picture, which the server fetched from inside, their token with it."""
+    wide.model.paths.clear()
+    with wide.anonymous() as nobody:
+        asked = nobody.get("/oauth/oidc/login")
+        assert asked.status_code == 302 and asked.headers["location"].startswith(
+            f"{wide.model.url}{PROVIDER}/authorize"
+        )
+        state = parse_qs(urlsplit(asked.headers["location"]).query)["state"][0]
+        back = nobody.get("/oauth/oidc/callback", params={"code": "newcomer", "state": state})
+        assert back.status_code == 307 and "token" in nobody.cookies
+    assert f"{PROVIDER}/userinfo" in wide.model.paths and PICTURE not in wide.model.paths
+    found = [user for user in wide.admin.get("/api/v1/users/").json() if user["email"] == "newcomer@example.com"]
+    assert [user["profile_image_url"] for user in found] == ["/user.png"]

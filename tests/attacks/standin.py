@@ -7,13 +7,33 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 MODELS = ("open-model", "closed-model")
+#: Where it stands in for a provider of sign-ins (OpenID Connect Discovery 1.0): a code is good, and its bearer's name.
+PROVIDER = "/oidc"
+PICTURE = "/picture-inside"
 SECRET = "what only machines inside may read"
 
 
 def embedding(text: str) -> list[float]:
     return [byte / 255 for byte in hashlib.sha256(text.encode()).digest()[:8]]
+
+
+def provide(inside: str, path: str, authorization: str) -> bytes:
+    """The provider's description, or who brings a token: somebody whose picture lies at `inside`."""
+    url = f"{inside}{PROVIDER}"
+    if path != f"{PROVIDER}/userinfo":
+        ways = {name: f"{url}/{name.partition('_')[0]}" for name in ("token_endpoint", "userinfo_endpoint", "jwks_uri")}
+        return json.dumps({"issuer": url, "authorization_endpoint": f"{url}/authorize", **ways}).encode()
+    name = authorization.removeprefix("Bearer ")
+    return json.dumps({"sub": name, "email": f"{name}@example.com", "name": name, "picture": inside + PICTURE}).encode()
+
+
+def token(form: bytes) -> bytes:
+    """The provider's token for a code (RFC 6749 section 5.1): the code itself."""
+    code = parse_qs(form.decode())["code"][0]
+    return json.dumps({"access_token": code, "token_type": "Bearer", "expires_in": 3600}).encode()
 
 
 class Standin:
@@ -40,6 +60,8 @@ class Standin:
                 if self.path == "/v1/models":
                     models = [{"id": name, "object": "model", "owned_by": "openai"} for name in MODELS]
                     self.answer(json.dumps({"object": "list", "data": models}).encode())
+                elif self.path.startswith(PROVIDER):
+                    self.answer(provide(standin.url, self.path, self.headers["Authorization"] or ""))
                 elif self.path.startswith("/redirect?"):
                     self.answer(b"", status=302, Location=self.path.partition("?")[2])
                 else:
@@ -47,6 +69,9 @@ class Standin:
 
             def do_POST(self) -> None:
                 standin.paths.append(self.path)
+                if self.path == f"{PROVIDER}/token":
+                    self.answer(token(self.rfile.read(int(self.headers["Content-Length"]))))
+                    return
                 asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
                 if self.path.endswith("/embeddings"):
                     texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]

@@ -38,6 +38,30 @@ def require(user: Any, model_id: str | None, bypass: bool = False) -> None:
         raise HTTPException(403, "Model not found")
 
 
+def _may_change(user: Any, owner: str | None, access_control: Any) -> bool:
+    return user.role == "admin" or user.id == owner or bool(has_access(user.id, "write", access_control))
+
+
+def shown(user: Any, model: Any) -> Any:
+    """A workspace model as `user` may see it: its system prompt is for those who may change it."""
+    if _may_change(user, model.user_id, model.access_control):
+        return model
+    params = {name: value for name, value in model.params.model_dump().items() if name != "system"}
+    return model.model_copy(update={"params": type(model.params)(**params)})
+
+
+def without_prompts(user: Any, models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same for upstream's list of models, each with its workspace model (a dict) under `info`, if it has one."""
+    found = []
+    for model in models:
+        info = model.get("info")
+        if info and info.get("params") and not _may_change(user, info.get("user_id"), info.get("access_control")):
+            params = {name: value for name, value in info["params"].items() if name != "system"}
+            model = {**model, "info": {**info, "params": params}}
+        found.append(model)
+    return found
+
+
 def require_ollama(user: Any, name: str) -> None:
     """The same for a name of Ollama's, whose tag may be left out."""
     if not (may_use(user, name) or may_use(user, f"{name}:latest")):

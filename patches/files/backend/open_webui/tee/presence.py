@@ -38,3 +38,12 @@ async def tell_usage(sio: Any, sessions: Any, models: list[str]) -> None:
     for sid, viewer in list(sessions.items()):
         user = SimpleNamespace(id=viewer["id"], role=viewer["role"])
         await sio.emit("usage", {"models": [model for model in models if may_use(user, model)]}, to=sid)
+
+
+async def end(user_id: str) -> None:
+    """Close this user's sockets: an account that was deleted or got another role is not what they were opened for."""
+    from open_webui.socket.main import SESSION_POOL, sio
+
+    for sid, viewer in list(SESSION_POOL.items()):
+        if viewer["id"] == user_id:
+            await sio.disconnect(sid)
