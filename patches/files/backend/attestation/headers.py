@@ -75,8 +75,11 @@ def page_policy(hashes: Iterable[str], services: Iterable[str]) -> str:
 WORKER_POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'self'"
 # For answers of programs: should a browser ever show one as a page, it runs nothing and loads nothing.
 ANSWER_POLICY = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; sandbox"
-# A PDF is shown by the browser's own viewer, which a sandbox would keep away.
-PDF_POLICY = "default-src 'none'; object-src 'self'; frame-ancestors 'self'"
+# A PDF is shown by the browser's own viewer, without this origin; a viewer that is a page needs scripts.
+PDF_POLICY = (
+    "sandbox allow-scripts allow-downloads allow-modals; default-src 'none'; object-src 'self'; "
+    "form-action 'none'; frame-ancestors 'self'"
+)
 #: For files that people uploaded, shown to be looked at.
 UPLOAD_POLICY = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 # For somebody's HTML in a frame: what it brings along runs, without an origin, and reaches nothing.
@@ -85,6 +88,12 @@ ARTIFACT_POLICY = (
     "style-src 'unsafe-inline' data: blob:; img-src data: blob:; media-src data: blob:; font-src data:; "
     "worker-src blob:; connect-src data: blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
+
+# Connection-Allowlist (WICG): to whom a document may connect at all. It also holds what no CSP names: WebRTC, whose
+# servers' names carry words, and names that are looked up before a policy refuses the rest. Chromium 152 and later know
+# it; others take no notice.
+NOWHERE = "()"
+ITS_SERVER = "(response-origin)"
 
 
 def for_program(policies: Iterable[str], content_type: str) -> str:
@@ -141,6 +150,8 @@ class SecurityHeaders:
                     headers[name] = value
                 if "Content-Security-Policy" not in headers:
                     headers["Content-Security-Policy"] = self._policy(scope, headers.get("content-type", ""))
+                if reach := _reach(scope["path"]):
+                    headers["Connection-Allowlist"] = reach
                 if scope["path"].startswith(_PUBLIC) and "Access-Control-Allow-Origin" not in headers:
                     headers["Access-Control-Allow-Origin"] = "*"
             await send(message)
@@ -156,6 +167,14 @@ class SecurityHeaders:
         if path == "/tee/python.html":
             return python_policy(_host(scope), self._python_hashes)
         return WORKER_POLICY if path.startswith(_WORKERS) else self._page
+
+
+def _reach(path: str) -> str | None:
+    """Whom a document at this path may connect to; None: what its policy says. People follow links from the pages."""
+    if path == "/tee/python.html":
+        return ITS_SERVER
+    answer = path.startswith(PROGRAMS) and not path.startswith("/oauth/")  # which leads to a provider
+    return NOWHERE if answer or path == "/tee/artifact.html" else None
 
 
 def _hashes(page: Path) -> list[str]:

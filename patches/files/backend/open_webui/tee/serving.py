@@ -33,7 +33,7 @@ def headers(filename: str, content_type: str | None, *, attachment: bool = False
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(filename, safe='')}",
         "X-Content-Type-Options": "nosniff",
     }
-    if kind != "application/pdf" or not inline:  # Chromium's viewer does not start in a sandbox
+    if kind != "application/pdf" or not inline:  # viewers have a policy of their own: attestation/headers.py
         found["Content-Security-Policy"] = UPLOAD_POLICY
     return (kind if inline else "application/octet-stream"), found
 
