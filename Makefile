@@ -11,29 +11,53 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin web nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock stages $(STAGE_TARGETS)
+.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock tdx stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 # The value of a variable that a target cannot do without.
 given = $(or $($(1)),$(error $@ needs $(1)=; see `make help`))
+# What to do next, said by a build that somebody asked for.
+NEXT := $(if $(filter build,$(or $(MAKECMDGOALS),build)), && echo 'The release is built. Next: make run; then open http://127.0.0.1:8080')
 
-help: ## list the targets
-	@awk -F ' ## ' '/^[a-z-]+:.* ## / { split($$1, t, ":"); printf "  make %-17s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
+help: ## list the targets and the settings
+	@awk -F ' ## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.* ## / { split($$1, t, ":"); printf "  make %-17s %s\n", t[1], $$2 }' $(MAKEFILE_LIST)
+	@printf '\nSettings, as `make TARGET NAME=value` or in the environment\n'
+	@sed -n 's/^#   /  /p' $(firstword $(MAKEFILE_LIST))
+
+##@ To build and to run it
 
 build: ## build the release in dist/ (a second time: only what changed)
 	@$(TOOL) status --quiet; status=$$?; \
-	case $$status in 0) ;; 10) exec $(MAKE) --no-print-directory stages ;; *) exit $$status ;; esac
+	case $$status in 0) ;; 10) $(MAKE) --no-print-directory stages$(NEXT) ;; *) exit $$status ;; esac
 
-run: build ## start the release: the web server, the attester and a model; Ctrl-C stops them all
+run: $(if $(filter real,$(TDX)),tdx) build ## start the release: the web server, the attester and a model; Ctrl-C stops them all
 	@exec $(TOOL) run
+
+tdx:
+	@$(TOOL) require-tdx
+
+reference: build ## reference values of this release, for verifiers
+	@$(TOOL) reference
+
+release: build ## the archive of the release, with checksums
+	@$(TOOL) release
+
+doctor: ## what this machine has and lacks for each step
+	@$(TOOL) doctor
+
+clean: ## delete build/ and dist/; the cache and user data stay
+	@$(TOOL) clean
+
+##@ To check it
 
 test: build ## every test of one build: units, the release, the browser, the web verifier
 	@$(TOOL) test
 
-test-attacks: build ## the ways by which something else than what was measured could run (part of `make test`)
-	@$(TESTS) -m pytest tests -q -m attack
-
 test-fast: ## the tests that need no build, in seconds
 	@$(TESTS) -m pytest tests -q -n auto --dist loadfile -m "not slow and not release and not browser"
+
+test-attacks: build ## the ways by which something else than what was measured could run (part of `make test`)
+	@$(TESTS) -m pytest tests -q -m attack
 
 test-reproducible: build ## build a second time, elsewhere, as somebody else, in another year: the same bytes
 	@$(TESTS) -m pytest tests/release/test_reproducible.py
@@ -46,6 +70,9 @@ test-python: ## build the release with OTHER= (default python3.12) in build/othe
 	@exec $(MAKE) --no-print-directory build PYTHON=$(OTHER) $(OTHERS)
 	@$(OTHERS) $(OTHER) scripts/bootstrap.py -- -m scripts try-release
 
+lint: ## types and style of everything that is ours, and what its documents name (PART=mypy: only that)
+	@$(TOOL) lint $(PART)
+
 fuzz: ## random questions to both verifiers: N=20000 SEED=; shows where their answers differ
 	@$(TESTS) -m tests.agreement --count $(or $(N),20000) $(if $(SEED),--seed $(SEED))
 
@@ -55,20 +82,13 @@ mutants: ## change one token at a time, and tell which test notices: COUNT=60 SE
 advisories: ## known advisories of Open WebUI that have no row in docs/advisories.md
 	@$(TOOL) advisories
 
-lint: ## types and style of everything that is ours, and what its documents name (PART=mypy: only that)
-	@$(TOOL) lint $(PART)
-
 bench: build ## the benchmarks of bench/ that take minutes, as ratios measured in one run
 	@$(TOOL) bench
 
 bench-build: build ## our build beside the documented procedure, both cold: ten minutes and more
 	@$(TOOL) bench build
 
-doctor: ## what this machine has and lacks for each step
-	@$(TOOL) doctor
-
-patch: stage-patch stage-web ## one patch file in dist/ for a checkout of Open WebUI, for the procedure by hand
-	@$(TOOL) combined-patch
+##@ To change it
 
 edit: stage-fetch ## open PATCH=name.patch for editing in build/edit (a new name: a new patch)
 	@$(TOOL) edit $(call given,PATCH)
@@ -76,23 +96,19 @@ edit: stage-fetch ## open PATCH=name.patch for editing in build/edit (a new name
 refresh: ## write what was changed in build/edit back into PATCH=name.patch
 	@$(TOOL) refresh $(call given,PATCH)
 
+patch: stage-patch stage-web ## one patch file in dist/ for a checkout of Open WebUI, for the procedure by hand
+	@$(TOOL) combined-patch
+
 port: ## which patches fit SOURCE=, another upstream (folder or archive), and which hunks do not
 	@$(TOOL) port --source $(call given,SOURCE)
 
 check-patches: ## check the form of the patch queue, without upstream's source
 	@$(TOOL) check-patches
 
-release: build ## the archive of the release, with checksums
-	@$(TOOL) release
-
-reference: build ## reference values of this release, for verifiers
-	@$(TOOL) reference
-
-clean: ## delete build/ and dist/; the cache and user data stay
-	@$(TOOL) clean
-
 lock: ## lock the environments of the build tool and the tests anew
 	@$(TOOL) lock
+
+##@ Only one part of the build
 
 fetch: stage-fetch ## only the pinned source of Open WebUI, compared by hash
 frontend: stage-frontend ## only the frontend and what it needs

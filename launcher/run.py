@@ -32,6 +32,8 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
     """Launch and stay until somebody asks for the end (exit code 0). Raises LauncherError."""
     started = time.monotonic()
     chosen = settings.load(environ)
+    if chosen.tdx == "real":  # first: nobody should wait for the answer that this machine has none
+        _kind(chosen, release, environ)
     data = DataDir(chosen.data_dir, boot_id())
     with data.locked():
         data.prepare()

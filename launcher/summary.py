@@ -52,4 +52,4 @@ class Summary:
         say(f"\nOpen WebUI is ready after {seconds:.1f} s.", style=BOLD)
         for name, value in rows.items():
             say(f"  {name:8} {value}", style=AMBER if name == "TDX" and simulated else "")
-        say("Ctrl-C stops it.\n")
+        say(f"Open {self.origin or self.address} in a browser. Ctrl-C stops it.\n")

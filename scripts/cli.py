@@ -181,6 +181,14 @@ def compare(published: Path) -> None:
     print(run_comparison(config(), published))
 
 
+@app.command("require-tdx")
+def require_tdx() -> None:
+    """Say at once where there is no TDX device, for `make run TDX=real`."""
+    from scripts.machine.tdxguest import require
+
+    require()
+
+
 @app.command()
 def run() -> None:
     """Start the built release; this process becomes its launcher."""

@@ -24,9 +24,12 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 class Runner:
     """Runs the commands of one stage. `run(["node", "x.js"], cwd=folder, env={"A": "b"})`."""
 
-    def __init__(self, stage: str, log: Path) -> None:
+    def __init__(self, stage: str, log: Path, place: str = "", about: float | None = None) -> None:
+        """`place`: what a terminal shows instead of the stage's name; `about`: seconds that the stage usually takes."""
         self.stage = stage
         self.log = log
+        self._place, self._about = place or stage, about
+        self._began = time.monotonic()
 
     def start_log(self) -> None:
         """Begin the log anew; a stage calls for this once."""
@@ -87,7 +90,7 @@ class Runner:
             raise MissingError(f"{error.filename} is not installed; `make doctor` says what is missing.") from None
         lines: list[str] = []
         try:
-            with self.log.open("a", encoding="utf-8") as log, _Progress(self.stage, quiet) as progress:
+            with self.log.open("a", encoding="utf-8") as log, self._progress(quiet) as progress:
                 assert process.stdout is not None
                 for line in process.stdout:
                     log.write(_CREDENTIALS.sub("***@", line))
@@ -97,6 +100,9 @@ class Runner:
         except BaseException:
             _end_group(process)
             raise
+
+    def _progress(self, quiet: bool) -> _Progress:
+        return _Progress(self._place, self._began, self._about, quiet)
 
     def _failure(self, what: str, status: int, output: str) -> str:
         reason = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"failed with exit status {status}"
@@ -115,10 +121,11 @@ class Runner:
 class _Progress:
     """The latest line of a long command, rewritten in place: only on a terminal that nobody else writes to."""
 
-    def __init__(self, stage: str, quiet: bool) -> None:
+    def __init__(self, place: str, began: float, about: float | None, quiet: bool) -> None:
         alone = "jobserver" not in os.environ.get("MAKEFLAGS", "")
         self._stream: IO[str] | None = sys.stdout if sys.stdout.isatty() and alone and not quiet else None
-        self._stage, self._began, self._shown = stage, time.monotonic(), 0.0
+        self._place, self._began, self._shown = place, began, 0.0
+        self._about = f" of about {minutes(about)}" if about else ""
 
     def __enter__(self) -> _Progress:
         return self
@@ -129,7 +136,7 @@ class _Progress:
             return
         self._shown = now
         width = max(20, _width() - 1)
-        shown = _shorten(f"[{self._stage}] {now - self._began:4.0f} s  {_plain(text)}", width)
+        shown = _shorten(f"[{self._place}, {minutes(now - self._began)}{self._about}] {_plain(text)}", width)
         self._stream.write(f"\r\x1b[K{shown}")
         self._stream.flush()
 
@@ -137,6 +144,11 @@ class _Progress:
         if self._stream is not None and self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+
+
+def minutes(seconds: float) -> str:
+    """Minutes and seconds, such as 1:20."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def _width() -> int:

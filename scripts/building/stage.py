@@ -64,6 +64,17 @@ class Output:
 
 
 LABEL = 70  # letters of an input's name that are shown
+# Seconds that a stage takes on two cores, downloads included, where it has not been built here before.
+USUAL = {
+    "fetch": 15,
+    "patch": 5,
+    "plugin": 5,
+    "web": 25,
+    "nodemodules": 75,
+    "frontend": 150,
+    "backend": 90,
+    "assemble": 20,
+}
 Input = Path | str | Output
 
 
@@ -137,7 +148,9 @@ def ensure(cfg: Config, name: str) -> bool:
 
 
 def _build(cfg: Config, stage: Stage, found: State) -> None:
-    run = Runner(stage.NAME, cfg.logs / f"{stage.NAME}.log")
+    usual = (_read_stamp(cfg, stage.NAME) or {}).get("seconds", USUAL.get(stage.NAME))
+    number = f"stage {STAGES.index(stage.NAME) + 1} of {len(STAGES)}, {stage.NAME}"
+    run = Runner(stage.NAME, cfg.logs / f"{stage.NAME}.log", number, usual)
     run.start_log()
     run.say(f"building ({found.reason})")
     began = time.monotonic()
@@ -157,9 +170,11 @@ def _build(cfg: Config, stage: Stage, found: State) -> None:
     if place.exists():
         place.rename(old)
     out.rename(place)
-    _write_stamp(cfg, stage.NAME, {"inputs": found.inputs, "output": output, "inode": place.stat().st_ino})
+    took = round(time.monotonic() - began, 1)
+    stamp = {"inputs": found.inputs, "output": output, "inode": place.stat().st_ino, "seconds": took}
+    _write_stamp(cfg, stage.NAME, stamp)
     remove(old)
-    run.say(f"done in {time.monotonic() - began:.1f} s")
+    run.say(f"done in {took:.1f} s")
 
 
 def _inputs(cfg: Config, stage: Stage, cache: StatCache) -> dict[str, str]:

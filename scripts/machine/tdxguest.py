@@ -5,9 +5,12 @@ from __future__ import annotations
 import ctypes
 from pathlib import Path
 
+from scripts.errors import MissingError
+
 DEVICES = ("/dev/tdx_guest", "/dev/tdx-guest", "/dev/tdx-attest")
 RTMR3 = "/sys/devices/virtual/misc/tdx_guest/measurements/rtmr3:sha384"
 LIBRARY = "libtdx_attest.so.1"
+CONFIGFS = "/sys/kernel/config/tsm/report"
 
 
 def device() -> str | None:
@@ -22,3 +25,12 @@ def library() -> bool:
     except OSError:
         return False
     return True
+
+
+def require() -> None:
+    """Raise MissingError where no quote of real hardware can be had: before a build that takes minutes."""
+    if device() is None and not Path(CONFIGFS).is_dir():
+        raise MissingError(
+            f"TDX=real, but this machine has no TDX device ({DEVICES[0]}) and no configfs-tsm. "
+            "To try it out without, use TDX=simulated."
+        )

@@ -16,9 +16,31 @@ PROMISED = ("help", "build", "run", "test", "test-fast", "bench", "doctor", "pat
 
 def test_help_tells_every_target_in_one_line() -> None:
     lines = subprocess.check_output(["make", "-s", "help"], cwd=ROOT, text=True).splitlines()
-    told = [line.split()[1] for line in lines]
-    assert set(PROMISED) <= set(told)
-    assert all(len(line) <= 120 and len(line.split()) > 3 for line in lines)
+    targets = [line for line in lines if line.startswith("  make ")]
+    assert set(PROMISED) <= {line.split()[1] for line in targets}
+    assert all(len(line) <= 120 for line in lines)
+    assert all(len(line.split()) > 3 for line in targets)
+
+
+def test_help_is_in_groups_and_ends_with_the_settings() -> None:
+    lines = subprocess.check_output(["make", "-s", "help"], cwd=ROOT, text=True).splitlines()
+    groups = [line for line in lines if line and not line.startswith(" ")]
+    assert len(groups) == 5
+    assert groups[-1].startswith("Settings")
+    assert "TDX" in "".join(lines[lines.index(groups[-1]) :])
+
+
+def test_real_hardware_is_looked_for_before_anything_is_built(tmp_path: Path) -> None:
+    """Where there is none, nobody waits for a build to hear it."""
+    tool, log = tmp_path / "tool", tmp_path / "log"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {log}\n[ "$1" != require-tdx ]\n')
+    tool.chmod(0o755)
+    command = ["make", "-s", "run", f"TOOL={tool}"]
+    assert subprocess.run([*command, "TDX=real"], cwd=ROOT, check=False, capture_output=True).returncode != 0
+    assert log.read_text().split() == ["require-tdx"]
+    log.unlink()
+    subprocess.run([*command, "TDX=auto"], cwd=ROOT, check=True, capture_output=True)
+    assert "require-tdx" not in log.read_text()
 
 
 def test_the_order_of_the_stages_is_the_one_they_declare() -> None:

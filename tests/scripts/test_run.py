@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 
 from scripts.errors import CommandError, MissingError
 from scripts.run import Runner
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -91,3 +95,20 @@ def test_an_interrupt_ends_what_was_started_children_included(run: Runner, tmp_p
         run(python(text))
     watcher.join(30)
     assert ended == [""]
+
+
+def test_a_terminal_sees_which_stage_it_is_and_how_long_it_takes(tmp_path: Path) -> None:
+    """In a pseudo-terminal: the number of the stage, the time that passed, and about how long the whole takes."""
+    code = (
+        "import sys; from pathlib import Path; from scripts.run import Runner; "
+        f"Runner('frontend', Path({str(tmp_path / 'log')!r}), 'stage 6 of 8, frontend', 165)"
+        "([sys.executable, '-c', \"print('transforming')\"])"
+    )
+    read, write = os.openpty()
+    termios.tcsetwinsize(write, (24, 100))
+    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=write, env=environment, check=True, timeout=60)
+    os.close(write)
+    seen = os.read(read, 65536).decode()
+    os.close(read)
+    assert "[stage 6 of 8, frontend, 0:00 of about 2:45] transforming" in seen
