@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Protocol
 
 from . import chain
@@ -32,8 +33,9 @@ class Certificates(Protocol):
 
     key_pem: bytes
 
-    def install(self, chain_pem: bytes) -> None:
-        """Serve new handshakes with this chain; connections that are open go on. Raises `TlsError`."""
+    def install(self, chain_pem: bytes, now: datetime | None = None) -> None:
+        """Show this chain from the next handshake on; connections that are open go on. Raises `TlsError` for one that
+        is for another key or not in date at `now`."""
 
 
 class Ordering(Protocol):
@@ -122,8 +124,8 @@ class Keeper:
         return max(self._until_due(), self.waits.least_s)
 
     def _install(self, pem: bytes) -> None:
-        found = chain.read(pem, self._key, self.names, self.now())
-        self.certificates.install(found.pem)
+        found = chain.read(pem, self._key, self.names)
+        self.certificates.install(found.pem, datetime.fromtimestamp(self.now(), UTC))
         self.current = found
 
     def _keep(self) -> None:

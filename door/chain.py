@@ -1,4 +1,4 @@
-"""Is this chain from a CA the one that was ordered: for the door's key, its names, and now?
+"""Is this chain from a CA the one that was ordered: for the door's key, and its names?
 
 What a CA answers is somebody else's text. Only what passes here is installed, and as the door writes it: certificates
 in PEM form with nothing between them (RFC 8555, section 9.1).
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .tls import PrivateKey, TlsError, check_dates, load_chain, spki_sha256
+from .tls import PrivateKey, TlsError, load_chain, spki_sha256
 
 MAX_CERTIFICATES = 8
 
@@ -51,8 +51,9 @@ def request(key: PrivateKey, names: Sequence[str]) -> bytes:
     return builder.add_extension(extension, critical=True).sign(key, algorithm).public_bytes(Encoding.PEM)
 
 
-def read(pem: bytes, key: PrivateKey, names: Sequence[str], now: float) -> Chain:
-    """Judge a PEM chain, the door's own certificate first, for this key and these DNS names at `now`.
+def read(pem: bytes, key: PrivateKey, names: Sequence[str]) -> Chain:
+    """Judge a PEM chain, the door's own certificate first, for this key and these DNS names; whether it is in date is
+    looked at when it is shown (`door.tls.Certificates.install`).
 
     Raises `TlsError` with a sentence that says what does not fit.
     """
@@ -63,7 +64,6 @@ def read(pem: bytes, key: PrivateKey, names: Sequence[str], now: float) -> Chain
     found = {name.lower() for name in _names(leaf)}
     if missing := [name for name in names if name.lower() not in found]:
         raise TlsError(f"The certificate does not name {missing[0]}, but {_listed(sorted(found))}.")
-    check_dates(leaf, datetime.fromtimestamp(now, UTC))
     if len(certificates) > MAX_CERTIFICATES:
         raise TlsError(f"The chain has more than {MAX_CERTIFICATES} certificates.")
     for lower, upper in pairwise(certificates):

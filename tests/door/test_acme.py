@@ -165,6 +165,13 @@ def test_waits_double_up_to_the_longest_and_no_refusal_is_repeated_sooner_than_i
     assert asyncio.run(case.keeper._attempt()) == 86_400
 
 
+def test_after_a_success_waits_begin_anew(store: Store) -> None:
+    trouble = AcmeTrouble("the CA cannot be reached")
+    case = Case(store, Ordering(trouble, trouble, signed(), trouble), Waits(spread=0))
+    waited = [asyncio.run(case.keeper._attempt()) for _ in range(4)]
+    assert (waited[1], waited[3]) == (120, 60)
+
+
 def test_the_old_certificate_stays_and_the_log_says_how_long(store: Store) -> None:
     case = Case(store, Ordering(signed(), AcmeTrouble("the CA refused (caa): no", "Allow this CA", 900)))
     asyncio.run(case.keeper._attempt())

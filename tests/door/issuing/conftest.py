@@ -122,6 +122,7 @@ def start(packages: Path, release_python: str) -> Iterator[Start]:
         given = {"directory": pebble.directory, "ca_file": str(pebble.ca_file), "folder": str(folder), "waits": QUICK}
         env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
         env |= {"PYTHONPATH": f"{ROOT}:{packages}", "LISTENERS": ",".join(str(each.fileno()) for each in pair)}
+        env |= {"https_proxy": "http://127.0.0.1:9", "REQUESTS_CA_BUNDLE": "/nonexistent"}  # not to be looked at
         process = subprocess.Popen(
             [release_python, "-B", "-m", "tests.door.issuing.process", json.dumps(given | setup)],
             env=env | (shift or {}),
