@@ -33,7 +33,7 @@ from tests.vectors.ground import (
 FAILED = {"binding.nonce": "fail", "binding.channel": "fail"}
 
 
-def _bound(name: str, about: str, data: Any, **changes: Any) -> None:
+def bound(name: str, about: str, data: Any, **changes: Any) -> None:
     """Evidence that is bound to `data`, and refused."""
     given = bundle(f"nonce-{name}", quote=quote_for(data, log_of(EVENTS)), evidence_runtime_data=data, **changes)
     case(f"nonce-{name}", about, "not-genuine", FAILED, given)
@@ -42,14 +42,14 @@ def _bound(name: str, about: str, data: Any, **changes: Any) -> None:
 def nonce_cases() -> None:
     other = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     tree, proof = nonces.alone(other)
-    _bound("other", "A replay: the evidence is for another nonce", runtime_data(nonces=tree), evidence_proof=proof)
-    _bound("none", "The evidence binds no nonces", runtime_data(nonces=None))
-    _bound("padded", "A nonce with padding is not the nonce", runtime_data(), nonce=NONCE + "=")
+    bound("other", "A replay: the evidence is for another nonce", runtime_data(nonces=tree), evidence_proof=proof)
+    bound("none", "The evidence binds no nonces", runtime_data(nonces=None))
+    bound("padded", "A nonce with padding is not the nonce", runtime_data(), nonce=NONCE + "=")
     earlier = {"v": 1, "nonce": NONCE, "release": RELEASE, "origin": ORIGIN, "tls_spki_sha256": SPKI}
-    _bound("version-1", "Runtime data of an older release", earlier)
-    _bound("version", "Runtime data of an unknown version", runtime_data(v=3))
-    _bound("release-shape", "A release that is no digest", runtime_data(release="abc"))
-    _bound("not-an-object", "Runtime data that is no object", [1])
+    bound("version-1", "Runtime data of an older release", earlier)
+    bound("version", "Runtime data of an unknown version", runtime_data(v=3))
+    bound("release-shape", "A release that is no digest", runtime_data(release="abc"))
+    bound("not-an-object", "Runtime data that is no object", [1])
     case(
         "nonce-unbound",
         "Runtime data that the quote is not bound to",
@@ -70,7 +70,7 @@ def nonce_cases() -> None:
         ("not-canonical", "A nonce with stray bits in its last character", NONCE[:-1] + "N"),
     ):
         tree, proof = nonces.alone(nonce)
-        _bound(name, about, runtime_data(nonces=tree), nonce=nonce, evidence_proof=proof)
+        bound(name, about, runtime_data(nonces=tree), nonce=nonce, evidence_proof=proof)
     _report_data_tail()
     _times()
 
@@ -109,66 +109,7 @@ def member_cases() -> None:
         "size-huge": {"nonces": ALONE | {"size": 65537}},
     }
     for name, wrong in malformed.items():
-        _bound(f"member-{name}", "A member of runtime_data that is not of its type", runtime_data(**wrong))
-
-
-def proof_cases() -> None:
-    for size, index in ((2, 0), (2, 1), (3, 2), (5, 4), (6, 4), (7, 3), (7, 6), (13, 12), (1000, 999), (65536, 40000)):
-        _proven(f"proof-{size}-{index}", size, index, {}, "One asker of many")
-    tree = nonces.among(NONCE, 7, 2)
-    good = nonces.proof(2, tree)
-    path = good["path"]
-    for name, about, proof in (
-        ("somebody-elses", "The proof of another asker of the same quote", nonces.proof(3, tree)),
-        ("wrong-index", "The place of another asker", good | {"index": 3}),
-        ("index-beyond", "A place that the tree does not have", good | {"index": 7}),
-        ("wrong-size", "A tree of another size than the quote binds", good | {"size": 6}),
-        ("short-path", "A path that ends before the root", good | {"path": path[:-1]}),
-        ("long-path", "A path that goes on after the root", good | {"path": [*path, path[0]]}),
-        ("no-path", "No path, where there are others", good | {"path": []}),
-        ("swapped", "Two hashes of the path, swapped", good | {"path": [path[1], path[0], path[2]]}),
-        ("longest", "A longer path than any tree has", good | {"path": path * 6}),
-        ("list", "A path alone is no proof", path),
-        ("unknown-member", "A proof with another member", good | {"root": nonces.b64(nonces.root(tree))}),
-        ("index-text", "An index that is a text", good | {"index": "2"}),
-        ("index-negative", "A negative index", good | {"index": -5}),
-        ("index-true", "An index that is true", good | {"index": True}),
-        ("path-text", "A path that is a text", good | {"path": "".join(path)}),
-        ("hash-number", "A hash that is a number", good | {"path": [*path[:2], 7]}),
-        ("hash-short", "A hash of 47 bytes", good | {"path": [*path[:2], path[2][:-1]]}),
-        ("hash-standard", "A hash in base64 that is not base64url", good | {"path": [*path[:2], "+" * 64]}),
-        ("missing", "No proof", None),
-    ):
-        _proven(f"proof-{name}", 7, 2, FAILED, about, evidence_proof=proof)
-    _other_hashes()
-
-
-def _proven(name: str, size: int, index: int, changed: dict[str, str], about: str, **changes: Any) -> None:
-    tree = nonces.among(NONCE, size, index)
-    data = runtime_data(nonces=nonces.bound(tree))
-    given = bundle(
-        f"nonces-{size}-{index}",
-        quote=quote_for(data, log_of(EVENTS)),
-        **{"evidence_runtime_data": data, "evidence_proof": nonces.proof(index, tree)} | changes,
-    )
-    case(f"nonce-{name}", f"{about}: nonce {index} of {size}", "not-genuine" if changed else "verified", changed, given)
-
-
-def _other_hashes() -> None:
-    """Trees that take a node for a leaf or the other way round, or swap the sides."""
-    mine, other = nonces.raw(NONCE), nonces.others(1)[0]
-    left, right = nonces.leaf(mine), nonces.leaf(other)
-    for name, about, root, path in (
-        ("leaf-as-node", "A leaf hashed like a node", hashlib.sha384(b"\x01" + mine).digest(), []),
-        ("leaf-bare", "A leaf hashed without what makes it one", hashlib.sha384(mine).digest(), []),
-        ("node-as-leaf", "A node hashed like a leaf", hashlib.sha384(b"\x00" + left + right).digest(), [right]),
-        ("node-bare", "A node hashed without what makes it one", hashlib.sha384(left + right).digest(), [right]),
-        ("sides-swapped", "A node whose sides are swapped", nonces.node(right, left), [right]),
-    ):
-        size = len(path) + 1
-        data = runtime_data(nonces={"root": nonces.b64(root), "size": size})
-        proof = {"index": 0, "size": size, "path": [nonces.b64(one) for one in path]}
-        _bound(f"proof-{name}", about, data, evidence_proof=proof)
+        bound(f"member-{name}", "A member of runtime_data that is not of its type", runtime_data(**wrong))
 
 
 def _report_data_tail() -> None:
