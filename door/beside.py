@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 from . import serving
 from .account import account_key
@@ -16,6 +18,8 @@ from .keeping import Keep
 from .tls import Certificates
 
 MAX_SOCKETS = 1024
+LOOK_S = 3600.0
+EARLY = timedelta(days=30)
 _open_for_good: list[int] = []
 
 
@@ -36,7 +40,18 @@ def tasks(
         keeper = _keeper(config, keep, certificates, plain)
         keeper.restore()
         found.append(keeper.run)
+    if config.tls == "self-signed" and certificates is not None:
+        found.append(lambda: renew_self_signed(certificates))
     return found
+
+
+async def renew_self_signed(certificates: Certificates) -> None:
+    """Make a new certificate for the same key before the old one ends."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        end = certificates.not_after
+        if end is None or end - datetime.now(UTC) < EARLY:
+            certificates.self_sign()
 
 
 def _keeper(config: Config, keep: Keep, certificates: Certificates, plain: PlainHttp) -> Keeper:

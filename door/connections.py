@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +20,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+BACKLOG = 2048
+HANDSHAKE_S = 10.0
 #: For the head of a request, counted from the connection or from the answer before.
 IDLE_S = 20.0
 #: Without a byte of a request's body, or without taking a byte of the answer.
@@ -42,23 +46,26 @@ class Waiting:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.idle: dict[Connection, float] = {}  # since when it has owed us a head; the oldest first
+        #: Since when each has owed us a handshake or a head; the oldest first.
+        self.idle: dict[Connection | Handshake, float] = {}
         self.busy: set[Connection] = set()
+        self.webs = 0  # WebSockets
 
-    def opened(self, connection: Connection) -> None:
-        """A new one; where it is one too many, the one that has owed a head longest is closed."""
+    def opened(self, connection: Connection | Handshake) -> None:
+        """A new one; where it is one too many, the one that has owed us something longest is closed."""
         self.rests(connection)
-        if len(connection.connections) > self._most:
-            next(iter(self.idle)).abort()
+        if len(self.idle) + len(self.busy) + self.webs > self._most:
+            oldest = next(iter(self.idle))
+            self.closed(oldest)  # now: it may take a moment to end, and the next one too many is another's turn
+            oldest.abort()
 
-    def crowded(self, connection: Connection) -> bool:
+    def crowded(self) -> bool:
         """Whether WebSockets, which may live for days, have half of all sockets already."""
-        return len(connection.connections) - len(self.idle) - len(self.busy) > self._most // 2
+        return self.webs >= self._most // 2
 
-    def rests(self, connection: Connection) -> None:
+    def rests(self, connection: Connection | Handshake) -> None:
         """It owes us a head from now on."""
-        self.busy.discard(connection)
-        self.idle.pop(connection, None)
+        self.closed(connection)
         self.idle[connection] = time.monotonic()
 
     def works(self, connection: Connection) -> None:
@@ -66,16 +73,16 @@ class Waiting:
         self.idle.pop(connection, None)
         self.busy.add(connection)
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: Connection | Handshake) -> None:
         """It is gone."""
         self.idle.pop(connection, None)
-        self.busy.discard(connection)
+        if isinstance(connection, Connection):
+            self.busy.discard(connection)
 
     def sweep(self, now: float) -> None:
         """Close what has let us wait too long."""
-        for connection in [each for each, since in self.idle.items() if now - since > IDLE_S]:
-            connection.abort()
-        for connection in [each for each in self.busy if each.stalled(now)]:
+        late = [each for each, since in self.idle.items() if now - since > IDLE_S]
+        for connection in (*late, *(each for each in tuple(self.busy) if each.stalled(now))):
             connection.abort()
 
     async def watch(self) -> None:
@@ -142,12 +149,16 @@ class Connection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """uvicorn's own protocol for WebSockets takes over; its pings end what is dead."""
-        if self.waiting.crowded(self):
+        if self.waiting.crowded():
             self.transport.write(_CROWDED)
             self.transport.close()
             return
         self.waiting.closed(self)
         super().handle_websocket_upgrade()
+        web = self.transport.get_protocol()
+        if web is not self:
+            self.waiting.webs += 1
+            _when_lost(web, self.waiting)
 
     def pause_writing(self) -> None:
         """The client takes less than we have."""
@@ -172,3 +183,59 @@ class Connection(HttpToolsProtocol):
         with suppress(OSError, AttributeError):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
+
+
+def _when_lost(protocol: asyncio.BaseProtocol, waiting: Waiting) -> None:
+    """Count it out when it ends."""
+    lost = protocol.connection_lost
+
+    def connection_lost(error: Exception | None) -> None:
+        waiting.webs -= 1
+        lost(error)
+
+    protocol.connection_lost = connection_lost  # type: ignore[method-assign, assignment]
+
+
+class Handshake:
+    """A client before its TLS handshake is done: counted and bounded like every connection, which `made` then gives."""
+
+    def __init__(
+        self, waiting: Waiting, client: socket.socket, context: ssl.SSLContext | None, made: Callable[[], Connection]
+    ) -> None:
+        self._client, self._context, self._made = client, context, made
+        self._task = asyncio.ensure_future(self._shake())
+        self._task.add_done_callback(lambda _: waiting.closed(self))
+        waiting.opened(self)
+
+    async def _shake(self) -> None:
+        patience = HANDSHAKE_S if self._context else None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._made, self._client, ssl=self._context, ssl_handshake_timeout=patience
+            )
+        except OSError:  # of TLS, too: it is gone, or speaks something else
+            self._client.close()
+        except asyncio.CancelledError:
+            self._client.close()
+            raise
+
+    def abort(self) -> None:
+        """End it: the handshake fails, and with that its socket is given back."""
+        with suppress(OSError):
+            self._client.shutdown(socket.SHUT_RDWR)
+
+
+async def accept(
+    listener: socket.socket, waiting: Waiting, context: ssl.SSLContext | None, made: Callable[[], Connection]
+) -> None:
+    """Take every client of `listener` for as long as the door serves."""
+    loop = asyncio.get_running_loop()
+    listener.setblocking(False)
+    listener.listen(BACKLOG)
+    while True:
+        try:
+            client, _ = await loop.sock_accept(listener)
+        except OSError:  # it is gone already, or this process may open no more files: sweeping frees some
+            await asyncio.sleep(0.1)
+            continue
+        Handshake(waiting, client, context, made)

@@ -11,6 +11,8 @@ import json
 import os
 
 MAX_BYTES = 1024 * 1024
+#: The private key, which the door draws, or with TLS=files the launcher gives, as it does the chain.
+KEY, CHAIN = "tls-key", "tls-chain"
 
 
 class KeepError(Exception):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .keeping import Keep
+from .keeping import CHAIN, KEY, Keep
 from .tls import Certificates, TlsError, draw
-
-#: Names in the keep. With files the launcher writes the first two; otherwise the door draws the first.
-KEY, CHAIN = "tls-key", "tls-chain"
 
 
 def certificates(mode: str, names: tuple[str, ...], keep: Keep, now: datetime | None = None) -> Certificates | None:

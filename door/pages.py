@@ -30,6 +30,8 @@ ASK = "no-cache"  # to be kept, and asked about each time
 SMALL_BYTES = 1024 * 1024
 MAX_KEPT_BYTES = 96 * 1024 * 1024
 _TYPES = mimetypes.MimeTypes(filenames=())  # Python's own table: no file of this machine has a say
+for _ending in (".js", ".mjs"):
+    _TYPES.add_type("text/javascript", _ending)  # Python 3.11 has an older name
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q\s*=\s*(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+\s*)?(?:,|$)", re.IGNORECASE)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 PR_SET_DUMPABLE = 4  # prctl(2): also who may look at /proc/<pid> and attach with ptrace
@@ -19,7 +20,8 @@ def harden(status: Path = Path("/proc/self/status")) -> None:
 
     Raises ExposedError where another process is attached already: the kernel does not send it away.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):  # where a service manager forbids it: the next line ends core dumps, too
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise ExposedError(f"The kernel refused PR_SET_DUMPABLE: {os.strerror(ctypes.get_errno())}.")
     tracer = next((line.split()[1] for line in status.read_text().splitlines() if line.startswith("TracerPid:")), "0")
@@ -31,6 +33,9 @@ def harden(status: Path = Path("/proc/self/status")) -> None:
 
 def open_files() -> int:
     """Raise the limit of open files to what this account may have, and return it."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except OSError:  # a service manager forbids it
+        return int(now)
     return int(most)

@@ -6,22 +6,21 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
 from . import connections
 
-HANDSHAKE_S = 10.0
 STOPPING_S = 3
 
 
 def configuration(app: ASGIApp, most: int) -> Config:
     """uvicorn's settings: no log of addresses, nothing compressed, at most `most` connections."""
-    waiting = connections.Waiting(most)
     return Config(
         app,
-        http=type("Connection", (connections.Connection,), {"waiting": waiting}),
+        http=type("Connection", (connections.Connection,), {"waiting": connections.Waiting(most)}),
         ws="websockets",
         ws_max_size=16 * 1024 * 1024,
         ws_per_message_deflate=False,
@@ -36,7 +35,7 @@ def configuration(app: ASGIApp, most: int) -> Config:
 
 
 class Door(Server):
-    """Serves on `listeners`; with `context` it is TLS. `background` runs meanwhile; if it ends, so does the door."""
+    """Serves; with `context` it is TLS. `background` runs meanwhile; if it ends, so does the door."""
 
     def __init__(
         self, config: Config, context: ssl.SSLContext | None, background: Sequence[Callable[[], Awaitable[None]]] = ()
@@ -46,18 +45,13 @@ class Door(Server):
         self._tasks: list[asyncio.Future[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen; as uvicorn's own, but for a bound on the handshake and a context that is swapped while it serves."""
+        """Listen; as uvicorn's own, but for connections that are counted from their first byte."""
         await self.lifespan.startup()
-        loop = asyncio.get_running_loop()
-        patience = HANDSHAKE_S if self._context else None
-        self.servers = [
-            await loop.create_server(
-                self._connection, sock=each, ssl=self._context, backlog=2048, ssl_handshake_timeout=patience
-            )
-            for each in sockets or []
-        ]
         waiting = self.config.http_protocol_class.waiting  # type: ignore[attr-defined]
-        self._tasks = [asyncio.ensure_future(each()) for each in (waiting.watch, *self._background)]
+        accepting = [connections.accept(each, waiting, self._context, self._connection) for each in sockets or []]
+        self.servers = []
+        self._tasks = [asyncio.ensure_future(each) for each in (waiting.watch(), *accepting)]
+        self._tasks += [asyncio.ensure_future(each()) for each in self._background]
         self.started = True
 
     async def beside(self, sockets: list[socket.socket]) -> None:
@@ -70,7 +64,7 @@ class Door(Server):
         finally:
             await self.shutdown(sockets)
 
-    def _connection(self) -> asyncio.Protocol:
+    def _connection(self) -> Any:
         return self.config.http_protocol_class(  # type: ignore[call-arg]
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )

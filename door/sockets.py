@@ -66,7 +66,8 @@ async def _outward(far: aiohttp.ClientWebSocketResponse, send: Send) -> None:
         await send({"type": "websocket.send", kind: message.data})
     # Without a close frame the web server is gone, which must not look as if it had said all.
     code = far.close_code
-    await send({"type": "websocket.close", "code": INTERNAL if code in (None, 1006) else _allowed(code)})
+    with suppress(RuntimeError):  # uvicorn's word for: the client has closed it first
+        await send({"type": "websocket.close", "code": INTERNAL if code in (None, 1006) else _allowed(code)})
 
 
 async def _messages(far: aiohttp.ClientWebSocketResponse) -> Any:

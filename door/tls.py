@@ -114,6 +114,15 @@ class Certificates:
         """When the certificate that is shown now expires (UTC); None before there is one."""
         return self._chain[0].not_valid_after_utc if self._chain else None
 
+    def shown_names(self) -> frozenset[str]:
+        """Host names (lower case) and IP addresses that the certificate that is shown now is for."""
+        try:
+            found = self._chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except (x509.ExtensionNotFound, IndexError):
+            return frozenset()
+        addresses = map(str, found.get_values_for_type(x509.IPAddress))
+        return frozenset((*map(str.lower, found.get_values_for_type(x509.DNSName)), *addresses))
+
     def install(self, chain_pem: bytes, now: datetime | None = None) -> None:
         """Show this chain (PEM, the server's own certificate first) from the next handshake on.
 
@@ -151,6 +160,17 @@ def check_dates(certificate: x509.Certificate, now: datetime) -> None:
             f"The certificate is valid only from {start:%Y-%m-%d %H:%M} UTC, and this machine's clock says "
             f"{now:%Y-%m-%d %H:%M}: set the clock."
         )
+
+
+def check_names(certificates: Certificates, names: Sequence[str]) -> None:
+    """Raises TlsError unless the certificate that is shown is for each of `names` (RFC 6125, 6.4)."""
+    shown = certificates.shown_names()
+    for name in names:
+        wildcard = "*." + name.partition(".")[2]
+        if name.strip("[]") not in shown and wildcard not in shown:
+            raise TlsError(
+                f"The certificate is for {', '.join(sorted(shown)) or 'no name'}, not for {name}: browsers refuse it."
+            )
 
 
 def server_context() -> ssl.SSLContext:

@@ -22,7 +22,7 @@ from .plan.launch import Launch
 from .plan.model import ModelServer
 from .plan.plan import Plan
 from .plan.processes import Process
-from .serve import accounts, folders, measured_models, ready, starting
+from .serve import accounts, door, folders, measured_models, ready, starting
 from .serve.measurer import Measurer
 from .serve.supervisor import Child, Supervisor
 from .summary import Summary, notice, say
@@ -37,41 +37,34 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
     data = DataDir(chosen.data_dir, boot_id())
     with data.locked():
         data.prepare()
-        ready.check_port(chosen)
+        door.say_what_others_may_read(chosen)
         for name in webserver.ignored(environ):
             notice(f"{name} has no effect here.")
         supervisor = Supervisor(data.logs)
         supervisor.catch_signals()
-        sockets = folders.socket_folder(data)
-        try:
-            supervisor.notifier.status("Comparing every file of the release with its manifest")
-            checked = check_release(release, allow_modified, supervisor)
-            launch = Launch(
-                release,
-                chosen,
-                data,
-                _kind(chosen, release, environ),
-                environ,
-                interpreter.executable(),
-                os.getpid(),
-                sockets,
-            )
-            supervisor.notifier.status("Measuring what answers chats")
-            planned = _plan(launch, checked, allow_modified, supervisor)
-            supervisor.notifier.status("Measuring the launch and starting its processes")
-            summary = _Running(planned, supervisor).start(bool(checked.differences))
-            summary.print(time.monotonic() - started)
-            supervisor.notifier.ready(summary.line)
-            supervisor.watch()
-        except Stopped:
-            say("\nStopping.")
-            supervisor.notifier.stopping()
-        finally:
-            supervisor.stop()
-            with suppress(OSError):  # it also says that a service runs
-                data.measured_models.unlink()
-            with suppress(OSError):
-                shutil.rmtree(sockets)
+        with door.opened(chosen, data) as opened:
+            sockets = folders.socket_folder(data)
+            try:
+                supervisor.notifier.status("Comparing every file of the release with its manifest")
+                checked = check_release(release, allow_modified, supervisor)
+                kind, pid = _kind(chosen, release, environ), os.getpid()
+                launch = Launch(release, chosen, data, kind, environ, interpreter.executable(), pid, sockets)
+                supervisor.notifier.status("Measuring what answers chats")
+                planned = _plan(launch, checked, allow_modified, supervisor)
+                supervisor.notifier.status("Measuring the launch and starting its processes")
+                summary = _Running(planned, supervisor, opened).start(bool(checked.differences))
+                summary.print(time.monotonic() - started)
+                supervisor.notifier.ready(summary.line)
+                supervisor.watch()
+            except Stopped:
+                say("\nStopping.")
+                supervisor.notifier.stopping()
+            finally:
+                supervisor.stop()
+                with suppress(OSError):  # it also says that a service runs
+                    data.measured_models.unlink()
+                with suppress(OSError):
+                    shutil.rmtree(sockets)
     return 0
 
 
@@ -97,16 +90,16 @@ def _kind(chosen: settings.Settings, release: Path, environ: Mapping[str, str]) 
 
 
 def _plan(launch: Launch, checked: Checked, allow_modified: bool, supervisor: Supervisor) -> Plan:
-    user, account_notice = accounts.choose(
-        launch.settings.run_as, launch.kind == "tdx", [Path(launch.python), launch.release, launch.data.root]
-    )
+    real = launch.kind == "tdx"
+    needs = [Path(launch.python), launch.release, launch.data.root]
+    user, account_notice = accounts.choose(launch.settings.run_as, real, needs)
     if account_notice:
         notice(account_notice)
-    real = launch.kind == "tdx"
+    users = user, accounts.for_door(real, needs, user)
     starting.ollama_where_none_answers(launch, supervisor)
     prepared = models.prepare(launch, checked.manifest, allow_modified, supervisor.check, seal=real)
     key = launch.data.secret_key()
-    return plan.make(launch, found.find(launch, checked, prepared, user, key))
+    return plan.make(launch, found.find(launch, checked, prepared, users, key))
 
 
 @dataclass(frozen=True)
@@ -115,15 +108,18 @@ class _Running:
 
     plan: Plan
     supervisor: Supervisor
+    opened: door.Opened
 
     def start(self, modified: bool) -> Summary:
         """Measure the plan's events and start its processes; what is returned says how it went."""
         planned, data = self.plan, self.plan.launch.data
-        folders.give_folders(data, planned.user)
+        folders.give_folders(data, planned.user, planned.door.user)
+        folders.give_socket(planned.launch.web_socket, planned.user, planned.door.user)
         if planned.relay and planned.relay.ready.file:  # of the launch before, it says nothing about this one
             planned.relay.ready.file.unlink(missing_ok=True)
         folders.write_certificates(data, planned.certificates)
         # These serve nobody yet; they get ready while the launch is being measured.
+        listening = self.opened.start_door(self.supervisor, planned.door)
         web = self.supervisor.start(planned.web)
         model = self._start(planned.model_server)
         pccs = self._start(planned.pccs)
@@ -134,7 +130,7 @@ class _Running:
             notice(f"This launch is UNMEASURED, and every client will see it: {outcome.problem}.")
         state = "modified" if modified else "measured" if outcome.measured else "unmeasured"
         self._serve_measurer(outcome)
-        attester = self.supervisor.start(planned.attester)
+        attester = self.opened.start_attester(self.supervisor, planned.attester)
         data.measured_models.unlink(missing_ok=True)
         if planned.model.allowed is not None:
             measured_models.write(data, planned.model.allowed)
@@ -142,8 +138,10 @@ class _Running:
         for child in filter(None, (model, relay)):
             addresses |= ready.read_ready(self._file(child))
         pccs_url = self._file(pccs).read_text().strip() if pccs else planned.launch.settings.pccs_url
-        web.tell(json.dumps(planned.told(state, pccs_url, addresses)).encode() + b"\n")
+        web.tell(json.dumps(planned.told(addresses)).encode() + b"\n")
         self._wait(attester, web)
+        listening.tell(json.dumps({"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url}).encode() + b"\n")
+        self._wait(listening)
         link = planned.administrator_link
         if link and ready.has_no_users(planned.launch.settings.local_url):
             say(f"There is no administrator yet. Whoever opens this link first and signs up becomes it:\n  {link}")
@@ -183,6 +181,7 @@ class _Running:
             launch=_describe_launch(state, outcome),
             model=_describe_model(self.plan.model.server, launch.settings),
             account=user.name if user else accounts.current(),
+            tls=launch.settings.tls,
             data=str(launch.data.root),
         )
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+_TLS = {
+    "off": "off: plain http, or TLS ends somewhere else",
+    "self-signed": "ends in here, with a key drawn in here; browsers warn about the certificate, which nobody signed",
+    "acme": "ends in here, with a key drawn in here",
+    "files": "ends in here, with a key that was given",
+}
 BOLD, AMBER, RESET = "\x1b[1m", "\x1b[33m", "\x1b[0m"
 
 
@@ -30,6 +36,7 @@ class Summary:
     model: str
     account: str
     data: str
+    tls: str
 
     @property
     def line(self) -> str:
@@ -43,6 +50,7 @@ class Summary:
         tdx = "SIMULATED: quotes prove nothing, and every verifier says so" if simulated else "real"
         rows = {
             "address": self.address + (f"  (public: {self.origin})" if self.origin else ""),
+            "TLS": _TLS[self.tls],
             "TDX": tdx,
             "launch": self.launch,
             "model": self.model,

@@ -22,8 +22,12 @@ MAX_CERTIFICATES = 16 << 20
 _READS = re.compile(r"""os\.(?:environ\.get|getenv)\(\s*["']([A-Z][A-Z0-9_]*)["']""")
 
 
-def find(launch: Launch, checked: Checked, model: Prepared, user: User | None, session_key: str) -> Found:
-    """Everything that is measured besides the files of the release and the model. Raises LauncherError."""
+def find(launch: Launch, checked: Checked, model: Prepared, users: tuple[User | None, User | None], key: str) -> Found:
+    """Everything that is measured besides the files of the release and the model. Raises LauncherError.
+
+    `users`: the web server's account and the door's; `key` signs sessions.
+    """
+    user, door_user = users
     code = database(launch.data, launch.environ.get("DATABASE_URL", ""))
     return Found(
         release_digest=checked.manifest.digest,
@@ -33,8 +37,9 @@ def find(launch: Launch, checked: Checked, model: Prepared, user: User | None, s
         model=model,
         code=tuple(plugins.events_as(processes.code_reader(launch, code, user), code)),
         user=user,
+        door_user=door_user,
         own_uid=os.geteuid(),
-        session_key=session_key,
+        session_key=key,
         administrator_key=secrets.token_urlsafe(32),
         certificates=certificates(launch.environ),
     )

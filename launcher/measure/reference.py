@@ -43,7 +43,7 @@ def launch_events(release: Path, environ: Mapping[str, str], check: bool) -> tup
     nowhere = DataDir(Path("/nonexistent"), "no-boot")
     launch = Launch(release, settings.load(environ), nowhere, "tdx-simulated", environ)
     prepared = models.prepare(launch, listed)
-    return plan.make(launch, found.find(launch, Checked(listed, []), prepared, None, "")).events
+    return plan.make(launch, found.find(launch, Checked(listed, []), prepared, (None, None), "")).events
 
 
 def document(release: Path, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from quote_generator import aael
 
+from .settings import Settings
+
 # A log is read by people: a release that differs in more files than this is named by one digest over all of them.
 MAX_NAMED = 32
 
@@ -68,13 +70,14 @@ def python_event(found: Mapping[str, str]) -> Event:
     return Event("python", found)
 
 
-def site_event(origin: str, endpoints: Sequence[Mapping[str, str]], admin_access: bool) -> Event:
+def site_event(settings: Settings, endpoints: Sequence[Mapping[str, str]], admin_access: bool) -> Event:
     """`site`: what a site chooses for itself, so that no build can know its line; verifiers judge it by rule.
 
-    `origin`: where people reach it, or ""; `endpoints`: everything that leaves this machine, by setting;
-    `admin_access`: whether administrators can read what others wrote.
+    Its `origin`, where people reach it, or ""; `tls`: how it ends in here, or `off`; `endpoints`: everything that
+    leaves this machine, by setting; `admin_access`: whether administrators can read what others wrote.
     """
-    content = {"origin": origin, "endpoints": [dict(each) for each in endpoints], "admin_access": admin_access}
+    leading = [dict(each) for each in endpoints]
+    content = {"origin": settings.origin, "tls": settings.tls, "endpoints": leading, "admin_access": admin_access}
     return Event("site", content)
 
 

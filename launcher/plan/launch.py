@@ -40,6 +40,11 @@ class Launch:
         """Where the web server asks for a tool or function to be measured."""
         return self.sockets / "measurer.sock"
 
+    @property
+    def web_socket(self) -> Path:
+        """Where the web server serves: in a folder of its own, which nobody but it and the door may enter."""
+        return self.sockets / "web" / "web.sock"
+
     def module(self, role: str, name: str, *arguments: str) -> tuple[str, ...]:
         """Run a module with the release's packages, isolated from the account's and the machine's own ones."""
         return (

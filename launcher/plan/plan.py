@@ -30,6 +30,7 @@ class Found:
     model: Prepared
     code: tuple[Event, ...]  # administrators' Python in the database
     user: User | None
+    door_user: User | None
     own_uid: int
     session_key: str = field(repr=False)
     administrator_key: str = field(repr=False)
@@ -46,12 +47,13 @@ class Plan:
     events: tuple[Event, ...]
     registrar: Process
     attester: Process
+    door: Process
     web: Process
     model_server: Process | None
     pccs: Process | None
     relay: Process | None
     certificates: bytes  # to be copied to `DataDir.certificates`, or nothing
-    asking_uid: int  # the web server's account, which may ask the attester and the measurer
+    asking_uid: int  # the web server's account, which may ask the measurer
 
     @property
     def administrator_link(self) -> str:
@@ -60,11 +62,11 @@ class Plan:
         settings = self.launch.settings
         return f"{settings.origin or settings.local_url}{ADMINISTRATOR}?key={key}" if key else ""
 
-    def told(self, state: str, pccs_url: str, addresses: Mapping[str, str]) -> dict[str, str]:
-        """What the web server is told when everything else runs: how the launch ended, and the addresses that stand
-        as `<embedded>` in the plan (`addresses` has them as `chat` and `embeddings`), or, as `ollama`, of the
-        relay to the Ollama that the plan names."""
-        values = {"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url}
+    def told(self, addresses: Mapping[str, str]) -> dict[str, str]:
+        """What the web server is told when everything else runs: the addresses that stand as `<embedded>` in the plan
+        (`addresses` has them as `chat` and `embeddings`), or, as `ollama`, of the relay to the Ollama that the plan
+        names. (The door is told how the launch ended, and where the PCCS is.)"""
+        values = {}
         for name, role in (("OPENAI_API_BASE_URLS", "chat"), ("RAG_OPENAI_API_BASE_URL", "embeddings")):
             if role in addresses and EMBEDDED in self.web.env.get(name, ""):
                 values[name] = self.web.env[name].replace(EMBEDDED, addresses[role])
@@ -80,13 +82,15 @@ def make(launch: Launch, found: Found) -> Plan:
     configuration = webserver.configure(launch, server, found.upstream_names)
     env = effective.pin(configuration.env)
     uid = found.user.uid if found.user else found.own_uid
+    asking = found.door_user.uid if found.door_user else found.own_uid
     return Plan(
         launch=launch,
         model=found.model,
         user=found.user,
         events=_events(launch, found, env, configuration.theirs),
         registrar=processes.registrar(launch),
-        attester=processes.attester(launch, found.release_digest, uid),
+        attester=processes.attester(launch, found.release_digest, asking),
+        door=processes.door(launch, _door_env(launch, found, env), found.door_user),
         web=processes.web_server(launch, _web_env(launch, found, env, configuration.theirs), found.user),
         model_server=processes.model(launch, server, found.user),
         pccs=processes.pccs(launch, found.user),
@@ -102,7 +106,7 @@ def _events(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mappin
     events.append(python_event(found.python))
     events.append(Event("settings", effective.event(env, theirs, found.model.server, launch.settings)))
     leading_away = _endpoints(launch, found, env, theirs)
-    events.append(site_event(launch.settings.origin, leading_away, effective.admin_access(env)))
+    events.append(site_event(launch.settings, leading_away, effective.admin_access(env)))
     events += found.model.events
     events += found.code
     if launch.kind == "tdx" and found.user is None:
@@ -122,19 +126,27 @@ def _web_env(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mappi
     """The whole environment of the web server: `Plan.told` only fills in what is not known yet."""
     own = {
         "TEE_LOCKED_SETTINGS": ",".join(effective.locked(theirs)),
-        "TEE_ATTESTER_SOCKET": str(launch.attester_socket),
         "TEE_MEASURER_SOCKET": str(launch.measurer_socket),
-        "TEE_KIND": launch.kind,
         "WEBUI_SECRET_KEY": found.session_key,
     }
     if launch.settings.public:
         own["TEE_FIRST_SIGNUP"] = found.administrator_key
     if found.model.allowed is not None:
         own["TEE_MEASURED_MODELS"] = str(launch.data.measured_models)
+    return {**environment.base(launch.environ), **_network(launch, found, env), **env, **own}
+
+
+def _network(launch: Launch, found: Found, env: Mapping[str, str]) -> dict[str, str]:
     addresses = [address for value in env.values() for address in value.split(";")]
+    return environment.network(launch.environ, addresses, str(launch.data.certificates) if found.certificates else "")
+
+
+def _door_env(launch: Launch, found: Found, env: Mapping[str, str]) -> dict[str, str]:
+    """What attestation needs, and the way to a PCCS elsewhere: no secret, and nothing of Open WebUI's."""
+    own = {"TEE_ATTESTER_SOCKET": str(launch.attester_socket), "TEE_KIND": launch.kind}
     return {
         **environment.base(launch.environ),
-        **environment.network(launch.environ, addresses, str(launch.data.certificates) if found.certificates else ""),
-        **env,
+        **_network(launch, found, env),
+        **webserver.tee(launch.settings),
         **own,
     }

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from . import environment
 from .launch import Launch
 from .model import ModelServer
-from .settings import Settings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Process:
 
 
 def attester(launch: Launch, release_digest: str, asking_uid: int) -> Process:
-    """The one process that holds the device; `asking_uid` is the web server's account."""
+    """The one process that holds the device; `asking_uid` is the door's account."""
     path, settings = launch.attester_socket, launch.settings
     arguments = ["--socket", str(path), "--event-log", str(launch.data.event_log), "--allow-uid", str(asking_uid)]
     if release_digest:
@@ -122,23 +122,42 @@ def model(launch: Launch, server: ModelServer, user: User | None) -> Process | N
 
 def web_server(launch: Launch, env: Mapping[str, str], user: User | None) -> Process:
     """Open WebUI itself, as an account without access to the device; it serves once it is told the rest of `env`."""
-    command = launch.module("web", "launcher.serve.web", *uvicorn(launch.settings))
-    ready = Ready(url=f"{launch.settings.local_url}/health")
+    command = launch.module("web", "launcher.serve.web", *uvicorn(launch.web_socket))
+    ready = Ready(socket=launch.web_socket)
     return Process("web server", command, env, launch.data.webui, ready, user, stop_s=8.0, told=True)
 
 
-def uvicorn(settings: Settings) -> list[str]:
-    """uvicorn's arguments: no reload, and no forwarded header believed unless its sender was named."""
-    trusted = settings.forwarded_allow_ips
-    proxy = ["--proxy-headers", "--forwarded-allow-ips", ",".join(trusted)] if trusted else ["--no-proxy-headers"]
+def uvicorn(path: Path) -> list[str]:
+    """uvicorn's arguments: only a Unix socket, whose other end is always the door, which says who asks."""
     return [
         "open_webui.main:app",
-        "--host",
-        settings.host,
-        "--port",
-        str(settings.port),
+        "--uds",
+        str(path),
         "--timeout-graceful-shutdown",
         "3",
         "--no-server-header",
-        *proxy,
+        "--proxy-headers",
+        "--forwarded-allow-ips",
+        "*",
     ]
+
+
+def door(launch: Launch, env: Mapping[str, str], user: User | None) -> Process:
+    """The one process that listens to the network, with an account of its own; it serves once it is told to.
+
+    The open files that it is given (listening sockets, what it keeps) are named when it starts.
+    """
+    settings = launch.settings
+    config: dict[str, Any] = {
+        "release": str(launch.release),
+        "web_socket": str(launch.web_socket),
+        "tls": settings.tls,
+        "names": list(settings.names),
+        "origin": settings.origin,
+        "trusted": list(settings.forwarded_allow_ips),
+    }
+    if settings.tls == "acme":
+        config["acme"] = {"directory": settings.acme_directory, "contact": settings.acme_contact}
+    command = launch.module("door", "door", json.dumps(config))
+    ready = Ready(url=f"{settings.local_url}/health")
+    return Process("door", command, env, launch.data.run, ready, user, stop_s=6.0, told=True)

@@ -16,9 +16,13 @@ from urllib.parse import urlsplit
 import idna
 
 from ..errors import SettingError
+from . import tls_settings
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 DEFAULT_STORE = "/usr/share/ollama/.ollama/models"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+#: To listen on everything, and where this machine reaches that.
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what an operator may set
 _NAME = re.compile(r"[0-9a-z._-]+")
 _ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:0x[0-9a-f]*|[0-9]+)\.?$")
 
@@ -45,6 +49,13 @@ class Settings:
     gate: str
     max_age_s: int
     pccs_url: str
+    tls: str
+    tls_cert_file: str
+    tls_key_file: str
+    acme_directory: str
+    acme_contact: str
+    acme_ca_file: str
+    http_port: int | None
     forwarded_allow_ips: tuple[str, ...]
     run_as: str
     start_timeout_s: int
@@ -57,10 +68,25 @@ class Settings:
 
     @property
     def local_url(self) -> str:
-        """Where this machine reaches the web server."""
-        wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what an operator may set
-        host = wildcard.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        """Where this machine reaches the door."""
+        scheme = "http" if self.tls == "off" else "https"
+        host = WILDCARDS.get(self.host, self.host)
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The host names and addresses that the door's certificate is for, the main one first."""
+        if self.origin:
+            return (urlsplit(self.origin).hostname or "",)
+        here = ("localhost", "127.0.0.1", "::1")
+        return here if self.host in WILDCARDS or self.host in here else (self.host,)
+
+    @property
+    def redirect_port(self) -> int:
+        """Where plain http is answered with the https address; 0: nowhere."""
+        if self.tls == "off" or not self.origin:
+            return 0
+        return 80 if self.http_port is None else self.http_port
 
 
 def _is_loopback(host: str) -> bool:
@@ -86,6 +112,10 @@ def _integer(low: int, high: int) -> Callable[[str, str], int]:
         return int(value)
 
     return parse
+
+
+def _optional(parse: Callable[[str, str], int]) -> Callable[[str, str], int | None]:
+    return lambda name, value: parse(name, value) if value else None
 
 
 def _host(name: str, value: str) -> str:
@@ -168,6 +198,12 @@ def _text(name: str, value: str) -> str:
     return value
 
 
+def _mail(name: str, value: str) -> str:
+    if value and not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise SettingError(f"{name}={value} is not a mail address, such as admin@chat.example.")
+    return value
+
+
 def _path(name: str, value: str) -> Path:
     return Path(_text(name, value)).expanduser().absolute()
 
@@ -198,6 +234,13 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("TEE_GATE", "gate", "warn", _choice("off", "warn", "block")),
     ("TEE_MAX_AGE_S", "max_age_s", "3600", _integer(10, 7 * 86_400)),
     ("TEE_PCCS_URL", "pccs_url", "", _url),
+    ("TLS", "tls", "off", _choice("off", "self-signed", "acme", "files")),
+    ("TLS_CERT_FILE", "tls_cert_file", "", _text),
+    ("TLS_KEY_FILE", "tls_key_file", "", _text),
+    ("ACME_DIRECTORY", "acme_directory", LETS_ENCRYPT, _url),
+    ("ACME_CONTACT", "acme_contact", "", _mail),
+    ("ACME_CA_FILE", "acme_ca_file", "", _text),
+    ("HTTP_PORT", "http_port", "", _optional(_integer(0, 65535))),
     ("FORWARDED_ALLOW_IPS", "forwarded_allow_ips", "", _addresses),
     ("RUN_AS", "run_as", "", _text),
     ("START_TIMEOUT_S", "start_timeout_s", "180", _integer(5, 3600)),
@@ -226,4 +269,5 @@ def load(environ: Mapping[str, str]) -> Settings:
         raise SettingError("TEE_SERVICE=trustee needs TEE_SERVICE_URL, the address of your Trustee.")
     if settings.service == "none" and (settings.service_url or settings.service_key):
         raise SettingError("TEE_SERVICE_URL or TEE_SERVICE_KEY is set, but TEE_SERVICE is none.")
+    tls_settings.check(settings)
     return settings

@@ -76,7 +76,7 @@ def own_address(settings: Settings) -> dict[str, str]:
     """What follows from the address at which people reach this server."""
     address = settings.origin or settings.local_url
     values = {"CORS_ALLOW_ORIGIN": address, "WEBUI_URL": address}
-    if settings.origin.startswith("https://"):
+    if address.startswith("https://"):
         values["WEBUI_SESSION_COOKIE_SECURE"] = "true"
     return values
 
@@ -124,7 +124,7 @@ def ignored(environ: Mapping[str, str]) -> list[str]:
 
 
 def tee(settings: Settings) -> dict[str, str]:
-    """What the attestation router needs besides the socket (docs/design.md, "Settings handed to the web server")."""
+    """What the door's attestation endpoints need besides the socket (docs/design.md, "Settings handed over")."""
     values = {
         "TEE_SERVICE": settings.service,
         "TEE_SERVICE_URL": settings.service_url,
@@ -183,4 +183,4 @@ def configure(launch: Launch, server: ModelServer, known: frozenset[str]) -> Con
         changed |= {"OPENAI_API_BASE_URLS": urls, "OPENAI_API_KEYS": keys}
     if "RAG_OLLAMA_BASE_URL" in changed:
         changed["RAG_OLLAMA_BASE_URL"] = for_embeddings(changed["RAG_OLLAMA_BASE_URL"], server, settings)
-    return Configuration(values | changed | where | tee(settings), theirs)
+    return Configuration(values | changed | where, theirs)

@@ -1,4 +1,4 @@
-"""Which account the web server runs as: it executes administrators' Python, so it must not be root."""
+"""Which account runs what: the web server executes administrators' Python, the door holds keys, and neither is root."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from ..plan.processes import User
 
 ACCOUNT = "open-webui-tdx"
 FALLBACK = "nobody"
+DOOR_ACCOUNT = "open-webui-tdx-door"
+#: Given to nobody by distributions, systemd or containers (systemd's UIDS-GIDS).
+DOOR_NUMBERS = range(60706, 61184)
 OLLAMA_ACCOUNTS = ("open-webui-tdx-ollama", "ollama")
 
 
@@ -59,6 +62,27 @@ def choose(run_as: str, must_drop: bool, needs: list[Path]) -> tuple[User | None
             f"The web server must not run as root, but {sentence}: move it, open its folders, or set RUN_AS."
         )
     return None, f"The web server runs as root, because {sentence}; on real TDX this would be refused."
+
+
+def for_door(must_drop: bool, needs: list[Path], web: User | None) -> User | None:
+    """The account of the door, one that nothing else runs as: the one made for it, or else a number that is nobody's.
+
+    None keeps the launcher's own account: where that is not root, or where no other one can read the release and
+    `must_drop` is false (a simulation). Raises UnavailableError.
+    """
+    if os.geteuid() != 0:
+        return None
+    user = _lookup(DOOR_ACCOUNT) or next(
+        User(str(number), number, number) for number in DOOR_NUMBERS if not _lookup(str(number))
+    )
+    if web and user.uid == web.uid:
+        raise UnavailableError(f"The door and the web server must not run as one account, {user.name}: set RUN_AS.")
+    blocked = next((path for path in needs if not readable(user, path)), None)
+    if blocked is None:
+        return user
+    if must_drop:
+        raise UnavailableError(f"The door must not run as root, but its account {user.name} cannot reach {blocked}.")
+    return None
 
 
 def for_ollama(must_drop: bool, needs: list[Path]) -> User | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -27,15 +28,25 @@ def socket_folder(data: DataDir) -> Path:
     return folder
 
 
-def give_folders(data: DataDir, user: User | None) -> None:
+def give_folders(data: DataDir, user: User | None, door: User | None) -> None:
     """Make the folders of the processes without rights, theirs alone: Open WebUI's data, ready files, bytecode."""
     with writing("the data folder", data.root):
         shutil.rmtree(data.ready, ignore_errors=True)
         theirs = [data.webui, data.ready, *(data.bytecode(role) for role in ("web", "llm", "pccs"))]
-        for folder in theirs:
+        for folder in (*theirs, data.bytecode("door")):
             folder.mkdir(parents=True, exist_ok=True)
     for folder in theirs:
         give(user, folder)
+    give(door, data.bytecode("door"))
+
+
+def give_socket(path: Path, user: User | None, door: User | None) -> None:
+    """Make the folder of the web server's socket: the web server's, and only the door's group passes through."""
+    with writing("the web server's socket", path):
+        path.parent.mkdir(mode=0o700)
+        if user or door:
+            os.chown(path.parent, user.uid if user else -1, door.gid if door else -1)
+            path.parent.chmod(0o710 if door else 0o700)
 
 
 def write_certificates(data: DataDir, content: bytes) -> None:

@@ -1,17 +1,17 @@
-"""How a process is seen to be ready, and whether the port to serve at is free."""
+"""How a process is seen to be ready."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import socket
+import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import UnavailableError
 from ..plan.processes import Ready
-from ..plan.settings import Settings
 
 
 def is_ready(sign: Ready) -> bool:
@@ -25,10 +25,9 @@ def is_ready(sign: Ready) -> bool:
 
 def healthy(url: str) -> bool:
     """Whether a server answers a GET of `url` with 200."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+    connection = _connect(url, 2)
     try:
-        connection.request("GET", parts.path)
+        connection.request("GET", urlsplit(url).path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
@@ -38,8 +37,7 @@ def healthy(url: str) -> bool:
 
 def has_no_users(url: str) -> bool:
     """Whether Open WebUI, at `url`, waits for its first user: the page asks the same."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = _connect(url, 10)
     try:
         connection.request("GET", "/api/config")
         return bool(json.loads(connection.getresponse().read()).get("onboarding"))
@@ -49,24 +47,14 @@ def has_no_users(url: str) -> bool:
         connection.close()
 
 
-def check_port(settings: Settings) -> None:
-    """Fail early and clearly if the address cannot be listened on."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError:
-        raise UnavailableError(f"HOST={settings.host} is not an address of this machine.") from None
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            busy = f"something else listens on {settings.host}:{settings.port}; choose another PORT, or stop it"
-            denied = f"listening on port {settings.port} is not allowed for this account; choose a PORT from 1024 on"
-            wrong = f"HOST={settings.host} is not an address of this machine"
-            text = {98: busy, 13: denied, 99: wrong}.get(error.errno or 0, str(error))
-            raise UnavailableError(f"Cannot listen: {text}.") from None
+def _connect(url: str, timeout_s: float) -> http.client.HTTPConnection:
+    """To the door, which this launcher started on sockets of its own: whose certificate it shows does not matter."""
+    parts = urlsplit(url)
+    if parts.scheme == "http":
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout_s, context=context)
 
 
 def read_ready(path: Path) -> dict[str, Any]:

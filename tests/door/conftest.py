@@ -143,6 +143,7 @@ class World:
         http: socket.socket | None = None,
         told: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
+        entry: tuple[str, ...] = ("-m", "door"),
         **config: Any,
     ) -> Running:
         number = len(self.started)
@@ -156,7 +157,7 @@ class World:
         arguments += [f"http={http.fileno()}"] if http else []
         with log.open("ab") as output:
             door = subprocess.Popen(
-                [*prefix, self.python, "-B", "-m", "door", json.dumps(chosen | config), *arguments],
+                [*prefix, self.python, "-B", *entry, json.dumps(chosen | config), *arguments],
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(map(str, self.path)), "TEE_GATE": "off"},
                 stdin=subprocess.PIPE,
                 stdout=output,

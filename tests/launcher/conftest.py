@@ -45,7 +45,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b'{"onboarding": true}')
     log_message = lambda *a: None
-http.server.ThreadingHTTPServer((option("--host"), int(option("--port"))), Handler).serve_forever()
+import socketserver
+socketserver.ThreadingUnixStreamServer(option("--uds"), Handler).serve_forever()
+"""
+
+# Passes GET on; says in its log what it was given.
+DOOR = """
+import http.client, http.server, json, os, socket, sys
+config, given = json.loads(sys.argv[1]), dict(each.split("=") for each in sys.argv[2:])
+print(json.dumps({"uid": os.getuid(), "given": sorted(given), "config": config}), flush=True)
+channel = socket.socket(fileno=int(given["bind"]))
+channel.sendall(b'{"bind": {"tls": null}}\\n')
+print(json.dumps({**os.environ, **json.loads(sys.stdin.readline())}), flush=True)
+assert json.loads(channel.recv(1000))["ok"] is True
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        connection = http.client.HTTPConnection("web")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(config["web_socket"])
+        connection.request("GET", self.path)
+        answer = connection.getresponse()
+        self.send_response(answer.status); self.end_headers(); self.wfile.write(answer.read())
+    log_message = lambda *a: None
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+server.socket = socket.socket(fileno=int(given["listen"].split(",")[0]))
+server.server_activate()
+server.serve_forever()
 """
 
 XLLAMACPP = """
@@ -94,7 +119,8 @@ def release_template(plugin_path: Path, simulator_library: Path, tmp_path_factor
     release = tmp_path_factory.mktemp("release") / "open-webui-tdx-0"
     packages = release / "site-packages"
     ignore = shutil.ignore_patterns("__pycache__", "*.pyx", "*.c")
-    shutil.copytree(ROOT / "launcher", release / "launcher", ignore=ignore)
+    for name in ("launcher", "door"):
+        shutil.copytree(ROOT / name, release / name, ignore=ignore)
     shutil.copytree(plugin_path / "quote_generator", packages / "quote_generator", ignore=ignore)
     for name in ("rfc8785", "idna"):
         _copy_package(name, packages)
@@ -103,6 +129,7 @@ def release_template(plugin_path: Path, simulator_library: Path, tmp_path_factor
     files = {
         "simulator/__init__.py": "",
         "simulator/__main__.py": PCCS,
+        "door/__main__.py": DOOR,
         "site-packages/uvicorn/__init__.py": "",
         "site-packages/uvicorn/__main__.py": UVICORN,
         "site-packages/xllamacpp/__init__.py": "from .xllamacpp import *\n",

@@ -25,7 +25,7 @@ from launcher.plan.processes import Process, User
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = frozenset({"WEBUI_NAME", "OPENAI_API_BASE_URLS", "OPENAI_API_KEYS", "DATABASE_URL"})
 LLM = ModelServer("embedded", key="sk-1", weights=Path("/release/llm/tiny.gguf"), models=("tiny",))
-FOUND = Found("ab" * 48, (), {"version": "3"}, NAMES, Prepared(LLM), (), None, 1000, "k" * 40, "one-time")
+FOUND = Found("ab" * 48, (), {"version": "3"}, NAMES, Prepared(LLM), (), None, None, 1000, "k" * 40, "one-time")
 
 
 def planned(found: Found = FOUND, kind: str = "tdx-simulated", **environ: str) -> Plan:
@@ -46,7 +46,7 @@ def test_the_same_launch_is_the_same_plan() -> None:
 
 def test_what_is_measured_is_what_the_web_server_gets() -> None:
     made = planned(WEBUI_NAME="Mine", OPENAI_API_BASE_URLS="https://x.example/v1")
-    told = {**made.web.env, **made.told("measured", "", {"chat": "http://c/v1", "embeddings": "http://e/v1"})}
+    told = {**made.web.env, **made.told({"chat": "http://c/v1", "embeddings": "http://e/v1"})}
     measured = content(made, "settings")
     for name in ("WEBUI_NAME", "ENABLE_OPENAI_API", "RAG_EMBEDDING_ENGINE", "OFFLINE_MODE"):
         assert told[name] == measured[name]
@@ -57,11 +57,39 @@ def test_what_is_measured_is_what_the_web_server_gets() -> None:
     assert EMBEDDED not in "".join(told.values())
 
 
-def test_the_web_server_is_told_addresses_and_how_the_launch_ended_and_nothing_else() -> None:
-    told = planned().told("measured", "http://p", {"chat": "c", "embeddings": "e"})
-    assert told.keys() == {"TEE_LAUNCH", "TEE_PCCS_URL", "OPENAI_API_BASE_URLS", "RAG_OPENAI_API_BASE_URL"}
-    nothing = replace(FOUND, model=Prepared(ModelServer("none")))
-    assert planned(nothing).told("unmeasured", "", {}).keys() == {"TEE_LAUNCH", "TEE_PCCS_URL"}
+def test_the_web_server_is_told_addresses_and_nothing_else() -> None:
+    told = planned().told({"chat": "c", "embeddings": "e"})
+    assert told.keys() == {"OPENAI_API_BASE_URLS", "RAG_OPENAI_API_BASE_URL"}
+    assert planned(replace(FOUND, model=Prepared(ModelServer("none")))).told({}) == {}
+
+
+@pytest.mark.attack
+def test_the_door_gets_no_secret_and_the_web_server_no_way_around_it() -> None:
+    """What stands on a command line anybody can read; and the web server neither listens nor asks the attester."""
+    made = planned(replace(FOUND, door_user=User("door", 998, 998)), OPENAI_API_KEY="sk-theirs", HOST="0.0.0.0")
+    given = " ".join(made.door.command) + json.dumps(dict(made.door.env))
+    assert not any(secret in given for secret in ("sk-1", "sk-theirs", "k" * 40, "one-time"))
+    assert made.door.user == User("door", 998, 998) and "998" in made.attester.command
+    assert not {"TEE_ATTESTER_SOCKET", "TEE_KIND"} & made.web.env.keys()
+    assert {"--host", "--port"}.isdisjoint(made.web.command) and "/sockets/web/web.sock" in made.web.command
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({}, ["localhost", "127.0.0.1", "::1"]),
+        ({"HOST": "0.0.0.0"}, ["localhost", "127.0.0.1", "::1"]),
+        ({"HOST": "192.0.2.7"}, ["192.0.2.7"]),
+        ({"ORIGIN": "https://chat.example:8443"}, ["chat.example"]),
+        ({"ORIGIN": "https://[2001:db8::1]"}, ["2001:db8::1"]),
+    ],
+)
+def test_the_certificate_is_for_where_people_go(environ: dict[str, str], names: list[str]) -> None:
+    made = planned(FOUND, TLS="self-signed", **environ)
+    config = json.loads(made.door.command[made.door.command.index("door") + 1])
+    assert config["names"] == names and config["tls"] == "self-signed"
+    assert content(made, "site")["tls"] == "self-signed"
+    assert made.web.env["WEBUI_SESSION_COOKIE_SECURE"] == "true" and made.door.ready.url.startswith("https://")
 
 
 def test_events_stand_in_order() -> None:
@@ -83,9 +111,9 @@ def test_events_stand_in_order() -> None:
 
 def test_only_two_processes_can_find_the_device() -> None:
     made = planned()
-    found = [made.attester, made.registrar, made.web, made.model_server, made.pccs]
+    found = [made.attester, made.registrar, made.door, made.web, made.model_server, made.pccs]
     holders = {each.name for each in found if each and "TDX_SIM_STATE" in each.env}
-    assert holders == {"attester", "registrar"} and len([each for each in found if each]) == 5
+    assert holders == {"attester", "registrar"} and len([each for each in found if each]) == 6
 
 
 def test_the_models_key_is_in_two_environments_only() -> None:
@@ -94,7 +122,7 @@ def test_the_models_key_is_in_two_environments_only() -> None:
     assert {each.name for each in found if each and "sk-1" in str(dict(each.env))} == {"web server", "model server"}
 
 
-@pytest.mark.parametrize("process", ["attester", "registrar", "web", "model_server", "pccs"])
+@pytest.mark.parametrize("process", ["attester", "registrar", "door", "web", "model_server", "pccs"])
 def test_every_process_is_one_of_ours_and_its_module_exists(process: str) -> None:
     found: Process = getattr(planned(), process)
     module = found.command[found.command.index("_module") + 2]
@@ -161,7 +189,7 @@ def test_beyond_loopback_the_first_administrator_needs_a_link(environ: dict[str,
 def test_the_web_server_gets_the_relays_address_and_the_measured_one_stays_ollamas() -> None:
     server = ModelServer("ollama", models=("m",), ollama=Measured("ab" * 48, "", (7, 1, 2)))
     made = planned(replace(FOUND, model=Prepared(server)))
-    told = made.told("measured", "", {"ollama": "http://127.0.0.1:9"})
+    told = made.told({"ollama": "http://127.0.0.1:9"})
     assert told["OLLAMA_BASE_URLS"] == told["RAG_OLLAMA_BASE_URL"] == "http://127.0.0.1:9"
     assert content(made, "settings")["OLLAMA_BASE_URLS"] == "http://127.0.0.1:11434"
     assert made.relay is not None and made.relay.user is None and str(made.relay.ready.file).startswith("/data/run/")
@@ -174,7 +202,7 @@ def test_embeddings_go_to_the_measured_ollama_and_to_no_other_program_here() -> 
     names = NAMES | {"RAG_OLLAMA_BASE_URL"}
     found = replace(FOUND, model=Prepared(server), upstream_names=names)
     same = planned(found, RAG_OLLAMA_BASE_URL="http://127.0.0.1:11434/")  # another spelling is the relay's, too
-    assert same.told("measured", "", {"ollama": "http://127.0.0.1:9"})["RAG_OLLAMA_BASE_URL"] == "http://127.0.0.1:9"
+    assert same.told({"ollama": "http://127.0.0.1:9"})["RAG_OLLAMA_BASE_URL"] == "http://127.0.0.1:9"
     for held in (found, replace(FOUND, upstream_names=names)):
         with pytest.raises(SettingError, match="would not be measured"):
             planned(held, RAG_OLLAMA_BASE_URL="http://127.0.0.1:11435")

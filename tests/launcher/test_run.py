@@ -48,6 +48,11 @@ def kill(running: Running) -> None:
     running.process.wait(30)
 
 
+def door_environment(data: Path) -> dict[str, str]:
+    found: dict[str, str] = json.loads((data / "logs/door.log").read_text().splitlines()[1])
+    return found
+
+
 def web_environment(data: Path) -> dict[str, str]:
     found: dict[str, str] = json.loads((data / "webui" / "environment.json").read_text())
     return found
@@ -62,7 +67,7 @@ def test_starts_says_so_writes_nothing_into_the_release_and_stops_everything(sta
     assert "Tiny-1M" in output and str(running.data) in output
     assert urllib.request.urlopen(f"http://127.0.0.1:{running.port}/health").status == 200
     members = running.members()
-    assert len(members) == 4  # model server, PCCS, attester, web server
+    assert len(members) == 5  # model server, PCCS, attester, door, web server
     assert running.end() == 0
     assert not running.members()
     assert sorted(str(path) for path in release.rglob("*")) == before
@@ -77,13 +82,13 @@ def test_the_web_server_gets_what_it_needs_and_no_more(start: Start) -> None:
     assert env["WEBUI_NAME"] == "Mine"
     assert "LICENSE_KEY has no effect" in output
     assert not {"LICENSE_KEY", "PYTHONPATH", "LD_LIBRARY_PATH", "TDX_SIM_STATE", "LLM_API_KEY"} & env.keys()
-    assert env["OFFLINE_MODE"] == "true" and env["ENABLE_OLLAMA_API"] == "false" and env["TEE_LAUNCH"] == "measured"
+    assert env["OFFLINE_MODE"] == "true" and env["ENABLE_OLLAMA_API"] == "false"
     assert env["OPENAI_API_BASE_URLS"] == "http://127.0.0.1:20001/v1"
     assert env["RAG_OPENAI_API_BASE_URL"] == "http://127.0.0.1:20002/v1"
     assert re.fullmatch(r"sk-[\w-]{32}", env["OPENAI_API_KEYS"]) and env["RAG_OPENAI_API_KEY"] == env["OPENAI_API_KEYS"]
     assert env["STATIC_DIR"].startswith(str(running.data)) and (Path(env["STATIC_DIR"]) / "fonts/a.ttf").exists()
     log = (running.data / "logs/web-server.log").read_text()
-    assert "--no-proxy-headers" in log and "--reload" not in log
+    assert "'--uds'" in log and "--reload" not in log and "--port" not in log
     assert {"OPENAI_API_BASE_URLS", "WEBUI_NAME"} <= set(env["TEE_LOCKED_SETTINGS"].split(","))
 
 
@@ -128,8 +133,7 @@ def test_what_leaves_the_machine_is_an_event_and_only_named_proxies_are_believed
     (site,) = (line for line in running.log() if line.startswith("open-webui-tdx site "))
     assert '"endpoints":[{"setting":"OPENAI_API_BASE_URLS","value":"https://models.example/v1"}]' in site
     assert "sk-very-secret" not in "".join(running.log())
-    log = (running.data / "logs/web-server.log").read_text()
-    assert "'--forwarded-allow-ips', '10.0.0.7,10.1.0.0/16'" in log
+    assert '"trusted": ["10.0.0.7", "10.1.0.0/16"]' in (running.data / "logs/door.log").read_text()
 
 
 def test_a_changed_release_is_served_only_when_that_is_allowed_and_says_so(start: Start, release: Path) -> None:
@@ -139,7 +143,7 @@ def test_a_changed_release_is_served_only_when_that_is_allowed_and_says_so(start
     assert code == 6 and changed in output and "Traceback" not in output
     allowed = start("--allow-modified")
     assert "MODIFIED" in allowed.until(READY)
-    assert web_environment(allowed.data)["TEE_LAUNCH"] == "modified"
+    assert door_environment(allowed.data)["TEE_LAUNCH"] == "modified"
     assert any(line.startswith("open-webui-tdx modified ") and changed in line for line in allowed.log())
 
 
@@ -176,7 +180,7 @@ def test_a_child_that_dies_later_stops_everything(start: Start) -> None:
 def test_grandchildren_are_stopped(start: Start) -> None:
     running = start(WEBUI_NAME="leaves-a-child")
     running.until(READY)
-    assert len(running.members()) == 4  # PCCS, attester, web server and its child, which ignores SIGTERM
+    assert len(running.members()) == 5  # PCCS, attester, door, web server and its child, which ignores SIGTERM
     assert running.end(signal.SIGINT) == 0
     wait_until(lambda: not running.members())
 
