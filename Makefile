@@ -11,7 +11,7 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin web nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock tdx stages $(STAGE_TARGETS)
+.PHONY: help instance deploy test-deploy fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock tdx stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 # The value of a variable that a target cannot do without.
 given = $(or $($(1)),$(error $@ needs $(1)=; see `make help`))
@@ -45,6 +45,12 @@ release: build ## the archive of the release, with checksums
 doctor: ## what this machine has and lacks for each step
 	@$(TOOL) doctor
 
+instance: ## print the call that makes the documented instance: IMAGE_ID= KEY_PAIR= SECURITY_GROUP= VSWITCH=
+	@$(TOOL) instance
+
+deploy: ## set up HOST=user@host|local with the variables of VARS=file.yml; CHECK=1: only show it
+	@$(TOOL) deploy $(call given,HOST) $(if $(VARS),--vars $(VARS)) $(if $(CHECK),--check)
+
 clean: ## delete build/ and dist/; the cache and user data stay
 	@$(TOOL) clean
 
@@ -54,7 +60,10 @@ test: build ## every test of one build: units, the release, the browser, the web
 	@$(TOOL) test
 
 test-fast: ## the tests that need no build, in seconds
-	@$(TESTS) -m pytest tests -q -n auto --dist loadfile -m "not slow and not release and not browser"
+	@$(TESTS) -m pytest tests -q -n auto --dist loadfile -m "not slow and not release and not browser and not deploy"
+
+test-deploy: ## set up a fresh Debian 12 with systemd, in a container, down to the verdict (as root)
+	@$(TESTS) -m pytest tests/deploy -q -m deploy
 
 test-attacks: build ## the ways by which something else than what was measured could run (part of `make test`)
 	@$(TESTS) -m pytest tests -q -m attack

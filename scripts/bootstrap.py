@@ -1,4 +1,4 @@
-"""Starts the build tool in an environment of its own: `python3 scripts/bootstrap.py [--tests] -- -m scripts status`.
+"""Starts the build tool in an environment of its own: `bootstrap.py [--tests|--deploy] -- -m scripts status`.
 
 Only the standard library, and only syntax that Python 3.6 understands, so that an old interpreter gets a sentence
 instead of a traceback. The environment lies in CACHE_DIR, named after the digest of its lock and the interpreter;
@@ -17,7 +17,7 @@ from typing import Iterator, List, Optional, Tuple  # noqa: UP035
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KNOWN = ((3, 12), (3, 11))
 MISSING, NETWORK, DISK = 3, 4, 9  # exit codes, as in errors.py
-USAGE = "usage: bootstrap.py [--any-python] [--tests] -- ARGUMENTS OF PYTHON"
+USAGE = "usage: bootstrap.py [--any-python] [--tests|--deploy] -- ARGUMENTS OF PYTHON"
 
 
 class Refusal(Exception):
@@ -31,7 +31,7 @@ class Refusal(Exception):
 def main(arguments: List[str]) -> None:  # noqa: UP006
     """Become the Python of the environment asked for, with the arguments after `--`."""
     options, separator, rest = _split(arguments)
-    if not separator or not set(options) <= {"--any-python", "--tests"}:
+    if not separator or not set(options) <= {"--any-python", "--tests", "--deploy"}:
         raise Refusal(2, USAGE)
     if sys.version_info[:2] not in KNOWN:
         other = _other_python() if "--any-python" in options else None
@@ -44,7 +44,7 @@ def main(arguments: List[str]) -> None:  # noqa: UP006
                 ),
             )
         os.execv(other, [other, os.path.abspath(__file__), *arguments])
-    python = environment("tests" if "--tests" in options else "scripts")
+    python = environment("tests" if "--tests" in options else "deploy" if "--deploy" in options else "scripts")
     os.execv(python, [python, *rest])
 
 

@@ -115,6 +115,28 @@ def doctor() -> None:
         raise typer.Exit(3)
 
 
+@app.command()
+def deploy(
+    host: str,
+    variables: Annotated[Path | None, typer.Option("--vars", help="A file of variables.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only show what would change.")] = False,
+) -> None:
+    """Set up a host, `user@host` or `local`, by the playbook of deploy/."""
+    from scripts.machine.deploying import deploy as run_playbook
+
+    run_playbook(config(), host, variables, check)
+
+
+@app.command()
+def instance() -> None:
+    """Print the call that makes the documented instance; it runs nothing."""
+    import os
+
+    from scripts.machine.instance import plan
+
+    print(plan(os.environ))
+
+
 @app.command("combined-patch")
 def combined_patch() -> None:
     """Write all patches, new files and the web verifier as one patch file into dist/."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from scripts.checks import documents, svelte, web
 from scripts.checks.parts import NotRunError, Part, call, report, tests_python
 from scripts.config import Config
 from scripts.errors import CommandError, UsageError
+from scripts.machine.deploying import deploy_python
 from scripts.patches import patchqueue
 from scripts.run import Runner
 from scripts.sources import upstream_files
@@ -50,6 +52,7 @@ def _parts(cfg: Config) -> dict[str, Part]:
         "workflows": lambda: _workflows(python, cfg.root),
         "patches": lambda: _patches(cfg),
         "documents": lambda: _documents(cfg.root),
+        "ansible": lambda: _ansible(cfg),
         "web": lambda: _web(cfg, run),
         "svelte": lambda: _svelte(cfg, run),
     }
@@ -87,6 +90,14 @@ def _documents(root: Path) -> None:
         print(line)
     if wrong:
         raise CommandError(f"{len(wrong)} places name what is not there")
+
+
+def _ansible(cfg: Config) -> None:
+    """The playbook, by the strictest of ansible-lint's profiles; it asks nobody outside."""
+    python, folder = deploy_python(cfg), cfg.root / "deploy"
+    found = {"PATH": f"{python.parent}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
+    options = ["--offline", "--profile", "production", "--strict", "-q"]
+    call([python.with_name("ansible-lint"), *options, "site.yml"], folder, found)
 
 
 def _web(cfg: Config, run: Runner) -> None:

@@ -23,7 +23,8 @@ def run_all(cfg: Config) -> bool:
 
     def pytest() -> None:
         browser = chromium.obtain(cfg, run, python)
-        command: list[str | Path] = [python, "-m", "pytest", "tests", "-m", "not reproducible", *_side_by_side(cfg)]
+        chosen = ["-m", "not reproducible and not deploy"]
+        command: list[str | Path] = [python, "-m", "pytest", "tests", *chosen, *_side_by_side(cfg)]
         call(command, cfg.root, {"CHROMIUM": str(browser), "DIST_DIR": str(cfg.dist)})
 
     return report({"Python": pytest, "web verifier": lambda: web.npm(cfg, run, "test")})

@@ -102,15 +102,22 @@ def _sequence(content: bytes) -> bytes:
 
 def edited_der(rng: Random, der: bytes, signer: str) -> bytes:
     """A certificate or CRL (DER) with one byte of its signed part changed, signed anew by the key of that name."""
-    start, end = _tlv(der, 0)
+    start, _ = _tlv(der, 0)
     begin, stop = _tlv(der, start)
     signed = bytearray(der[start:stop])
     signed[rng.randrange(begin - start, stop - start)] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+    return resigned(der, bytes(signed), signer)
+
+
+def resigned(der: bytes, signed: bytes, signer: str) -> bytes:
+    """A certificate or CRL (DER) with another signed part, of the same size, signed by the key of that name."""
+    start, end = _tlv(der, 0)
+    stop = _tlv(der, start)[1]
     after = _tlv(der, stop)[1]
-    raw = pki.sign(signer, bytes(signed))
+    raw = pki.sign(signer, signed)
     signature = b"\0" + utils.encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
     bits = b"\x03" + bytes((len(signature),)) + signature
-    return _sequence(bytes(signed) + der[stop:after] + bits) + der[end:]
+    return _sequence(signed + der[stop:after] + bits) + der[end:]
 
 
 def edited_chain(rng: Random, name: str, signer: str, above: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ class Registry(HttpServing):
     def __init__(self, weights: bytes, port: int = 0) -> None:
         self.blobs = {hashlib.sha256(blob).hexdigest(): blob for blob in (weights, b"{{ .Prompt }}", b"{}")}
         layers = [self._layer(weights, "model"), self._layer(b"{{ .Prompt }}", "template")]
-        self.document = {"schemaVersion": 2, "config": self._layer(b"{}", "config"), "layers": layers}
+        self.document: dict[str, Any] = {"schemaVersion": 2, "config": self._layer(b"{}", "config"), "layers": layers}
         self.manifest = json.dumps(self.document).encode()
         self.cut_after = 0
         self.requests: list[str] = []
@@ -44,7 +44,7 @@ class _Handler(Answering):
     def do_GET(self) -> None:
         wanted = self.headers.get("Range", "")
         self.registry.requests.append(f"{self.path} {wanted}".strip())
-        if self.path == f"/v2/{NAME}/manifests/latest":
+        if self.path in (f"/v2/{NAME}/manifests/{tag}" for tag in ("latest", "large")):
             self._answer(200, self.registry.manifest)
             return
         blob = self.registry.blobs.get(self.path.rpartition("sha256:")[2])

@@ -1,9 +1,13 @@
 """Cases about signatures, certificates, collateral and the roles in the PKI."""
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from simulator import pki
 from simulator.collateral import collateral
 from simulator.plans.quote import Plan, assemble
 from simulator.sgx_extension import sgx_extension
+from tests.agreement.certificates import resigned
 from tests.vectors.ground import (
     EVENTS,
     GOOD,
@@ -131,6 +135,7 @@ def signature_cases() -> None:
     _malformed_collateral()
     _roles()
     odd_extensions()
+    odd_arc()
     _newness()
     for fault in ("outer-certification-type", "trailing-bytes", "high-s", "no-root", "crlf"):
         quote = quote_for(runtime_data(), log_of(EVENTS), fault=fault)
@@ -217,6 +222,17 @@ def odd_extensions() -> None:
         text = pki.pem_chain(pck, pki.certificate("platform-ca"), pki.certificate("root"))
         made = assemble(Plan(chain=lambda text=text: text))  # type: ignore[misc]
         bare(f"pck-extension-{name}", f"The SGX extension has {about}", "not-genuine", "quote.signature", made)
+
+
+def odd_arc() -> None:
+    """A PCK certificate with an extension that is named 2.47.29.35: dcap-qvl's two parsers differ about it."""
+    good = pki.certificate("pck")
+    signed = good.tbs_certificate_bytes.replace(bytes.fromhex("0603551d23"), bytes.fromhex("06037f1d23"), 1)
+    made = resigned(good.public_bytes(Encoding.DER), signed, "platform-ca")
+    chain = (x509.load_der_x509_certificate(made), pki.certificate("platform-ca"), pki.certificate("root"))
+    text = pki.pem_chain(*chain)
+    about = "An extension whose OID has an arc beyond 2.39"
+    bare("pck-extension-arc", about, "not-genuine", "quote.signature", assemble(Plan(chain=lambda: text)))
 
 
 def signed_below(subject: str, issuer: str) -> dict[str, str]:

@@ -73,6 +73,9 @@ class CertificateParts:
     extensions: dict[bytes, bytes]
 
 
+ARCS = b"\x78"  # an OID's first byte from here on: 2.40 is 120
+
+
 def _extension(data: bytes) -> tuple[bytes, bytes]:
     parts = elements(data)
     tags = [tag for tag, _, _ in parts]
@@ -81,6 +84,8 @@ def _extension(data: bytes) -> tuple[bytes, bytes]:
             raise Malformed("a critical extension is not known, or its critical is not DER")
     elif tags != [OID, OCTET_STRING]:
         raise Malformed("an extension is not an OID and its content")
+    if parts[0][1][:1] >= ARCS:
+        raise Malformed("an extension's OID has an arc beyond 2.39, which not every reader takes")
     return parts[0][1], parts[1][1]
 
 

@@ -76,6 +76,9 @@ export interface CertificateParts {
 	extensions: Map<string, Uint8Array>;
 }
 
+/** An OID's first byte from here on is an arc beyond 2.39, which not every reader takes (2.40 is 120). */
+const ARCS = 120;
+
 function extension({ tag, content }: Element): [oid: string, value: Uint8Array] {
 	const parts = tag === TAG.sequence ? elements(content) : [];
 	const critical = parts.length === 3 ? parts.splice(1, 1)[0]! : null;
@@ -84,6 +87,7 @@ function extension({ tag, content }: Element): [oid: string, value: Uint8Array] 
 	const [oid, value] = parts;
 	if (critical && ![BASIC_CONSTRAINTS, KEY_USAGE].includes(toHex(oid!.content))) throw notAsSpecified();
 	if (parts.length !== 2 || oid!.tag !== TAG.oid || value!.tag !== TAG.octets) throw notAsSpecified();
+	if (oid!.content[0]! >= ARCS) throw notAsSpecified();
 	return [toHex(oid!.content), value!.content];
 }
 
