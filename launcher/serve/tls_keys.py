@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import ssl
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,11 +36,22 @@ def opened(settings: Settings, data: DataDir) -> Iterator[int]:
         if settings.tls == "files":
             give(Keep(handle), settings)
         if settings.tls == "acme":
-            authorities = _read("ACME_CA_FILE", settings.acme_ca_file) if settings.acme_ca_file else b""
-            Keep(handle).put(AUTHORITIES, authorities.decode("utf-8", "replace"))
+            Keep(handle).put(AUTHORITIES, _authorities(settings.acme_ca_file))
         yield handle
     finally:
         os.close(handle)
+
+
+def _authorities(value: str) -> str:
+    """The text of ACME_CA_FILE, or "" without one. Raises SettingError for one that holds no certificate."""
+    if not value:
+        return ""
+    text = _read("ACME_CA_FILE", value).decode("ascii", "replace")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        raise SettingError(f"ACME_CA_FILE={value} holds no certificate in PEM form.") from None
+    return text
 
 
 def _root_keeps() -> bool:

@@ -18,6 +18,7 @@ from launcher.datadir import DataDir
 from launcher.errors import SettingError, UnavailableError
 from launcher.plan import settings
 from launcher.serve import accounts, listening, tls_keys
+from tests.door.authorities import TestAuthority
 
 from .conftest import free_port
 
@@ -213,11 +214,15 @@ def test_a_key_is_never_written_to_a_disk(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_cas_of_a_ca_are_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls_keys, "_root_keeps", lambda: False)
-    (tmp_path / "ca.pem").write_text("PEM")
+    root = TestAuthority().root.decode()
+    (tmp_path / "ca.pem").write_text(root)
     environ = {"TLS": "acme", "ORIGIN": ORIGIN, "ACME_CA_FILE": str(tmp_path / "ca.pem")}
-    assert given(environ, tmp_path).get(AUTHORITIES) == "PEM"
+    assert given(environ, tmp_path).get(AUTHORITIES) == root
     with pytest.raises(SettingError, match="ACME_CA_FILE"):
         given({**environ, "ACME_CA_FILE": str(tmp_path / "gone.pem")}, tmp_path)
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with pytest.raises(SettingError, match=r"ca\.pem holds no certificate in PEM form"):
+        given(environ, tmp_path)
 
 
 @root_only

@@ -22,7 +22,8 @@ NAME = "chat.example.org"
 class Ending(HttpServing):
     """Has a certificate for the service's name and a key of its own, and passes everything on to the service."""
 
-    def __init__(self, service: Site, certificate: Certificate) -> None:
+    def __init__(self, port: int, certificate: Certificate) -> None:
+        """`port`: where the service is, on this machine."""
         self.read: list[bytes] = []
         ending = self
 
@@ -40,7 +41,6 @@ class Ending(HttpServing):
 
             do_POST = do_GET
 
-        port = int(service.url.rpartition(":")[2])
         super().__init__(0, Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate.path)
@@ -74,6 +74,10 @@ def service(own: Certificate) -> Iterator[Site]:
         yield running
 
 
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
 def bind(service: Site, origin: str, certificate: Certificate, key: str = "drawn") -> None:
     """What the attester binds: the origin that people use, and the key of the door."""
     service.td.bound |= {"origin": origin, "tls": {"spki_sha256": certificate.spki, "key": key}}
@@ -104,11 +108,11 @@ def test_through_a_proxy_it_is_said_not_to_be(service: Site, own: Certificate, t
     """Its certificate is good and its evidence genuine, fresh and for the very origin: only the key tells."""
     (tmp_path / "theirs").mkdir()
     theirs = make_certificate(tmp_path / "theirs", NAME)
-    with Ending(service, theirs) as proxy:
+    with Ending(port_of(service.url), theirs) as proxy:
         bind(service, proxy.url, own)
         verdict = audit(proxy.url, theirs, tmp_path)
         context = ssl.create_default_context(cafile=str(theirs.path))
-        person = http.client.HTTPSConnection(NAME, int(proxy.url.rpartition(":")[2]), timeout=10, context=context)
+        person = http.client.HTTPSConnection(NAME, port_of(proxy.url), timeout=10, context=context)
         person.request("POST", "/api/chat/completions", b"a private word")
         person.getresponse().read()
         person.close()

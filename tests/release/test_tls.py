@@ -1,0 +1,167 @@
+"""The release with TLS that ends in it: started by its launcher, judged from outside, directly and through a proxy."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quote_verifier.request import Request, judge
+from quote_verifier.verdict import Verdict
+
+from tests.browser import running
+from tests.door.issuing.pebble import Pebble
+from tests.quote_verifier.test_tls_ends import NAME, Ending
+from tests.quote_verifier.world import make_certificate, platform
+
+pytestmark = [pytest.mark.release, pytest.mark.slow]
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's name leads to this machine."""
+    real = socket.getaddrinfo
+
+    def known(host: str, *more: Any, **others: Any) -> Any:
+        return real("127.0.0.1" if host == NAME else host, *more, **others)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running release. `port`, `http_port`: its two ports; `log`: of its door."""
+
+    launcher: Path
+    settings: dict[str, str]
+    port: int
+    http_port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"https://{NAME}:{self.port}"
+
+    def certificate(self) -> str:
+        """What it shows now (PEM)."""
+        return ssl.get_server_certificate(("127.0.0.1", self.port))
+
+    def plain(self, path: str) -> tuple[int, str | None]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=10)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status, answer.getheader("Location")
+
+    def judge(self, folder: Path, believed: str, url: str = "") -> Verdict:
+        """As an auditor with reference values of this launch, who believes these CAs (PEM)."""
+        command = [str(self.launcher), "events", "--no-check"]
+        lines = subprocess.run(command, env=os.environ | self.settings, capture_output=True, text=True, check=True)
+        events = [line["event"] for line in map(json.loads, lines.stdout.splitlines()) if "event" in line]
+        (folder / "held.json").write_text(
+            json.dumps({"v": 2, "name": "auditor", "events": events, "platforms": [platform()]})
+        )
+        (folder / "believed.pem").write_text(believed)
+        return judge(
+            Request(
+                url=url or self.url,
+                release=[folder / "held.json"],
+                ca_file=folder / "believed.pem",
+                cache=folder / "cache",
+                timeout=60,
+            )
+        )
+
+
+@contextmanager
+def serve(release: Path, folder: Path, **settings: str) -> Iterator[Service]:
+    port, http_port = running.free_port(), int(settings.get("HTTP_PORT") or running.free_port())
+    chosen = {
+        "PORT": str(port),
+        "HTTP_PORT": str(http_port),
+        "ORIGIN": f"https://{NAME}:{port}",
+        "DATA_DIR": str(folder / "data"),
+        "TDX": "simulated",
+        "LLM": "none",
+        **settings,
+    }
+    launcher = release / "open-webui-tdx"
+    with (folder / "launcher.log").open("wb") as output:
+        process = subprocess.Popen(
+            [launcher], env={**running._quiet(os.environ), **chosen}, stdout=output, stderr=output
+        )
+    service = Service(launcher, chosen, port, http_port, folder / "data" / "logs" / "door.log")
+    try:
+        end = time.monotonic() + running.START_S
+        while not healthy(port):
+            assert process.poll() is None and time.monotonic() < end, (folder / "launcher.log").read_text()[-2000:]
+            time.sleep(0.2)
+        yield service
+    finally:
+        running._stop(process)
+
+
+def healthy(port: int) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def failing(verdict: Verdict) -> set[str]:
+    return {check.id for check in verdict.checks if check.status == "fail"}
+
+
+def test_a_drawn_key_is_the_tds_and_a_proxys_is_not(release: Path, tmp_path: Path) -> None:
+    with serve(release, tmp_path, TLS="self-signed", HOST="0.0.0.0") as service:
+        verdict = service.judge(tmp_path, service.certificate())
+        channel = verdict.check("binding.channel")
+        assert (channel.status, channel.detail) == ("pass", f"{service.url}, and its TLS key is the TD's, drawn in it")
+        assert failing(verdict) == {"tee.real"}
+        assert service.plain("/c/1?a=b") == (308, f"{service.url}/c/1?a=b")
+        theirs = make_certificate(tmp_path, NAME)
+        with Ending(service.port, theirs) as proxy:
+            verdict = service.judge(tmp_path, theirs.path.read_text(), proxy.url)
+        channel = verdict.check("binding.channel")
+        assert channel.status == "fail"
+        assert channel.detail.startswith(f"its TLS key is not the TD's: {theirs.spki} was seen")
+        assert verdict.exit_code == 4
+
+
+def test_a_cas_certificate_is_for_the_drawn_key(release: Path, tmp_path: Path) -> None:
+    """From the launch's first second on there is TLS; the CA's certificate is shown when there is one."""
+    pebble = Pebble(tmp_path / "pebble", running.free_port())
+    pebble.start()
+    try:
+        acme = {
+            "ACME_DIRECTORY": pebble.directory,
+            "ACME_CA_FILE": str(pebble.ca_file),
+            "ACME_CONTACT": "a@chat.example",
+        }
+        with serve(release, tmp_path, TLS="acme", HTTP_PORT=str(pebble.http_port), **acme) as service:
+            end = time.monotonic() + 60
+            while "is in use" not in service.log.read_text():
+                assert time.monotonic() < end, service.log.read_text()
+                time.sleep(0.1)
+            verdict = service.judge(tmp_path, pebble.root())
+            assert verdict.check("binding.channel").status == "pass", verdict.check("binding.channel")
+            assert failing(verdict) == {"tee.real"}
+    finally:
+        pebble.close()
