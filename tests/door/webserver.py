@@ -47,6 +47,15 @@ async def stream(request: Request) -> Response:
     return StreamingResponse(words(), media_type="text/event-stream")  # type: ignore[arg-type]
 
 
+async def chunks(request: Request) -> Response:
+    async def pieces() -> object:
+        for number in range(int(request.query_params["count"])):
+            yield f"data: {number}\n\n"
+            await asyncio.sleep(0)
+
+    return StreamingResponse(pieces(), media_type="text/event-stream")  # type: ignore[arg-type]
+
+
 async def dies(request: Request) -> Response:
     """Ends, as if killed, in the middle of an answer; `length` says how long that was to be."""
 
@@ -126,6 +135,7 @@ async def talk(websocket: WebSocket) -> None:
 ROUTES = {
     "upload": upload,
     "stream": stream,
+    "chunks": chunks,
     "dies": dies,
     "dies-first": dies_first,
     "hangs": hangs,

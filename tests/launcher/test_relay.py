@@ -173,7 +173,7 @@ def test_a_connection_that_stays_open_carries_no_word_to_another_program(
     binaries: tuple[Path, Path], serve: Callable[[], str], port: int, tmp_path: Path
 ) -> None:
     good, other = binaries
-    words = [good, "-c", KEEPS, str(port), tmp_path / "heard", other]
+    words: list[str | Path] = [good, "-c", KEEPS, str(port), tmp_path / "heard", other]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "listening\n"
         with socket.create_connection(("127.0.0.1", int(serve().rpartition(":")[2]))) as client:
