@@ -1,7 +1,7 @@
 """What the door costs: page loads, streamed answers and uploads through it, as ratios of the web server's own rate.
 
-`python -m bench.door` starts the release with TLS off and asks both the door and the web server's Unix socket, in turns;
-a stand-in for the web server streams short pieces as fast as it can. The floor for each ratio is 0.8 (1.0: as fast as
+`python -m bench.door` starts the release with TLS off and asks the door and the web server's Unix socket, in turns; a
+stand-in for the web server streams short pieces as fast as it can. The floor for each ratio is 0.8 (1.0: as fast as
 without a door). Uploads are refused at their end for want of a login: read they are.
 """
 
