@@ -59,7 +59,7 @@ class Container:
             subprocess.run(command, stdout=log, stderr=log, check=True)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
         authorized = self.root / "root" / ".ssh" / "authorized_keys"
-        authorized.parent.mkdir(mode=0o700)
+        authorized.parent.mkdir(mode=0o700, exist_ok=True)
         authorized.write_text(self.key.with_suffix(".pub").read_text())
         authorized.chmod(0o600)
         settings = f"Port {self.port}\nListenAddress 127.0.0.1\n"
