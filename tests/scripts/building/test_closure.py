@@ -46,7 +46,7 @@ CHANGES = {
     "the launcher": ("launcher/run.py", None, {"assemble"}),
     "a lock of the backend": ("scripts/locks/own.txt", ("==", "==9."), {"backend", "assemble"}),
     "the compiler's target": ("scripts/tools/zig.py", ("gnu.2.28", "gnu.2.31"), {"plugin"}),
-    "how Node.js is started": ("scripts/tools/node.py", None, NODE),
+    "how Node.js is started": ("scripts/tools/node.py", None, NODE | {"assemble"}),
     "how patches are applied": ("scripts/patches/patching.py", None, {"patch"}),
     "how wheels are installed": ("scripts/stages/backend.py", None, {"backend"}),
     "how archives are unpacked": ("scripts/sources/archives.py", None, ALL - {"patch", "backend"}),
