@@ -16,7 +16,7 @@ STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 # The value of a variable that a target cannot do without.
 given = $(or $($(1)),$(error $@ needs $(1)=; see `make help`))
 # What to do next, said by a build that somebody asked for.
-NEXT := $(if $(filter build,$(or $(MAKECMDGOALS),build)), && echo 'The release is built. Next: make run; then open http://127.0.0.1:8080')
+NEXT := $(if $(filter build,$(or $(MAKECMDGOALS),build)),The release is built. Next: make run; then open http://127.0.0.1:8080)
 
 help: ## list the targets and the settings
 	@awk -F ' ## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
@@ -28,7 +28,7 @@ help: ## list the targets and the settings
 
 build: ## build the release in dist/ (a second time: only what changed)
 	@$(TOOL) status --quiet; status=$$?; \
-	case $$status in 0) ;; 10) $(MAKE) --no-print-directory stages$(NEXT) ;; *) exit $$status ;; esac
+	case $$status in 0) ;; 10) exec $(MAKE) --no-print-directory stages SAY='$(NEXT)' ;; *) exit $$status ;; esac
 
 run: $(if $(filter real,$(TDX)),tdx) build ## start the release: the web server, the attester and a model; Ctrl-C stops them all
 	@exec $(TOOL) run
@@ -126,6 +126,7 @@ plugin: stage-plugin ## only the plugin quote_generator
 
 # One target a stage, with the order that scripts/stages/ declares (a test compares), so that `make -j2` works.
 stages: stage-assemble
+	@$(if $(SAY),echo '$(SAY)')
 stage-patch: stage-fetch
 stage-nodemodules: stage-patch
 stage-frontend: stage-patch stage-web stage-nodemodules
