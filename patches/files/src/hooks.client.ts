@@ -1,8 +1,5 @@
 import { install } from '$lib/tee/client/guard';
-import { page, preload } from '$lib/tee/page';
+import { page } from '$lib/tee/page';
 
 /** SvelteKit awaits this before the application starts: nothing is sent unguarded. */
-export const init = () => {
-	install(page);
-	preload();
-};
+export const init = () => install(page);
