@@ -31,7 +31,8 @@ def check(folder: Path, signers: Path) -> dict[str, str]:
             f"The signature of {sums} is none of {signers}'s ({done.stderr.strip() or done.stdout.strip()}): "
             "take the release's files from where they were signed."
         )
-    listed = dict(reversed(line.split("  ", 1)) for line in sums.read_text().splitlines())
+    lines = (line.partition("  ") for line in sums.read_text().splitlines())
+    listed = {name: digest for digest, _, name in lines}
     archives = [name for name in listed if ARCHIVE.fullmatch(name)]
     if len(archives) != 1:
         raise Refused(
