@@ -165,6 +165,7 @@ def test_a_changed_file(launcher: Path, tmp_path: Path) -> None:
     text = page.read_text()
     page.unlink()
     page.write_text(text.replace("<head>", "<head><!-- changed -->"))
+    (copy / "compressed" / page.relative_to(copy).with_name("index.html.gz")).unlink()  # or that one is served
     data, port = tmp_path / "data", free_port()
     lines = events(launcher, settings_of(data, port))
     wrapper = tmp_path / "start"
