@@ -11,8 +11,9 @@ import os
 import socket
 import sys
 
-from . import binding, keys, protecting
-from .binding import BindError
+from . import keys, protecting
+from .binding import Binder, BindError
+from .channel.keys import Keys
 from .config import Config, Descriptors
 from .keeping import Keep, KeepError
 from .protecting import ExposedError
@@ -26,9 +27,10 @@ def main() -> int:
         config, given = Config.parse(sys.argv[1]), Descriptors.parse(sys.argv[2:])
         keep = Keep(given.keep)
         certificates = keys.certificates(config.tls, config.names, keep)
-        if given.bind >= 0:
-            binding.bind(given.bind, bound(certificates))
-        return serve(config, given, keep, certificates)
+        channel, binder = Keys(), Binder(given.bind) if given.bind >= 0 else None
+        if binder:
+            binder.bind(tls=bound(certificates), channel=channel.bound)
+        return serve(config, given, keep, certificates, channel, binder)
     except (TlsError, KeepError, BindError, ExposedError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -39,7 +41,14 @@ def bound(certificates: Certificates | None) -> dict[str, str] | None:
     return {"spki_sha256": certificates.spki_sha256, "key": certificates.kind} if certificates else None
 
 
-def serve(config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None) -> int:
+def serve(
+    config: Config,
+    given: Descriptors,
+    keep: Keep,
+    certificates: Certificates | None,
+    channel: Keys,
+    binder: Binder | None,
+) -> int:
     """Load what takes long, wait to be told, serve."""
     from . import app, beside, connections, serving
 
@@ -47,12 +56,12 @@ def serve(config: Config, given: Descriptors, keep: Keep, certificates: Certific
     if not told:
         print("The launcher ended before it said what to serve.", file=sys.stderr)
         return 1
-    application, _ = app.build(config, {**os.environ, **json.loads(told)})
+    application, _ = app.build(config, {**os.environ, **json.loads(told)}, channel)
     most = min(connections.MAX_SOCKETS, protecting.open_files() // 2 - 64)  # each may need one to the web server
     door = serving.Door(
         serving.configuration(application, most),
         certificates.context if certificates else None,
-        beside.tasks(config, given, keep, certificates),
+        [*beside.tasks(config, given, keep, certificates), *beside.rotation(channel, binder)],
     )
     door.run([socket.socket(fileno=number) for number in given.listen])
     return 0

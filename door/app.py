@@ -16,6 +16,10 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from . import sockets
 from .challenges import reserved
+from .channel import sockets as sealed_sockets
+from .channel.keys import Keys, Taken
+from .channel.requests import PATH as CHANNEL
+from .channel.requests import Ends, answer
 from .config import Config
 from .pages import FRONTEND, Pages
 from .proxy import UNREACHABLE, Upstream
@@ -30,7 +34,8 @@ HSTS = "max-age=31536000"
 class App:
     """The door's application (ASGI) for `config`; `environ` holds what attestation needs."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+    def __init__(self, config: Config, environ: Mapping[str, str], channel: Keys) -> None:
+        self._channel = Ends(self, channel, Taken())
         self.upstream = Upstream(config.web_socket)
         self._pages = Pages(config.release, environ.get("TEE_LAUNCH") == "modified")
         api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
@@ -40,7 +45,11 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
         path: str = scope["path"]
-        if scope["type"] == "websocket":
+        if path == CHANNEL:
+            await (sealed_sockets.pass_on if scope["type"] == "websocket" else answer)(
+                self._channel, scope, receive, send
+            )
+        elif scope["type"] == "websocket":
             await sockets.pass_on(self.upstream, scope, receive, send)
         elif reserved(path):
             await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
@@ -92,9 +101,9 @@ def _own(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def build(config: Config, environ: Mapping[str, str]) -> tuple[ASGIApp, Upstream]:
+def build(config: Config, environ: Mapping[str, str], channel: Keys) -> tuple[ASGIApp, Upstream]:
     """The application with all that is around it, and the web server behind it."""
-    inner = App(config, environ)
+    inner = App(config, environ, channel)
     app: ASGIApp = SecurityHeaders(inner, frontend=config.release / FRONTEND, environ=environ)
     app = StrictTransport(app)
     if config.trusted:

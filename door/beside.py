@@ -12,7 +12,9 @@ from . import serving
 from .account import account_key
 from .acme import Keeper
 from .authority import AUTHORITIES, Authority
+from .binding import Binder
 from .challenges import PlainHttp
+from .channel.keys import Keys
 from .config import Config, Descriptors
 from .keeping import Keep
 from .tls import Certificates
@@ -43,6 +45,16 @@ def tasks(
     if config.tls == "self-signed" and certificates is not None:
         found.append(lambda: renew_self_signed(certificates))
     return found
+
+
+def rotation(channel: Keys, binder: Binder | None) -> list[Callable[[], Awaitable[None]]]:
+    """A new key of the encrypted channel each day, where there is somebody to bind it."""
+
+    async def bind(text: str) -> None:
+        assert binder is not None  # noqa: S101 -- or nothing is to run
+        await asyncio.to_thread(binder.bind, channel=text)
+
+    return [lambda: channel.rotate(bind)] if binder is not None else []
 
 
 async def renew_self_signed(certificates: Certificates) -> None:

@@ -1,7 +1,7 @@
-"""Have the attester bind the key, over a socket that it was given by the launcher: nobody else can.
+"""Have the attester bind the door's keys, over a socket that it was given by the launcher: nobody else can.
 
-One JSON object a line: `{"bind": {"tls": {"spki_sha256", "key"} | null}}`, answered by `{"ok": true}` or
-`{"ok": false, "error": {"code", "message"}}` (docs/design.md, "Attester socket").
+One JSON object a line: `{"bind": {"tls": {"spki_sha256", "key"} | null, "channel": <base64url>}}`, answered
+by `{"ok": true}` or `{"ok": false, "error": {"code", "message"}}` (docs/design.md, "Attester socket").
 """
 
 from __future__ import annotations
@@ -17,20 +17,30 @@ class BindError(Exception):
     """The attester does not bind it; the text is one sentence."""
 
 
-def bind(handle: int, tls: dict[str, str] | None) -> None:
-    """Bind this key, or none, and wait until that is so. Raises BindError."""
-    with socket.socket(fileno=handle) as channel:
-        channel.settimeout(TIMEOUT_S)
+class Binder:
+    """The socket behind descriptor `handle`, for as long as the door runs."""
+
+    def __init__(self, handle: int) -> None:
+        self._channel = socket.socket(fileno=handle)
+        self._channel.settimeout(TIMEOUT_S)
+
+    def close(self) -> None:
+        """Bind nothing any more."""
+        self._channel.close()
+
+    def bind(self, **members: dict[str, str] | str | None) -> None:
+        """Bind these members of `runtime_data`, None for none, and wait until that is so. Raises BindError."""
+        names = " and ".join(members)
         try:
-            channel.sendall(json.dumps({"bind": {"tls": tls}}).encode() + b"\n")
-            answer = json.loads(_line(channel))
+            self._channel.sendall(json.dumps({"bind": members}).encode() + b"\n")
+            answer = json.loads(_line(self._channel))
             message = "" if answer["ok"] is True else str(answer["error"]["message"])
         except TimeoutError:
-            raise BindError(f"The attester did not bind the TLS key within {TIMEOUT_S:.0f} seconds.") from None
+            raise BindError(f"The attester did not bind the door's {names} within {TIMEOUT_S:.0f} seconds.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BindError(f"The attester cannot be asked to bind the TLS key: {error}.") from None
-    if message:
-        raise BindError(f"The attester does not bind the TLS key: {message}")
+            raise BindError(f"The attester cannot be asked to bind the door's {names}: {error}.") from None
+        if message:
+            raise BindError(f"The attester does not bind the door's {names}: {message}")
 
 
 def _line(channel: socket.socket) -> bytes:

@@ -11,13 +11,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from door import binding, keys, protecting, tls
-from door.binding import BindError
+from door import keys, protecting, tls
+from door.binding import Binder, BindError
 from door.keeping import CHAIN, KEY, MAX_BYTES, Keep, KeepError
 from door.protecting import ExposedError
 from door.tls import TlsError
@@ -86,14 +87,16 @@ def answered(line: bytes) -> tuple[socket.socket, list[bytes]]:
 
 def test_the_attester_binds() -> None:
     near, heard = answered(b'{"ok": true}\n')
-    binding.bind(near.detach(), {"spki_sha256": "ab" * 32, "key": "drawn"})
-    assert json.loads(heard[0]) == {"bind": {"tls": {"spki_sha256": "ab" * 32, "key": "drawn"}}}
+    tls = {"spki_sha256": "ab" * 32, "key": "drawn"}
+    with closing(Binder(near.detach())) as binder:
+        binder.bind(tls=tls, channel="AQAg")
+    assert json.loads(heard[0]) == {"bind": {"tls": tls, "channel": "AQAg"}}
 
 
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (b'{"ok": false, "error": {"code": "bad-request", "message": "No."}}\n', "does not bind the TLS key: No."),
+        (b'{"ok": false, "error": {"code": "bad-request", "message": "No."}}\n', "does not bind the door's tls: No."),
         (b"", "it has ended"),
         (b"[]\n", "cannot be asked"),
         (b'{"ok": 1}\n', "cannot be asked"),
@@ -101,8 +104,8 @@ def test_the_attester_binds() -> None:
 )
 def test_without_the_attesters_word_the_door_does_not_serve(line: bytes, sentence: str) -> None:
     near, _ = answered(line)
-    with pytest.raises(BindError, match=sentence):
-        binding.bind(near.detach(), None)
+    with closing(Binder(near.detach())) as binder, pytest.raises(BindError, match=sentence):
+        binder.bind(tls=None)
 
 
 def test_the_door_binds_its_key_before_it_serves(world: World) -> None:

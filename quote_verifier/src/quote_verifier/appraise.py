@@ -12,7 +12,7 @@ from typing import Any
 from .acceptable import check_debug, check_platform, check_tcb
 from .binding import check_nonce
 from .bundle import Bundle, load_bundle
-from .channel import check_channel
+from .channel import check_channel, check_sealed
 from .collateral import Seen, parse_collateral
 from .encoding import from_hex
 from .errors import Malformed, NotGenuine, UsageError
@@ -31,7 +31,8 @@ from .verdict import ALL_CHECKS, BARE_CHECKS, Check, Verdict
 @dataclass(frozen=True)
 class Options:
     """What the relying party holds; `collateral_note` says who was asked for the collateral. `test_root_is_genuine` is
-    for tests of this package only, and no command line sets it: the simulator's published root counts as Intel's."""
+    for tests of this package only, and no command line sets it: the simulator's published root counts as Intel's.
+    `sealed`: whatever this client sends, it seals to the bound key of the encrypted channel."""
 
     references: References = field(default_factory=References)
     policy: Policy = field(default_factory=Policy)
@@ -39,6 +40,7 @@ class Options:
     seen: Seen | Mapping[RootName, Seen] = field(default_factory=Seen)
     collateral_note: str = ""
     test_root_is_genuine: bool = field(default=False, kw_only=True)
+    sealed: bool = field(default=False, kw_only=True)
 
 
 DEFAULT_OPTIONS = Options()
@@ -131,8 +133,7 @@ def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> l
     bound: dict[str, Any] = {}
     if nonce.status != "fail":
         bound = runtime_data or {}
-        connected = (bundle.origin, bundle.spki)
-        channel = check_channel(bound, connected, platform, options.policy.trust_administrator)
+        channel = _channel(bundle, bound, platform, options)
     else:
         (channel,) = _not_asked(["binding.channel"], "binding.nonce failed")
     replayed, events = check_replay(bundle.evidence.get("event_log"), quote)
@@ -142,6 +143,12 @@ def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> l
         release = check_release(events, options.references, bound)
     token = check_tokens(options.services, options.policy.required_services, bundle.tokens, quote, now)
     return [nonce, channel, replayed, release, platform, token]
+
+
+def _channel(bundle: Bundle, bound: dict[str, Any], platform: Check, options: Options) -> Check:
+    if options.sealed:
+        return check_sealed(bound, bundle.origin, platform)
+    return check_channel(bound, (bundle.origin, bundle.spki), platform, options.policy.trust_administrator)
 
 
 def _moment(now: int | None) -> int:

@@ -83,3 +83,20 @@ def check_channel(
         )
     found = _by_address(runtime_data.get("origin"), origin)
     return found or _by_key(tls, origin, seen, platform, trusted)
+
+
+def check_sealed(runtime_data: dict[str, Any], origin: str | None, platform: Check) -> Check:
+    """`binding.channel` for a client that seals all it sends to the key that is bound as `channel`: whoever ends TLS
+    reads nothing, so only the key counts, and the address that it was bound for."""
+    bound_origin = runtime_data.get("origin")
+    if "channel" not in runtime_data:
+        return _answer("fail", "no key of an encrypted channel is bound: this service has none")
+    if bound_origin is not None and bound_origin != origin:
+        return _answer("fail", f"the evidence is for {bound_origin}, the connection went to {origin}")
+    if platform.status != "pass":
+        return _answer(
+            "warn",
+            "The encrypted channel's key is said to be drawn in the TD, but platform.match does not pass: that is the "
+            "word of programs that somebody could have changed",
+        )
+    return _answer("pass", "Everything is sealed to a key that was drawn in the TD, whoever ends TLS")

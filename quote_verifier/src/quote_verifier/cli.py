@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 _CODES = sorted((code, name.replace("-", " ")) for name, code in (EXIT_CODES | ERROR_CODES).items())
-EPILOG = f"Exit codes: {', '.join(f'{code} {name}' for code, name in _CODES)}."
+EPILOG = f"Exit codes: {', '.join(f'{code} {name}' for code, name in _CODES)}. See also: quote-verifier connect --help."
 
 
 @app.command(epilog=EPILOG)
@@ -71,10 +71,18 @@ def _wrong_option(error: BaseException) -> str | None:
     return str(message()).rstrip(".") if callable(message) else None
 
 
+def _carry_out(arguments: list[str]) -> object:
+    if arguments[:1] != ["connect"]:
+        return app(arguments, prog_name="quote-verifier", standalone_mode=False)
+    from .connect.command import app as connect  # a server, which a judgement does not wait for
+
+    return connect(arguments[1:], prog_name="quote-verifier connect", standalone_mode=False)
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Carry out a command line and return its exit code; every exception becomes one sentence on standard error."""
     try:
-        code = app(arguments, prog_name="quote-verifier", standalone_mode=False)
+        code = _carry_out(sys.argv[1:] if arguments is None else arguments)
         return code if isinstance(code, int) else INTERNAL  # a command always ends with an exit code
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else INTERNAL

@@ -163,7 +163,8 @@ def _no_source(_: object) -> NoReturn:
     raise UsageError("a bare quote needs its collateral: --collateral FILE, --pccs URL or --pcs")
 
 
-def _sources(request: Request, fetcher: Fetcher) -> collateral_source.Sources:
+def sources(request: Request, fetcher: Fetcher) -> collateral_source.Sources:
+    """Where this run takes collateral from."""
     address = collateral_source.INTEL_PCS if request.pcs else request.pccs
     relay = collateral_source.relay(fetcher, request.url) if request.url else _no_source
     if not address:
@@ -215,8 +216,8 @@ def _judge_quote(path: Path, request: Request, options: Options, fetcher: Fetche
             collateral = load_object(read(request.collateral, "the collateral"), "the collateral")
         else:
             cache = CollateralCache(request.cache, request.offline)
-            sources = _sources(request, fetcher)
-            collateral = cache.get(parse_quote(raw), sources.chosen, sources.other_name)
+            asked = sources(request, fetcher)
+            collateral = cache.get(parse_quote(raw), asked.chosen, asked.other_name)
     except Malformed as error:
         collateral = error
     return verify_bare(raw, collateral, now=_moment(request), options=options)
@@ -228,7 +229,7 @@ def _judge_service(base: str, request: Request, options: Options, fetcher: Fetch
     except Malformed as error:
         return malformed(str(error), options)
     cache = CollateralCache(request.cache, request.offline)
-    bundle, verdict = live.judge(found, _sources(request, fetcher), cache, fetcher, options)
+    bundle, verdict = live.judge(found, sources(request, fetcher), cache, fetcher, options)
     if request.ct:
         verdict = verdict.with_check(_certificates(base, request, bundle, verdict))
     if request.save:
@@ -259,13 +260,18 @@ def _save(path: Path, document: dict[str, Any]) -> None:
         raise UsageError(f"--save {path} cannot be written: {error.strerror}") from None
 
 
-def judge(request: Request) -> Verdict:
-    """Do what the command line asks. Raises `UsageError`, `Unreachable` or `Malformed`."""
+def prepare(request: Request) -> tuple[Options, Fetcher]:
+    """Check what was asked for, and read the files it names. Raises `UsageError`."""
     _check_usage(request)
     options = _options(request)
     if request.ca_file:
         _check_authorities(request.ca_file)
-    fetcher = Fetcher(str(request.ca_file) if request.ca_file else None, request.timeout)
+    return options, Fetcher(str(request.ca_file) if request.ca_file else None, request.timeout)
+
+
+def judge(request: Request) -> Verdict:
+    """Do what the command line asks. Raises `UsageError`, `Unreachable` or `Malformed`."""
+    options, fetcher = prepare(request)
     if request.evidence:
         return _judge_bundle(request.evidence, request, options)
     if request.quote:

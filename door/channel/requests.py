@@ -1,0 +1,250 @@
+"""A sealed request in, a sealed answer out: what is inside goes to the rest of the door as an ordinary request.
+
+Everything of a message is inside: method, path, headers, body. Outside stands `POST /api/v1/tee/channel` only. What is
+inside is passed on as it arrives, but for the first MEBIBYTE, which is held until it is known to be whole or to be
+more; a request that breaks off later ends as one whose client has gone, which no handler takes for a whole one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sealed_http.binary_http import END, REQUEST, Head, Reader, encode_content, encode_head
+from sealed_http.errors import MalformedError, SealedError, UnknownKeyError
+from sealed_http.exchange import PREFIX_SIZE, Sealer, ServerExchange
+from sealed_http.framing import Chunks, frame
+from sealed_http.key_config import HEADER
+
+from ..connections import abort
+from .keys import ClockError, CrowdedError, Keys, ReplayedError, Taken
+
+PATH = "/api/v1/tee/channel"
+REQUEST_TYPE = "message/ohttp-chunked-req"
+ANSWER_TYPE = "message/ohttp-chunked-res"
+#: In the scope of a request that came through the channel.
+INSIDE = "door.inside"
+MEBIBYTE = 1024 * 1024
+_DATE_PROBLEM = "https://iana.org/assignments/http-problem-types#date"  # RFC 9458, section 6.5.2
+_KEY_PROBLEM = "https://iana.org/assignments/http-problem-types#ohttp-key"  # RFC 9458, section 5.3
+_DROPPED = frozenset(
+    b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade content-length".split()
+)
+
+
+def problem(status: int, title: str, kind: str = "about:blank") -> Response:
+    """Why there is no sealed answer (RFC 9457). Who is outside can read it, so it says nothing of what is inside."""
+    content = {"type": kind, "title": title, "status": status, "detail": title}
+    return JSONResponse(content, status, {"Cache-Control": "no-store"}, media_type="application/problem+json")
+
+
+def refusal(error: Exception) -> Response:
+    """The problem for what `open_head` raises."""
+    if isinstance(error, UnknownKeyError):
+        return problem(400, f"{_sentence(error)} Check the server again.", _KEY_PROBLEM)
+    if isinstance(error, ClockError):
+        return problem(400, str(error), _DATE_PROBLEM)
+    if isinstance(error, CrowdedError):
+        return problem(503, str(error))
+    return problem(409 if isinstance(error, ReplayedError) else 400, _sentence(error))
+
+
+def require_single(head: Head) -> None:
+    """Raise MalformedError where what is inside is a sealed request again."""
+    if head.path.partition("?")[0] == PATH:
+        raise MalformedError("a sealed request holds no other one")
+
+
+REFUSALS = (SealedError, ClockError, ReplayedError, CrowdedError)
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+def inner_scope(outer: Scope, head: Head, **changes: object) -> Scope:
+    """The scope of what is inside `outer`."""
+    raw_path, _, query = head.path.partition("?")
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in head.fields if name not in ("host", "date")]
+    return {
+        **outer,
+        "method": head.method,
+        "scheme": "https",
+        "path": unquote(raw_path),
+        "raw_path": raw_path.encode(),
+        "query_string": query.encode(),
+        "headers": [(b"host", head.authority.encode()), *headers],
+        INSIDE: True,
+        **changes,
+    }
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What opens and what takes sealed requests: keys, memory of what was taken, and the rest of the door."""
+
+    app: ASGIApp
+    keys: Keys
+    taken: Taken
+
+
+class Incoming:
+    """The opened request of one POST: its head, then its content."""
+
+    def __init__(self, ends: Ends, receive: Receive) -> None:
+        self._ends, self._receive = ends, receive
+        self._chunks, self._reader = Chunks(), Reader(REQUEST)
+        self._pieces: list[bytes] = []
+        self.whole = False
+        self.exchange: ServerExchange
+
+    async def head(self) -> Head:
+        """Read as far as the head. Raises REFUSALS, ClientDisconnect."""
+        begin, more = b"", True
+        while more and len(begin) < PREFIX_SIZE:
+            data, more = await self._next()
+            begin += data
+        self.exchange = ServerExchange(begin[:PREFIX_SIZE], self._ends.keys.secrets)
+        self._open(begin[PREFIX_SIZE:], more)
+        while self._reader.head is None:
+            if self.whole:
+                raise MalformedError("a sealed request has a head")
+            await self._read()
+        head = self._reader.head
+        require_single(head)
+        self._ends.taken.take(begin[HEADER.size : PREFIX_SIZE], head.field("date"))
+        return head
+
+    async def first(self) -> bytes:
+        """The content, or its first MEBIBYTE and a little: `whole` says which."""
+        held = self._take()
+        while not self.whole and len(held) < MEBIBYTE:
+            await self._read()
+            held += self._take()
+        return held
+
+    async def rest(self) -> AsyncIterator[bytes]:
+        """What follows, as it arrives. SealedError where it breaks off."""
+        while not self.whole:
+            await self._read()
+            yield self._take()
+
+    def _take(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+    async def _read(self) -> None:
+        self._open(*await self._next())
+
+    async def _next(self) -> tuple[bytes, bool]:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return message.get("body", b""), message.get("more_body", False)
+
+    def _open(self, data: bytes, more: bool) -> None:
+        opener = self.exchange.request
+        for sealed, final in self._chunks.feed(data):
+            self._pieces += self._reader.feed(opener.open(sealed, final))
+        if not more:
+            sealed, final = self._chunks.end()
+            self._pieces += self._reader.feed(opener.open(sealed, final))
+            self._reader.end()
+            self.whole = True
+
+
+class Outgoing:
+    """Seals the answer of the rest of the door, message by message."""
+
+    def __init__(self, exchange: ServerExchange, send: Send) -> None:
+        self._nonce, self._sealer = exchange.response()
+        self._send = send
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        """Take one message of ASGI."""
+        if message["type"] == "http.response.start":
+            head = encode_head(_answer_head(message))  # fails before anything is sent, or not at all
+            headers = [(b"content-type", ANSWER_TYPE.encode()), (b"cache-control", b"no-store")]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+            self.started = True
+            await self._body(self._nonce + seal(self._sealer, head))
+        elif message["type"] == "http.response.body":
+            body, more = message.get("body", b""), message.get("more_body", False)
+            sealed = b"".join(seal(self._sealer, chunk) for chunk in encode_content(body))
+            if sealed or not more:
+                await self._body(sealed if more else sealed + seal(self._sealer, END, True), more)
+
+    async def _body(self, data: bytes, more: bool = True) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+def seal(sealer: Sealer, data: bytes, final: bool = False) -> bytes:
+    """The next chunk, ready to be sent."""
+    return frame(sealer.seal(data, final), final)
+
+
+def _answer_head(message: Message) -> Head:
+    headers = ((name.lower(), value) for name, value in message.get("headers", ()))
+    fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers if name not in _DROPPED)
+    return Head(fields, status=message["status"])
+
+
+async def answer(ends: Ends, scope: Scope, receive: Receive, send: Send) -> None:
+    """One POST of a sealed request (ASGI)."""
+    kinds = [value for name, value in scope["headers"] if name == b"content-type"]
+    if scope["method"] != "POST" or kinds != [REQUEST_TYPE.encode()]:
+        return await problem(415, f"A sealed request is a POST of {REQUEST_TYPE}.")(scope, receive, send)
+    incoming = Incoming(ends, receive)
+    try:
+        head = await incoming.head()
+        first = await incoming.first()
+    except REFUSALS as error:
+        return await refusal(error)(scope, receive, send)
+    except ClientDisconnect:
+        return None
+    outgoing = Outgoing(incoming.exchange, send)
+    inner = inner_scope(scope, head)
+    if first or not incoming.whole:
+        length = (b"content-length", str(len(first)).encode())
+        inner["headers"].append(length if incoming.whole else (b"transfer-encoding", b"chunked"))
+    try:
+        await ends.app(inner, _Received(incoming, first, receive), outgoing)
+    except MalformedError:
+        if not outgoing.started:
+            return await problem(502, "The answer is none that can be sealed.")(scope, receive, send)
+        abort(scope)
+    return None
+
+
+class _Received:
+    """ASGI's `receive` for what is inside: what was held, the rest as it arrives, then whether the client is there."""
+
+    def __init__(self, incoming: Incoming, first: bytes, receive: Receive) -> None:
+        self._rest, self._receive = incoming.rest(), receive
+        self._first: bytes | None = first
+        self._whole = incoming.whole
+
+    async def __call__(self) -> Message:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return {"type": "http.request", "body": first, "more_body": not self._whole}
+        with suppress(SealedError, ClientDisconnect):
+            if not self._whole:
+                return await self._next()
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+        return {"type": "http.disconnect"}
+
+    async def _next(self) -> Message:
+        async for piece in self._rest:
+            return {"type": "http.request", "body": piece, "more_body": True}
+        self._whole = True
+        return {"type": "http.request", "body": b"", "more_body": False}

@@ -1,0 +1,147 @@
+"""The encrypted channel of a door that runs: what `quote-verifier connect` sends, to a web server behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from email.utils import formatdate
+
+import aiohttp
+import pytest
+from quote_verifier.connect.tunnel import PATH, Tunnel, TunnelError
+from quote_verifier.sealed_http.key_config import KeyConfig, decode
+
+from sealed_http import messages
+from sealed_http.binary_http import RESPONSE, Head, Reader, encode_head
+from sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange
+from sealed_http.key_config import KeyConfig as OwnKeyConfig
+
+from ..conftest import Running, World
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, KeyConfig]]:
+    """A door with a stand-in for the attester, which was told the channel's key."""
+    made = World(tmp_path_factory.mktemp("channel"))
+    near, far = socket.socketpair()
+    heard: list[bytes] = []
+
+    def attest() -> None:
+        heard.append(far.recv(4096))
+        far.sendall(b'{"ok": true}\n')
+
+    threading.Thread(target=attest, daemon=True).start()
+    with near, far:
+        running = made.start(bind=near.fileno())
+        text = json.loads(heard[0])["bind"]["channel"]
+        yield running, decode(base64.urlsafe_b64decode(text + "=="))
+        made.end()
+
+
+Test = Callable[[Tunnel, KeyConfig], Awaitable[None]]
+
+
+def run(talking: tuple[Running, KeyConfig], test: Test) -> None:
+    running, key = talking
+
+    async def inside() -> None:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            await test(Tunnel(f"http://127.0.0.1:{running.port}", session), key)
+
+    asyncio.run(asyncio.wait_for(inside(), 60))
+
+
+async def pieces(*data: bytes) -> AsyncIterator[bytes]:
+    for each in data:
+        yield each
+
+
+def test_an_ordinary_request_reaches_the_web_server(talking: tuple[Running, KeyConfig]) -> None:
+    async def test(tunnel: Tunnel, key: KeyConfig) -> None:
+        fields = (("authorization", "Bearer sk-1"), ("x-forwarded-for", "198.51.100.7"))
+        answer = await tunnel.request(key, "GET", "/api/echo?x=%20y", fields, pieces())
+        seen = json.loads(b"".join([piece async for piece in answer.content]))
+        headers = dict(map(tuple, seen["headers"]))
+        assert (seen["method"], seen["target"], seen["client"]) == ("GET", "/api/echo?x=%20y", "127.0.0.1")
+        assert headers["authorization"] == "Bearer sk-1" and "date" not in headers and "padding" not in headers
+        assert headers["x-forwarded-for"] == "127.0.0.1" and headers["x-forwarded-proto"] == "https"
+        assert answer.head.field("content-security-policy")
+
+    run(talking, test)
+
+
+def test_a_hundred_megabytes_and_a_stream(talking: tuple[Running, KeyConfig]) -> None:
+    async def test(tunnel: Tunnel, key: KeyConfig) -> None:
+        block = bytes(range(256)) * 4096
+        answer = await tunnel.request(key, "POST", "/api/upload", (), pieces(*[block] * 20))
+        assert json.loads(b"".join([piece async for piece in answer.content]))["size"] == 20 * len(block)
+        answer = await tunnel.request(key, "GET", "/api/stream?count=5", (), pieces())
+        times = [time.monotonic() async for _ in answer.content]
+        assert len(times) == 5 and times[-1] - times[0] > 0.05  # as they come
+
+    run(talking, test)
+
+
+def test_pages_and_attestation_are_inside_too(talking: tuple[Running, KeyConfig]) -> None:
+    async def test(tunnel: Tunnel, key: KeyConfig) -> None:
+        for path in ("/", "/api/v1/tee/config", "/health"):
+            answer = await tunnel.request(key, "GET", path, (), pieces())
+            assert answer.head.status == 200 and b"".join([piece async for piece in answer.content])
+        with pytest.raises(TunnelError, match="no other one"):
+            await tunnel.request(key, "POST", PATH, (), pieces(b"x"))
+
+    run(talking, test)
+
+
+@pytest.mark.attack
+def test_a_web_server_that_dies_gives_no_short_answer(tmp_path_factory: pytest.TempPathFactory) -> None:
+    made = World(tmp_path_factory.mktemp("dies"))
+    near, far = socket.socketpair()
+    heard: list[bytes] = []
+
+    def attest() -> None:
+        heard.append(far.recv(4096))
+        far.sendall(b'{"ok": true}\n')
+
+    threading.Thread(target=attest, daemon=True).start()
+    with near, far:
+        running = made.start(bind=near.fileno())
+        key = decode(base64.urlsafe_b64decode(json.loads(heard[0])["bind"]["channel"] + "=="))
+
+        async def test(tunnel: Tunnel, key: KeyConfig) -> None:
+            answer = await tunnel.request(key, "GET", "/api/dies", (), pieces())
+            with pytest.raises(TunnelError, match="broke off before its end"):
+                async for _ in answer.content:
+                    pass
+
+        run((running, key), test)
+        made.end()
+
+
+def test_a_sealed_websocket(talking: tuple[Running, KeyConfig]) -> None:
+    running, key = talking
+    exchange = ClientExchange(OwnKeyConfig(key.key_id, key.public_key))
+    head = Head((("date", formatdate(usegmt=True)),), "GET", f"127.0.0.1:{running.port}", "/ws/talk")
+
+    async def talk() -> None:
+        url = f"http://127.0.0.1:{running.port}{PATH}"
+        async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+            await socket.send_bytes(exchange.prefix + exchange.request.seal(encode_head(head)))
+            first = await socket.receive_bytes()
+            opener = exchange.response(first[:RESPONSE_NONCE_SIZE])
+            reader = Reader(RESPONSE)
+            reader.feed(opener.open(first[RESPONSE_NONCE_SIZE:]))
+            assert reader.head and reader.head.status == 200
+            hello = messages.decode(opener.open((await socket.receive_bytes())[1:]))[1]
+            assert b"x-forwarded-for" in hello
+            await socket.send_bytes(b"\0" + exchange.request.seal(messages.encode(messages.TEXT, b"words")))
+            heard = await socket.receive_bytes()
+            assert messages.decode(opener.open(heard[1:])) == (messages.TEXT, b"words")
+            assert b"words" not in heard
+
+    asyncio.run(asyncio.wait_for(talk(), 60))
