@@ -1,4 +1,4 @@
-"""`quote-verifier connect` before a running release, as people use it: OpenAI's own client, and curl's plain requests."""
+"""`quote-verifier connect` before a running release, as people use it: by OpenAI's own client, and plain requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every implementation must make of the same messages: `python -m tests.sealed_http.vectors` writes `vectors.json`.
+"""What every implementation must make of these messages: `python -m tests.sealed_http.vectors` writes `vectors.json`.
 
 Drawn values are fixed here, so the file is the same each time: a change of the wire shows in it.
 """
