@@ -80,7 +80,9 @@ def test_evidence_for_another_address_is_not_used(service: Site, tmp_path: Path)
     refused(ask(service, tmp_path, "simulated"), "not-genuine", "the evidence is for https://other.example")
 
 
-@pytest.mark.parametrize("text", [to_base64url(KEY.encode()[:-1]), to_base64url(KEY.encode()[:-1] + b"\1"), "AAAA"])
+@pytest.mark.parametrize(
+    "text", [to_base64url(KEY.encode()[:-1]), to_base64url(KEY.encode()[:-1] + b"\1"), "AAAA"], ids=range(3)
+)
 def test_a_key_of_another_suite_is_not_guessed(service: Site, tmp_path: Path, text: str) -> None:
     service.td.bound["channel"] = text
     refused(ask(service, tmp_path, "simulated"), "simulated", "channel cannot be used")
