@@ -453,3 +453,6 @@ def test_stopping_drops_waiting_clients(tmp_path: Path) -> None:
         assert time.monotonic() - started < 3
 
     run(scenario())
+    for thread in threading.enumerate():  # the call that was at the device ends by itself
+        if thread.name.startswith("device"):
+            thread.join(5)
