@@ -56,7 +56,7 @@ def serve(
     if not told:
         print("The launcher ended before it said what to serve.", file=sys.stderr)
         return 1
-    application, _ = app.build(config, {**os.environ, **json.loads(told)}, channel)
+    application = app.build(config, {**os.environ, **json.loads(told)}, channel)
     most = min(connections.MAX_SOCKETS, protecting.open_files() // 2 - 64)  # each may need one to the web server
     door = serving.Door(
         serving.configuration(application, most),

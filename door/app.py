@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from sealed_http.outside import PATH as CHANNEL
+
 from . import sockets
 from .challenges import reserved
 from .channel import sockets as sealed_sockets
 from .channel.keys import Keys, Taken
-from .channel.requests import PATH as CHANNEL
 from .channel.requests import Ends, answer
 from .config import Config
 from .pages import FRONTEND, Pages
@@ -101,11 +102,11 @@ def _own(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def build(config: Config, environ: Mapping[str, str], channel: Keys) -> tuple[ASGIApp, Upstream]:
-    """The application with all that is around it, and the web server behind it."""
-    inner = App(config, environ, channel)
-    app: ASGIApp = SecurityHeaders(inner, frontend=config.release / FRONTEND, environ=environ)
+def build(config: Config, environ: Mapping[str, str], channel: Keys) -> ASGIApp:
+    """The application with all that is around it."""
+    app: ASGIApp = App(config, environ, channel)
+    app = SecurityHeaders(app, frontend=config.release / FRONTEND, environ=environ)
     app = StrictTransport(app)
     if config.trusted:
         app = ProxyHeadersMiddleware(app, trusted_hosts=list(config.trusted))  # type: ignore[arg-type,assignment]
-    return app, inner.upstream
+    return app

@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _METHOD = re.compile(r"[A-Z]{1,16}")
 # Of one connection (RFC 9110, section 7.6.1), or of how a message was framed: they have no meaning in here.
-_NOT_HERE = frozenset(
+NOT_HERE = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
 )
 
@@ -177,24 +177,22 @@ def _skip(data: bytearray, at: int, texts: int) -> int | None:
 
 
 def _parse_head(data: bytes, kind: int) -> Head:
-    texts = list(_texts(data, 1)) if kind == REQUEST else []
-    if kind == RESPONSE:
-        status, at = varint.require(data, 1, "the status")
-        texts = list(_texts(data, at))
-        control: list[str] = []
-    else:
-        status, control, texts = 0, texts[:4], texts[4:]
-    fields = tuple(zip(texts[::2], texts[1::2], strict=True))
-    kept = tuple((name, value) for name, value in fields if name != PADDING)
     if kind == REQUEST:
-        method, scheme, authority, path = control
+        method, scheme, authority, path, *lines = _texts(data, 1)
         if scheme != "https":
             raise MalformedError("a sealed request's scheme is https, wherever it came from")
-        head = Head(kept, method=method, authority=authority, path=path)
+        head = Head(_fields(lines), method=method, authority=authority, path=path)
     else:
-        head = Head(kept, status=status)
+        status, at = varint.require(data, 1, "the status")
+        head = Head(_fields(_texts(data, at)), status=status)
     _check(head)
     return head
+
+
+def _fields(texts: Iterable[str]) -> Fields:
+    """Names and values in turn, without the padding."""
+    pairs = iter(texts)
+    return tuple((name, value) for name, value in zip(pairs, pairs, strict=True) if name != PADDING)
 
 
 def _texts(data: bytes, at: int) -> Iterable[str]:
@@ -217,7 +215,7 @@ def _check(head: Head) -> None:
     if len(head.fields) > FIELD_COUNT_LIMIT:
         raise MalformedError(f"a message has at most {FIELD_COUNT_LIMIT} fields")
     for name, value in head.fields:
-        if not _NAME.fullmatch(name) or name in _NOT_HERE:
+        if not _NAME.fullmatch(name) or name in NOT_HERE:
             raise MalformedError(f"{name[:40]!r} is not a field that a sealed message may have")
         if not _VALUE.fullmatch(value):
             raise MalformedError(f"the field {name[:40]!r} holds a control character, or more than Latin-1")

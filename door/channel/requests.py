@@ -16,26 +16,19 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sealed_http.binary_http import END, REQUEST, Head, Reader, encode_content, encode_head
+from sealed_http.binary_http import END, NOT_HERE, REQUEST, Head, encode_content, encode_head
 from sealed_http.errors import MalformedError, SealedError, UnknownKeyError
-from sealed_http.exchange import PREFIX_SIZE, Sealer, ServerExchange
-from sealed_http.framing import Chunks, frame
+from sealed_http.exchange import PREFIX_SIZE, ServerExchange
 from sealed_http.key_config import HEADER
+from sealed_http.outside import ANSWER_TYPE, DATE_PROBLEM, KEY_PROBLEM, PATH, REQUEST_TYPE
+from sealed_http.stream import Opened, seal
 
 from ..connections import abort
 from .keys import ClockError, CrowdedError, Keys, ReplayedError, Taken
 
-PATH = "/api/v1/tee/channel"
-REQUEST_TYPE = "message/ohttp-chunked-req"
-ANSWER_TYPE = "message/ohttp-chunked-res"
 #: In the scope of a request that came through the channel.
 INSIDE = "door.inside"
 MEBIBYTE = 1024 * 1024
-_DATE_PROBLEM = "https://iana.org/assignments/http-problem-types#date"  # RFC 9458, section 6.5.2
-_KEY_PROBLEM = "https://iana.org/assignments/http-problem-types#ohttp-key"  # RFC 9458, section 5.3
-_DROPPED = frozenset(
-    b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade content-length".split()
-)
 
 
 def problem(status: int, title: str, kind: str = "about:blank") -> Response:
@@ -47,9 +40,9 @@ def problem(status: int, title: str, kind: str = "about:blank") -> Response:
 def refusal(error: Exception) -> Response:
     """The problem for what `open_head` raises."""
     if isinstance(error, UnknownKeyError):
-        return problem(400, f"{_sentence(error)} Check the server again.", _KEY_PROBLEM)
+        return problem(400, f"{_sentence(error)} Check the server again.", KEY_PROBLEM)
     if isinstance(error, ClockError):
-        return problem(400, str(error), _DATE_PROBLEM)
+        return problem(400, str(error), DATE_PROBLEM)
     if isinstance(error, CrowdedError):
         return problem(503, str(error))
     return problem(409 if isinstance(error, ReplayedError) else 400, _sentence(error))
@@ -100,10 +93,10 @@ class Incoming:
 
     def __init__(self, ends: Ends, receive: Receive) -> None:
         self._ends, self._receive = ends, receive
-        self._chunks, self._reader = Chunks(), Reader(REQUEST)
         self._pieces: list[bytes] = []
         self.whole = False
         self.exchange: ServerExchange
+        self._opened: Opened
 
     async def head(self) -> Head:
         """Read as far as the head. Raises REFUSALS, ClientDisconnect."""
@@ -112,12 +105,13 @@ class Incoming:
             data, more = await self._next()
             begin += data
         self.exchange = ServerExchange(begin[:PREFIX_SIZE], self._ends.keys.secrets)
+        self._opened = Opened(self.exchange.request, REQUEST)
         self._open(begin[PREFIX_SIZE:], more)
-        while self._reader.head is None:
+        while self._opened.head is None:
             if self.whole:
                 raise MalformedError("a sealed request has a head")
             await self._read()
-        head = self._reader.head
+        head = self._opened.head
         require_single(head)
         self._ends.taken.take(begin[HEADER.size : PREFIX_SIZE], head.field("date"))
         return head
@@ -150,13 +144,9 @@ class Incoming:
         return message.get("body", b""), message.get("more_body", False)
 
     def _open(self, data: bytes, more: bool) -> None:
-        opener = self.exchange.request
-        for sealed, final in self._chunks.feed(data):
-            self._pieces += self._reader.feed(opener.open(sealed, final))
+        self._pieces += self._opened.feed(data)
         if not more:
-            sealed, final = self._chunks.end()
-            self._pieces += self._reader.feed(opener.open(sealed, final))
-            self._reader.end()
+            self._pieces += self._opened.end()
             self.whole = True
 
 
@@ -186,14 +176,9 @@ class Outgoing:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
 
-def seal(sealer: Sealer, data: bytes, final: bool = False) -> bytes:
-    """The next chunk, ready to be sent."""
-    return frame(sealer.seal(data, final), final)
-
-
 def _answer_head(message: Message) -> Head:
-    headers = ((name.lower(), value) for name, value in message.get("headers", ()))
-    fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers if name not in _DROPPED)
+    named = ((name.decode("latin-1").lower(), value) for name, value in message.get("headers", ()))
+    fields = tuple((name, value.decode("latin-1")) for name, value in named if name not in NOT_HERE)
     return Head(fields, status=message["status"])
 
 

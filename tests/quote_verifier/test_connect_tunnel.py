@@ -13,10 +13,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from quote_verifier.connect.local import Endpoint
-from quote_verifier.connect.tunnel import PATH, Tunnel
+from quote_verifier.connect.tunnel import Tunnel
 from quote_verifier.connect.watching import GOOD_FOR_S, Judged, Watch
 from quote_verifier.errors import Unreachable
 from quote_verifier.sealed_http.key_config import KeyConfig
+from quote_verifier.sealed_http.outside import PATH
 
 from door.channel import requests as channel
 from door.channel.keys import Keys, Taken

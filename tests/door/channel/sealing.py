@@ -10,10 +10,11 @@ from typing import Any
 from door.channel import requests
 from door.channel.keys import Keys, Taken
 from door.channel.requests import Ends
-from sealed_http.binary_http import END, RESPONSE, Head, Reader, encode_content, encode_head
+from sealed_http import outside
+from sealed_http.binary_http import END, RESPONSE, Head, encode_content, encode_head
 from sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange
-from sealed_http.framing import Chunks, frame
 from sealed_http.key_config import KeyConfig
+from sealed_http.stream import Opened, seal
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 NOW = 1_800_000_000.0
@@ -34,23 +35,19 @@ class Sealed:
     def __init__(self, key: KeyConfig, head: Head, content: bytes = b"") -> None:
         self._exchange = ClientExchange(key)
         parts = [encode_head(head), *encode_content(content), END]
-        self.parts = [self._exchange.prefix] + [
-            frame(self._exchange.request.seal(part, at == len(parts) - 1), at == len(parts) - 1)
-            for at, part in enumerate(parts)
-        ]
+        last = len(parts) - 1
+        sealed = [seal(self._exchange.request, part, at == last) for at, part in enumerate(parts)]
+        self.parts = [self._exchange.prefix, *sealed]
 
     @property
     def request(self) -> bytes:
         return b"".join(self.parts)
 
     def read(self, answer: bytes) -> tuple[Head, bytes]:
-        opener = self._exchange.response(answer[:RESPONSE_NONCE_SIZE])
-        chunks, reader, content = Chunks(), Reader(RESPONSE), b""
-        for sealed, final in [*chunks.feed(answer[RESPONSE_NONCE_SIZE:]), chunks.end()]:
-            content += b"".join(reader.feed(opener.open(sealed, final)))
-        reader.end()
-        assert reader.head
-        return reader.head, content
+        opened = Opened(self._exchange.response(answer[:RESPONSE_NONCE_SIZE]), RESPONSE)
+        content = b"".join([*opened.feed(answer[RESPONSE_NONCE_SIZE:]), *opened.end()])
+        assert opened.head
+        return opened.head, content
 
 
 class Exchange:
@@ -75,15 +72,15 @@ class Exchange:
     async def send(self, message: Any) -> None:
         self.sent.append(message)
 
-    def run(self, ends: Ends, method: str = "POST", kind: str = requests.REQUEST_TYPE) -> Exchange:
+    def run(self, ends: Ends, method: str = "POST", kind: str = outside.REQUEST_TYPE) -> Exchange:
         def abort() -> None:
             self.aborted = True
 
         scope = {
             "type": "http",
             "method": method,
-            "path": requests.PATH,
-            "raw_path": requests.PATH.encode(),
+            "path": outside.PATH,
+            "raw_path": outside.PATH.encode(),
             "query_string": b"",
             "scheme": "http",
             "client": ("192.0.2.1", 4711),

@@ -8,12 +8,15 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
+from pathlib import Path
 
 import aiohttp
 import pytest
-from quote_verifier.connect.tunnel import PATH, Tunnel, TunnelError
+from quote_verifier.connect.tunnel import Tunnel, TunnelError
 from quote_verifier.sealed_http.key_config import KeyConfig, decode
+from quote_verifier.sealed_http.outside import PATH
 
 from sealed_http import messages
 from sealed_http.binary_http import RESPONSE, Head, Reader, encode_head
@@ -23,10 +26,10 @@ from sealed_http.key_config import KeyConfig as OwnKeyConfig
 from ..conftest import Running, World
 
 
-@pytest.fixture(scope="module")
-def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, KeyConfig]]:
+@contextmanager
+def channel(folder: Path) -> Iterator[tuple[Running, KeyConfig]]:
     """A door with a stand-in for the attester, which was told the channel's key."""
-    made = World(tmp_path_factory.mktemp("channel"))
+    made = World(folder)
     near, far = socket.socketpair()
     heard: list[bytes] = []
 
@@ -40,6 +43,13 @@ def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running,
         text = json.loads(heard[0])["bind"]["channel"]
         yield running, decode(base64.urlsafe_b64decode(text + "=="))
         made.end()
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, KeyConfig]]:
+    """One for the tests that change nothing about it."""
+    with channel(tmp_path_factory.mktemp("channel")) as made:
+        yield made
 
 
 Test = Callable[[Tunnel, KeyConfig], Awaitable[None]]
@@ -99,28 +109,15 @@ def test_pages_and_attestation_are_inside_too(talking: tuple[Running, KeyConfig]
 
 
 @pytest.mark.attack
-def test_a_web_server_that_dies_gives_no_short_answer(tmp_path_factory: pytest.TempPathFactory) -> None:
-    made = World(tmp_path_factory.mktemp("dies"))
-    near, far = socket.socketpair()
-    heard: list[bytes] = []
+def test_a_web_server_that_dies_gives_no_short_answer(tmp_path: Path) -> None:
+    async def test(tunnel: Tunnel, key: KeyConfig) -> None:
+        answer = await tunnel.request(key, "GET", "/api/dies", (), pieces())
+        with pytest.raises(TunnelError, match="broke off before its end"):
+            async for _ in answer.content:
+                pass
 
-    def attest() -> None:
-        heard.append(far.recv(4096))
-        far.sendall(b'{"ok": true}\n')
-
-    threading.Thread(target=attest, daemon=True).start()
-    with near, far:
-        running = made.start(bind=near.fileno())
-        key = decode(base64.urlsafe_b64decode(json.loads(heard[0])["bind"]["channel"] + "=="))
-
-        async def test(tunnel: Tunnel, key: KeyConfig) -> None:
-            answer = await tunnel.request(key, "GET", "/api/dies", (), pieces())
-            with pytest.raises(TunnelError, match="broke off before its end"):
-                async for _ in answer.content:
-                    pass
-
-        run((running, key), test)
-        made.end()
+    with channel(tmp_path) as made:
+        run(made, test)
 
 
 def test_a_sealed_websocket(talking: tuple[Running, KeyConfig]) -> None:

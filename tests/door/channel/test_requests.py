@@ -10,6 +10,7 @@ import pytest
 
 from door.channel import requests
 from door.channel.keys import WINDOW_S, Keys
+from sealed_http import outside
 from sealed_http.binary_http import Head
 from sealed_http.errors import TruncatedError
 from sealed_http.framing import frame
@@ -216,11 +217,11 @@ def test_other_garbage_behind_a_right_beginning() -> None:
 
 def test_one_inside_another() -> None:
     here = ends(Recorder())
-    sealed = Sealed(here.keys.current, head(requests.PATH))
+    sealed = Sealed(here.keys.current, head(outside.PATH))
     assert "no other one" in problem(Exchange([sealed.request]).run(here))[2]
 
 
-@pytest.mark.parametrize(("method", "kind"), [("GET", requests.REQUEST_TYPE), ("POST", "message/ohttp-req")])
+@pytest.mark.parametrize(("method", "kind"), [("GET", outside.REQUEST_TYPE), ("POST", "message/ohttp-req")])
 def test_what_is_no_sealed_request(method: str, kind: str) -> None:
     assert problem(Exchange([b""]).run(ends(Recorder()), method, kind))[0] == 415
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from door.channel import requests, sockets
+from door.channel import sockets
 from door.channel.keys import Keys
 from door.channel.requests import Ends
-from sealed_http import messages
+from sealed_http import messages, outside
 from sealed_http.binary_http import RESPONSE, Reader, encode_head
 from sealed_http.errors import MalformedError, UnopenedError
 from sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange, Opener
@@ -32,7 +32,7 @@ class Client:
         return self.exchange.prefix + self.exchange.request.seal(encode_head(head(path, "GET", at=NOW, **fields)))
 
     def start(self) -> asyncio.Task[None]:
-        scope = {"type": "websocket", "path": requests.PATH, "raw_path": b"", "headers": [], "subprotocols": []}
+        scope = {"type": "websocket", "path": outside.PATH, "raw_path": b"", "headers": [], "subprotocols": []}
         self.inward.put_nowait({"type": "websocket.connect"})
         return asyncio.ensure_future(sockets.pass_on(self._here, scope, self.inward.get, self.outward.put))
 

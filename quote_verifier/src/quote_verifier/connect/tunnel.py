@@ -13,15 +13,13 @@ from typing import Any
 
 import aiohttp
 
-from ..sealed_http.binary_http import END, RESPONSE, Fields, Head, Reader, encode_content, encode_head
+from ..sealed_http.binary_http import END, RESPONSE, Fields, Head, encode_content, encode_head
 from ..sealed_http.errors import SealedError, TruncatedError
-from ..sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange, Opener
-from ..sealed_http.framing import Chunks, frame
+from ..sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange
 from ..sealed_http.key_config import KeyConfig
+from ..sealed_http.outside import ANSWER_TYPE, KEY_PROBLEM, PATH, REQUEST_TYPE
+from ..sealed_http.stream import Opened, seal
 
-PATH = "/api/v1/tee/channel"
-REQUEST_TYPE, ANSWER_TYPE = "message/ohttp-chunked-req", "message/ohttp-chunked-res"
-_KEY_PROBLEM = "https://iana.org/assignments/http-problem-types#ohttp-key"
 CONNECT_S = 15.0
 PROBLEM_LIMIT = 64 * 1024  # bytes of an answer that is not sealed
 
@@ -92,11 +90,11 @@ def _started(key: KeyConfig) -> ClientExchange:
 
 async def _sealed(exchange: ClientExchange, head: Head, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     request = exchange.request
-    yield exchange.prefix + frame(request.seal(encode_head(head)))
+    yield exchange.prefix + seal(request, encode_head(head))
     async for data in content:
         for chunk in encode_content(data):
-            yield frame(request.seal(chunk))
-    yield frame(request.seal(END, True), True)
+            yield seal(request, chunk)
+    yield seal(request, END, True)
 
 
 async def _problem(response: aiohttp.ClientResponse) -> TunnelError:
@@ -107,7 +105,7 @@ async def _problem(response: aiohttp.ClientResponse) -> TunnelError:
         kind, title = str(found.get("type")), str(found.get("title"))[:300]
     except (aiohttp.ClientError, ValueError, AttributeError, OSError, TimeoutError):
         kind, title = "", ""
-    if kind == _KEY_PROBLEM:
+    if kind == KEY_PROBLEM:
         return StaleKeyError("The server holds another channel key now.")
     said = f": {title}" if title and title != "None" else ""
     return TunnelError(f"The service, or somebody before it, refused the sealed request (HTTP {response.status}){said}")
@@ -118,15 +116,14 @@ class _Reading:
 
     def __init__(self, exchange: ClientExchange, response: aiohttp.ClientResponse) -> None:
         self._exchange, self._response = exchange, response
-        self._chunks, self._reader = Chunks(), Reader(RESPONSE)
-        self._opener: Opener | None = None
+        self._opened: Opened | None = None
         self._begin = b""
         self._pieces: list[bytes] = []
         self._ended = False
 
     @property
     def head(self) -> Head | None:
-        return self._reader.head
+        return self._opened.head if self._opened else None
 
     async def begin(self) -> None:
         """Read as far as the head."""
@@ -157,18 +154,15 @@ class _Reading:
             raise TunnelError(f"The answer cannot be believed: {error}.") from None
 
     def _take(self, data: bytes, last: bool) -> None:
-        if self._opener is None:
+        if self._opened is None:
             self._begin += data
             if len(self._begin) < RESPONSE_NONCE_SIZE:
                 if last:
                     raise TruncatedError("no nonce")
                 return
-            self._opener = self._exchange.response(self._begin[:RESPONSE_NONCE_SIZE])
+            self._opened = Opened(self._exchange.response(self._begin[:RESPONSE_NONCE_SIZE]), RESPONSE)
             data = self._begin[RESPONSE_NONCE_SIZE:]
-        for sealed, final in self._chunks.feed(data):
-            self._pieces += self._reader.feed(self._opener.open(sealed, final))
+        self._pieces += self._opened.feed(data)
         if last:
-            sealed, final = self._chunks.end()
-            self._pieces += self._reader.feed(self._opener.open(sealed, final))
-            self._reader.end()
+            self._pieces += self._opened.end()
             self._ended = True
