@@ -81,13 +81,14 @@ class Taken:
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._turned = now()
+        self._latest = self._turned = now()
         self._recent: set[bytes] = set()
         self._earlier: set[bytes] = set()
 
     def take(self, encapsulated: bytes, date: str | None) -> None:
         """Take a request once. Raises ClockError, ReplayedError, CrowdedError."""
-        now = self._now()
+        # a clock that is set back, as whoever runs the machine may, must not make an old request a new one
+        now = self._latest = max(self._latest, self._now())
         self._check_date(date, now)
         if now - self._turned > 2 * WINDOW_S:  # a date is accepted from one window before now to one after
             late = now - self._turned > 4 * WINDOW_S

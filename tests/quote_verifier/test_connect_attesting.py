@@ -75,6 +75,13 @@ def test_a_key_that_nobody_bound_is_not_used(service: Site, tmp_path: Path) -> N
 
 
 @pytest.mark.attack
+def test_evidence_that_cannot_be_read_is_an_answer(service: Site, tmp_path: Path) -> None:
+    """Not the silence of a service that is down, for which the last verdict stays good for a while."""
+    service.td.evidence = lambda nonce: [nonce]  # type: ignore[method-assign,assignment,return-value]
+    refused(ask(service, tmp_path, "simulated"), "not-genuine", "evidence cannot be read")
+
+
+@pytest.mark.attack
 def test_evidence_for_another_address_is_not_used(service: Site, tmp_path: Path) -> None:
     service.td.bound["origin"] = "https://other.example"
     refused(ask(service, tmp_path, "simulated"), "not-genuine", "the evidence is for https://other.example")

@@ -188,6 +188,22 @@ def test_the_same_request_again() -> None:
     assert len(app.scopes) == 4
 
 
+@pytest.mark.attack
+def test_a_clock_that_is_set_back_makes_no_old_request_new() -> None:
+    """Whoever runs the machine sets its clock: forward, until the request is forgotten, and back again."""
+    clock = [NOW]
+    app = Recorder()
+    here = ends(app, lambda: clock[0])
+    sealed = Sealed(here.keys.current, head())
+    assert Exchange([sealed.request]).run(here).status == 200
+    for later in (700.0, 1400.0, 2100.0):
+        clock[0] = NOW + later
+        Exchange([Sealed(here.keys.current, head(at=clock[0])).request]).run(here)
+    clock[0] = NOW
+    assert problem(Exchange([sealed.request]).run(here))[0] == 400
+    assert len(app.scopes) == 4
+
+
 def test_a_key_that_is_gone() -> None:
     here = ends(Recorder())
     other = Sealed(Keys().current, head())

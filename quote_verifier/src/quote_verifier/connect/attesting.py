@@ -32,11 +32,13 @@ class Attesting:
     show: Callable[[Verdict], None] = lambda verdict: None
 
     def __call__(self) -> Judged:
-        """Ask for evidence and judge it. Raises `Unreachable`, or `Malformed` for evidence that cannot be read."""
+        """Ask for evidence and judge it. Raises `Unreachable`."""
         options = replace(self._options(), sealed=True)
-        bundle, verdict = judge(
-            fetch_evidence(self.base, self.fetcher), self.sources, self.cache, self.fetcher, options
-        )
+        try:
+            live = fetch_evidence(self.base, self.fetcher)
+        except Malformed as error:  # somebody answered, and not with evidence
+            return Judged("not-genuine", time.time(), None, f"The service's evidence cannot be read: {error}.")
+        bundle, verdict = judge(live, self.sources, self.cache, self.fetcher, options)
         self.show(verdict)
         why_not = refusal(verdict, self.accepted)
         if why_not:
