@@ -129,7 +129,9 @@ class World:
 
     def __init__(self, folder: Path, python: str = sys.executable, packages: Path | None = None) -> None:
         self.folder = folder
-        self.python, self.path = python, [ROOT, BACKEND, *([packages] if packages else [])]
+        self.path = [ROOT, BACKEND, *([packages] if packages else [])]
+        # A release's packages are never met by a machine's start-up hooks: some add a certificate to every certifi.
+        self.python = [python, *(["-S"] if packages else [])]
         self.release = write_release(folder / "release")
         self.started: list[subprocess.Popen[bytes]] = []
 
@@ -157,7 +159,7 @@ class World:
         arguments += [f"http={http.fileno()}"] if http else []
         with log.open("ab") as output:
             door = subprocess.Popen(
-                [*prefix, self.python, "-B", *entry, json.dumps(chosen | config), *arguments],
+                [*prefix, *self.python, "-B", *entry, json.dumps(chosen | config), *arguments],
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(map(str, self.path)), "TEE_GATE": "off"},
                 stdin=subprocess.PIPE,
                 stdout=output,
