@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +30,7 @@ FILES = 4
 FILE_MIB = 128
 ROUNDS = 2
 HASH_ROUNDS = 7
+ANYBODY = ssl._create_unverified_context()  # who answers is known: this program started it
 
 
 def free_port() -> int:
@@ -36,8 +39,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until_healthy(command: list[str], env: dict[str, str], cwd: Path, port: int) -> float:
-    """Seconds from starting `command` to its first healthy answer; it is stopped again."""
+@contextmanager
+def running(command: list[str], env: dict[str, str], cwd: Path, url: str) -> Iterator[float]:
+    """`command`, from its first healthy answer at `url` on, given as seconds from its start; it is stopped again."""
     begun = time.monotonic()
     with (cwd / "output").open("wb") as output:
         process = subprocess.Popen(command, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT)
@@ -46,18 +50,25 @@ def until_healthy(command: list[str], env: dict[str, str], cwd: Path, port: int)
             if process.poll() is not None:
                 raise SystemExit(f"{command[0]} ended:\n{(cwd / 'output').read_text()[-2000:]}")
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
-                    return time.monotonic() - begun
+                with urllib.request.urlopen(f"{url}/health", timeout=1, context=ANYBODY):
+                    break
             except (urllib.error.URLError, OSError):
                 time.sleep(0.02)
+        yield time.monotonic() - begun
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
 
 
-def plain_start(release: Path, python: str, folder: Path) -> float:
-    """The backend alone, as upstream starts it, from the same files and with bytecode of its own."""
-    port = free_port()
+def until_healthy(command: list[str], env: dict[str, str], cwd: Path, port: int) -> float:
+    """Seconds from starting `command` to its first healthy answer; it is stopped again."""
+    with running(command, env, cwd, f"http://127.0.0.1:{port}") as seconds:
+        return seconds
+
+
+def plain(release: Path, python: str, folder: Path, port: int) -> tuple[list[str], dict[str, str], Path]:
+    """The backend alone, as upstream starts it, from the same files and with bytecode of its own: command, environment
+    and folder."""
     data = folder / "plain"
     data.mkdir(exist_ok=True)
     paths = [str(release / "backend"), str(release / "site-packages")]
@@ -71,8 +82,12 @@ def plain_start(release: Path, python: str, folder: Path) -> float:
     # every certifi that they find in the path.
     code = f"import sys, runpy; sys.path += {paths!r}; runpy.run_module('uvicorn', None, '__main__')"
     command = [python, "-I", "-S", "-X", f"pycache_prefix={folder / 'bytecode'}", "-c", code, "open_webui.main:app"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    return until_healthy(command, env, data, port)
+    return [*command, "--host", "127.0.0.1", "--port", str(port)], env, data
+
+
+def plain_start(release: Path, python: str, folder: Path) -> float:
+    port = free_port()
+    return until_healthy(*plain(release, python, folder, port), port)
 
 
 def launch_start(release: Path, python: str, folder: Path) -> float:

@@ -106,13 +106,15 @@ def answers(path: Path) -> bool:
         return True
 
 
-def start_web(path: Path, log: Path) -> subprocess.Popen[bytes]:
-    path.unlink(missing_ok=True)
+def start_web(path: Path | int, log: Path, *options: str) -> subprocess.Popen[bytes]:
+    """The stand-in at a Unix socket or a port; `options` are the files of its TLS."""
+    if isinstance(path, Path):
+        path.unlink(missing_ok=True)
     with log.open("ab") as output:
         web = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/door/webserver.py"), str(path)], stdout=output, stderr=output
+            [sys.executable, str(ROOT / "tests/door/webserver.py"), str(path), *options], stdout=output, stderr=output
         )
-    _wait(lambda: answers(path), web, log)
+    _wait(lambda: answers(path) if isinstance(path, Path) else _listens(path), web, log)
     return web
 
 

@@ -1,4 +1,5 @@
-"""A stand-in for the web server: a small ASGI application behind a Unix socket (`python webserver.py PATH`)."""
+"""A stand-in for the web server: a small ASGI application behind a Unix socket, or with TLS of uvicorn's own at a
+port of this machine (`python webserver.py PATH | PORT KEY CERTIFICATE`)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -154,4 +156,7 @@ app = Starlette(
 )
 
 if __name__ == "__main__":
-    uvicorn.run(app, uds=sys.argv[1], log_level="warning", proxy_headers=True, forwarded_allow_ips="*")
+    where: dict[str, Any] = {"uds": sys.argv[1]}
+    if sys.argv[2:]:
+        where = {"port": int(sys.argv[1]), "ssl_keyfile": sys.argv[2], "ssl_certfile": sys.argv[3]}
+    uvicorn.run(app, log_level="warning", proxy_headers=True, forwarded_allow_ips="*", **where)
