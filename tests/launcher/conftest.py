@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from tests import leftovers
+
+from . import apart
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -159,10 +160,9 @@ def release(release_template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def public_path() -> Iterator[Path]:
-    """A folder that every account can reach: pytest makes its own private again whenever another session starts."""
-    with tempfile.TemporaryDirectory(prefix="open-webui-tdx-test-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    """A folder that every account can reach."""
+    with apart.public_folder() as folder:
+        yield folder
 
 
 def free_port() -> int:

@@ -17,7 +17,9 @@ from typing import Any
 
 import pytest
 
-from . import ollama_standin
+from launcher.serve import tls_keys
+
+from . import apart, ollama_standin
 from .conftest import Running, environment, free_port
 
 pytestmark = [pytest.mark.release, pytest.mark.slow]
@@ -25,6 +27,9 @@ pytestmark = [pytest.mark.release, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 READY = "Ctrl-C stops it"
 START_S = 300
+#: Root's processes can have accounts of their own only with a Python that these can run.
+APART = apart.python() if os.geteuid() == 0 else None
+PYTHON = {"PYTHON": APART} if APART else {}
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +73,15 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def running(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    found = begin(built, tmp_path_factory.mktemp("service") / "data")
-    found.until(READY, START_S)
-    yield found
-    if found.process.poll() is None:
-        assert found.end() == 0
-    assert not found.members()
+def running(built: Path) -> Iterator[Running]:
+    """Where root starts it, every process runs as the account that is its own, as on a real service."""
+    with apart.public_folder() as folder:
+        found = begin(apart.release(built, folder), folder / "data", **PYTHON)
+        found.until(READY, START_S)
+        yield found
+        if found.process.poll() is None:
+            assert found.end() == 0
+        assert not found.members()
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +92,18 @@ def client(running: Running) -> Client:
     return found
 
 
-def test_registers_equal_the_builds_reference_values(built: Path, running: Running, client: Client) -> None:
-    env = environment(LLM="embedded", DATA_DIR="/nonexistent")
+def events(built: Path, **python: str) -> list[dict[str, Any]]:
+    env = environment(LLM="embedded", DATA_DIR="/nonexistent", **python)
     done = subprocess.run([built / "open-webui-tdx", "events", "--no-check"], env=env, capture_output=True, check=True)
-    expected = [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_registers_equal_the_builds_reference_values(built: Path, running: Running, client: Client) -> None:
+    expected = events(built, **PYTHON)
     evidence = client.json("/api/v1/tee/quote")
     assert evidence["quote_parse"]["rtmr_3"] == expected[-1]["rtmr_3"]
     assert evidence["event_log"].splitlines()[1:-1] == [line["event"] for line in expected[:-1]]
+    expected = events(built)  # with the Python of the build
     for file in built.parent.glob("*reference-values.json"):
         values = json.loads(file.read_text())
         if values["events"][0] == expected[0]["event"]:  # of this very build
@@ -138,10 +150,31 @@ def test_nothing_was_written_into_the_release(built: Path, running: Running, cli
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.attack
+@pytest.mark.skipif(APART is None, reason="needs root, and a Python that other accounts can run")
+def test_no_account_of_a_launch_reaches_anothers_secrets(running: Running, client: Client) -> None:
+    """The web server runs administrators' Python; the door holds keys; neither may open the device."""
+    assert APART
+    found = apart.processes(running.members())
+    attester, door, web = (found[name] for name in ("quote_generator.attester", "door", "launcher.serve.web"))
+    assert attester[1] == 0 and 0 not in (door[1], web[1]) and door[1] != web[1]
+    assert door[1] not in [uid for name, (_, uid) in found.items() if name != "door"]
+    data = running.data
+    roots = [
+        data / name for name in ("secret_key", "attestation", "logs", "tdx-simulator", "run/sockets/attester.sock")
+    ]
+    others = [attester[0], running.process.pid, running.launches(), *roots, tls_keys.RUN / "open-webui-tdx"]
+    assert apart.gets(APART, web[1], door[0], *others) == set()
+    assert apart.gets(APART, door[1], web[0], *others, data / "webui") == {str(data / "run/sockets/attester.sock")}
+    # What has no bounds by accounts must not be empty: the same ways lead into a process of one's own account.
+    assert {f"{web[0]} mem", f"{web[0]} signal", f"{web[0]} ptrace"} <= apart.gets(APART, web[1], web[0])
+    assert f"{door[0]} mem" not in apart.gets(APART, door[1], door[0]), "a door can be looked at by nobody"
+
+
 def test_a_restart_keeps_users_settings_and_register(built: Path, running: Running, client: Client) -> None:
     before = running.log()
     assert running.end() == 0 and not running.members()
-    again = begin(built, running.data)
+    again = begin(apart.release(built, running.data.parent), running.data, **PYTHON)
     try:
         assert "nothing new" in again.until(READY, START_S)
         assert again.log() == before

@@ -123,7 +123,7 @@ def start(packages: Path, release_python: str) -> Iterator[Start]:
         env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
         env |= {"PYTHONPATH": f"{ROOT}:{packages}", "LISTENERS": ",".join(str(each.fileno()) for each in pair)}
         env |= {"https_proxy": "http://127.0.0.1:9", "REQUESTS_CA_BUNDLE": "/nonexistent"}  # not to be looked at
-        # Without `site`: a machine's start-up hooks could change the release, as some add a certificate to every certifi.
+        # Without `site`: a machine's start-up hooks could change the release; some add a certificate to every certifi.
         process = subprocess.Popen(
             [release_python, "-S", "-B", "-m", "tests.door.issuing.process", json.dumps(given | setup)],
             env=env | (shift or {}),
