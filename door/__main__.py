@@ -1,4 +1,4 @@
-"""Entry of the door: `python -m door CONFIG listen=N,.. keep=N [bind=N] [http=N,..]`, started by the launcher.
+"""Entry of the door: `python -m door CONFIG listen=N,.. keep=N [bind=N] [talk=N] [http=N,..]`, started by the launcher.
 
 `CONFIG` is one JSON object (door/config.py), the numbers are open files. It has the attester bind its key, waits for
 one line of JSON on its standard input, the variables of the environment that only a running launch knows, and serves.
@@ -29,16 +29,11 @@ def main() -> int:
         certificates = keys.certificates(config.tls, config.names, keep)
         channel, binder = Keys(), Binder(given.bind) if given.bind >= 0 else None
         if binder:
-            binder.bind(tls=bound(certificates), channel=channel.bound)
+            binder.bind(tls=certificates.bound if certificates else None, channel=channel.bound)
         return serve(config, given, keep, certificates, channel, binder)
     except (TlsError, KeepError, BindError, ExposedError) as error:
         print(error, file=sys.stderr)
         return 1
-
-
-def bound(certificates: Certificates | None) -> dict[str, str] | None:
-    """What the attester is to bind."""
-    return {"spki_sha256": certificates.spki_sha256, "key": certificates.kind} if certificates else None
 
 
 def serve(
@@ -60,8 +55,8 @@ def serve(
     most = min(connections.MAX_SOCKETS, protecting.open_files() // 2 - 64)  # each may need one to the web server
     door = serving.Door(
         serving.configuration(application, most),
-        certificates.context if certificates else None,
-        [*beside.tasks(config, given, keep, certificates), *beside.rotation(channel, binder)],
+        certificates,
+        [*beside.tasks(config, given, keep, certificates, binder), *beside.rotation(channel, binder)],
     )
     door.run([socket.socket(fileno=number) for number in given.listen])
     return 0

@@ -67,13 +67,15 @@ class Waits:
 
 @dataclass
 class Keeper:
-    """`names`: the DNS names that the certificate is for; `say` writes one line to the log; `now` is the clock."""
+    """`names`: the DNS names that the certificate is for; `say` writes one line to the log, and `warn`
+    one about what hinders it; `now` is the clock."""
 
     names: tuple[str, ...]
     certificates: Certificates
     ordering: Ordering
     store: Store
     say: Callable[[str], None]
+    warn: Callable[[str], None]
     waits: Waits = Waits()
     now: Callable[[], float] = time.time
     current: Chain | None = None
@@ -90,7 +92,7 @@ class Keeper:
         try:
             self._install(pem.encode())
         except TlsError as error:
-            self.say(f"The certificate of an earlier start is not used. {error}")
+            self.warn(f"The certificate of an earlier start is not used. {error}")
             return False
         return True
 
@@ -132,7 +134,7 @@ class Keeper:
         try:
             self.store.put(KEPT, self.current.pem.decode("ascii") if self.current else "")
         except Exception as error:  # whatever hinders it, the certificate is in use
-            self.say(f"The certificate is not kept for the next start, which asks the CA anew. {error}")
+            self.warn(f"The certificate is not kept for the next start, which asks the CA anew. {error}")
 
     def _until_due(self) -> float:
         if self.current is None:
@@ -145,7 +147,7 @@ class Keeper:
         wait_s = max(wait_s, trouble.wait_s) * random.uniform(1, 1 + self.waits.spread)  # noqa: S311 - no secret
         self._failures = min(self._failures + 1, 30)
         again = f"The CA is asked again at {moment(self.now() + wait_s)}."
-        self.say(f"No new certificate for {', '.join(self.names)}: {trouble} {self._in_use()} {again}")
+        self.warn(f"No new certificate for {', '.join(self.names)}: {trouble} {self._in_use()} {again}")
         return wait_s
 
     def _in_use(self) -> str:

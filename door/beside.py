@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from . import serving
+from . import replacing, serving
 from .account import account_key
 from .acme import Keeper
 from .authority import AUTHORITIES, Authority
@@ -17,6 +17,7 @@ from .challenges import PlainHttp
 from .channel.keys import Keys
 from .config import Config, Descriptors
 from .keeping import Keep
+from .telling import Teller
 from .tls import Certificates
 
 MAX_SOCKETS = 1024
@@ -26,22 +27,24 @@ _open_for_good: list[int] = []
 
 
 def tasks(
-    config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None
+    config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None, binder: Binder | None
 ) -> list[Callable[[], Awaitable[None]]]:
     """What is to run for as long as the door serves. A certificate that was kept is shown at once.
 
     Raises KeepError: an account that cannot be kept would be a new one at each start, and CAs count accounts.
     """
-    plain = PlainHttp(config.origin)
+    plain, teller = PlainHttp(config.origin), Teller(given.talk)
     found: list[Callable[[], Awaitable[None]]] = []
     if given.http:
         door = serving.Door(serving.configuration(plain, MAX_SOCKETS), None)
         sockets = [socket.socket(fileno=number) for number in given.http]
         found.append(lambda: door.beside(sockets))
     if config.tls == "acme" and certificates is not None:
-        keeper = _keeper(config, keep, certificates, plain)
+        keeper = _keeper(config, keep, certificates, plain, teller)
         keeper.restore()
         found.append(keeper.run)
+    if config.tls == "files" and certificates is not None:
+        found.append(lambda: replacing.listen(certificates, teller, binder))
     if config.tls == "self-signed" and certificates is not None:
         found.append(lambda: renew_self_signed(certificates))
     return found
@@ -66,12 +69,12 @@ async def renew_self_signed(certificates: Certificates) -> None:
             certificates.self_sign()
 
 
-def _keeper(config: Config, keep: Keep, certificates: Certificates, plain: PlainHttp) -> Keeper:
+def _keeper(config: Config, keep: Keep, certificates: Certificates, plain: PlainHttp, teller: Teller) -> Keeper:
     from .issuing import Issuer  # the library takes half a second, which no other start has to wait for
 
     authority = Authority(config.acme["directory"], config.acme["contact"], _file(keep.get(AUTHORITIES)))
     issuer = Issuer(authority, account_key(keep, authority.directory, authority.contact), plain)
-    return Keeper(config.names, certificates, issuer, keep, _say)
+    return Keeper(config.names, certificates, issuer, keep, teller.say, teller.warn)
 
 
 def _file(pem: str) -> str:
@@ -82,7 +85,3 @@ def _file(pem: str) -> str:
     with open(_open_for_good[-1], "w", encoding="utf-8", closefd=False) as file:
         file.write(pem)
     return f"/proc/self/fd/{_open_for_good[-1]}"
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

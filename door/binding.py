@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 
 TIMEOUT_S = 120.0  # the attester starts only when the launch has been measured
 MAX_ANSWER_BYTES = 65536
@@ -23,6 +24,7 @@ class Binder:
     def __init__(self, handle: int) -> None:
         self._channel = socket.socket(fileno=handle)
         self._channel.settimeout(TIMEOUT_S)
+        self._one = threading.Lock()  # an answer belongs to the line before it
 
     def close(self) -> None:
         """Bind nothing any more."""
@@ -32,8 +34,9 @@ class Binder:
         """Bind these members of `runtime_data`, None for none, and wait until that is so. Raises BindError."""
         names = " and ".join(members)
         try:
-            self._channel.sendall(json.dumps({"bind": members}).encode() + b"\n")
-            answer = json.loads(_line(self._channel))
+            with self._one:
+                self._channel.sendall(json.dumps({"bind": members}).encode() + b"\n")
+                answer = json.loads(_line(self._channel))
             message = "" if answer["ok"] is True else str(answer["error"]["message"])
         except TimeoutError:
             raise BindError(f"The attester did not bind the door's {names} within {TIMEOUT_S:.0f} seconds.") from None

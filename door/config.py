@@ -35,13 +35,14 @@ class Config:
 
 @dataclass(frozen=True)
 class Descriptors:
-    """Open files that the launcher handed over: listening sockets, those for plain http, the keep and the channel to
-    the attester; -1 for what there is not."""
+    """Open files that the launcher handed over: listening sockets, those for plain http, the keep, the channels to
+    the attester and to the launcher; -1 for what there is not."""
 
     listen: tuple[int, ...]
     http: tuple[int, ...] = ()
     keep: int = -1
     bind: int = -1
+    talk: int = -1
 
     @classmethod
     def parse(cls, arguments: list[str]) -> Descriptors:

@@ -226,9 +226,12 @@ class Handshake:
 
 
 async def accept(
-    listener: socket.socket, waiting: Waiting, context: ssl.SSLContext | None, made: Callable[[], Connection]
+    listener: socket.socket,
+    waiting: Waiting,
+    context: Callable[[], ssl.SSLContext | None],
+    made: Callable[[], Connection],
 ) -> None:
-    """Take every client of `listener` for as long as the door serves."""
+    """Take every client of `listener` for as long as the door serves; `context` is for the next handshake."""
     loop = asyncio.get_running_loop()
     listener.setblocking(False)
     listener.listen(BACKLOG)
@@ -238,4 +241,4 @@ async def accept(
         except OSError:  # it is gone already, or this process may open no more files: sweeping frees some
             await asyncio.sleep(0.1)
             continue
-        Handshake(waiting, client, context, made)
+        Handshake(waiting, client, context(), made)

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
 from . import connections
+from .tls import Certificates
 
 STOPPING_S = 3
 
@@ -35,13 +36,16 @@ def configuration(app: ASGIApp, most: int) -> Config:
 
 
 class Door(Server):
-    """Serves; with `context` it is TLS. `background` runs meanwhile; if it ends, so does the door."""
+    """Serves; with `certificates` it is TLS. `background` runs meanwhile; if it ends, so does the door."""
 
     def __init__(
-        self, config: Config, context: ssl.SSLContext | None, background: Sequence[Callable[[], Awaitable[None]]] = ()
+        self,
+        config: Config,
+        certificates: Certificates | None,
+        background: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
         super().__init__(config)
-        self._context, self._background = context, background
+        self._certificates, self._background = certificates, background
         self._tasks: list[asyncio.Future[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -63,6 +67,10 @@ class Door(Server):
             await self.main_loop()
         finally:
             await self.shutdown(sockets)
+
+    def _context(self) -> ssl.SSLContext | None:
+        """For the next handshake."""
+        return self._certificates.context if self._certificates else None
 
     def _connection(self) -> Any:
         return self.config.http_protocol_class(  # type: ignore[call-arg]

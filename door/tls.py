@@ -110,6 +110,11 @@ class Certificates:
         return spki_sha256(self._key)
 
     @property
+    def bound(self) -> dict[str, str]:
+        """What the attester is to bind: the value of `tls` in `runtime_data`."""
+        return {"spki_sha256": self.spki_sha256, "key": self.kind}
+
+    @property
     def not_after(self) -> datetime | None:
         """When the certificate that is shown now expires (UTC); None before there is one."""
         return self._chain[0].not_valid_after_utc if self._chain else None
@@ -140,6 +145,15 @@ class Certificates:
             except ssl.SSLError as error:
                 raise TlsError(f"The certificate cannot be used: {error.reason or error}.") from None
         self._chain = chain
+
+    def take(self, other: Certificates) -> None:
+        """Show the key and certificate of `other` from the next handshake on; connections that are open go on.
+
+        With a context of its own: one that had an EC key and gets an RSA one shows either, and a client that resumes
+        an old session would not see the new key.
+        """
+        self.key_pem, self._key, self._chain = other.key_pem, other._key, other._chain
+        self.context = other.context
 
     def self_sign(self, now: datetime | None = None) -> None:
         """Make a certificate that nobody vouches for, for `names`, and show it."""

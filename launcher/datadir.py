@@ -93,6 +93,11 @@ class DataDir:
         """The measured copy of SSL_CERT_FILE."""
         return self.run / "certificates.pem"
 
+    @property
+    def certificate_state(self) -> Path:
+        """What the door said last about its certificate; it is there only while a service runs."""
+        return self.run / "certificate.json"
+
     def bytecode(self, role: str) -> Path:
         """Python's bytecode cache of one role: a process must not be able to plant code for a more trusted one,
         and code compiled before this boot is not trusted at all."""
@@ -106,6 +111,7 @@ class DataDir:
             for folder, mode in ((self.webui, 0o700), (self.logs, 0o700), (self.run, 0o755), (self.event_log, 0o700)):
                 folder.mkdir(exist_ok=True)
                 folder.chmod(mode)  # chats, logs and locks are for those who need them
+            self.certificate_state.unlink(missing_ok=True)  # of a launch that was killed
             for old in self.run.glob("pycache-*"):
                 if old.name != f"pycache-{self.boot}":
                     shutil.rmtree(old)

@@ -6,6 +6,7 @@ programs is asked of this machine only.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -14,8 +15,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from .datadir import DataDir
 from .errors import LauncherError
 from .measure import manifest, model_store, ollama, ollama_program, tdx
 from .plan import settings
@@ -62,7 +65,14 @@ def examine(release: Path, environ: Mapping[str, str], root: Path = Path("/")) -
         chosen = host.chosen
     except LauncherError as error:
         return [Finding("settings", "wrong", str(error), f"correct {root / SETTINGS}")]
-    groups = (_tdx(host, chosen), _ollama(chosen), _gpu(chosen), _release(host), _service(host, chosen))
+    groups = (
+        _tdx(host, chosen),
+        _ollama(chosen),
+        _gpu(chosen),
+        _release(host),
+        _certificate(host, chosen),
+        _service(host, chosen),
+    )
     return [finding for group in groups for finding in group]
 
 
@@ -224,6 +234,26 @@ def _release(host: Host) -> Iterator[Finding]:
         yield Finding("release", "done", f"{host.release}, {listed.digest[:16]}..., every file is what was built")
     except LauncherError as error:
         yield Finding("release", "wrong", str(error), DEPLOY)
+
+
+def _certificate(host: Host, chosen: Settings) -> Iterator[Finding]:
+    """What the running door said last about its certificate, where it said anything."""
+    path = host.root / DataDir(chosen.data_dir, "").certificate_state.relative_to("/")
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        wrong, text, at = (
+            bool(said["wrong"]),
+            str(said["text"]),
+            f"{datetime.fromtimestamp(said['at'], UTC):%Y-%m-%d %H:%M}",
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    mend = (
+        f"mend that; systemctl reload {UNIT}"
+        if chosen.tls == "files"
+        else f"mend that; systemctl restart {UNIT} asks at once"
+    )
+    yield Finding("certificate", "wrong" if wrong else "done", f"{at} UTC: {text}", mend if wrong else "")
 
 
 def _service(host: Host, chosen: Settings) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from .plan.model import ModelServer
 from .plan.plan import Plan
 from .plan.processes import Process
 from .serve import accounts, door, folders, measured_models, ready, starting
+from .serve.certificate import Certificate
 from .serve.measurer import Measurer
 from .serve.supervisor import Child, Supervisor
 from .summary import Summary, notice, say
@@ -55,14 +56,15 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
                 summary = _Running(planned, supervisor, opened).start(bool(checked.differences))
                 summary.print(time.monotonic() - started)
                 supervisor.notifier.ready(summary.line)
-                supervisor.watch()
+                supervisor.watch(Certificate(chosen, opened.talk, data.certificate_state, supervisor.notifier).tend)
             except Stopped:
                 say("\nStopping.")
                 supervisor.notifier.stopping()
             finally:
                 supervisor.stop()
-                with suppress(OSError):  # it also says that a service runs
-                    data.measured_models.unlink()
+                for file in (data.measured_models, data.certificate_state):  # they also say that a service runs
+                    with suppress(OSError):
+                        file.unlink()
                 with suppress(OSError):
                     shutil.rmtree(sockets)
     return 0

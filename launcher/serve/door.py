@@ -20,24 +20,31 @@ from .supervisor import Child, Supervisor
 
 @dataclass(frozen=True)
 class Opened:
-    """Sockets to listen on, those for redirects, the file in which the door keeps its key, and both ends of the channel
-    over which the door has the attester bind that key."""
+    """Sockets to listen on, those for redirects, the file in which the door keeps its key, both ends of the channel
+    over which the door has the attester bind that key, and of the one on which it talks with the launcher."""
 
     listen: list[socket.socket]
     redirect: list[socket.socket]
     keep: int
     door_end: socket.socket
     attester_end: socket.socket
+    door_talk: socket.socket
+    talk: socket.socket
 
     def start_door(self, supervisor: Supervisor, door: Process) -> Child:
         """Start the door with what is its own."""
-        sockets = {"listen": self.listen, "http": self.redirect, "bind": [self.door_end]}
+        sockets = {"listen": self.listen, "http": self.redirect, "bind": [self.door_end], "talk": [self.door_talk]}
         numbers = {name: [each.fileno() for each in found] for name, found in sockets.items() if found}
         numbers["keep"] = [self.keep]
         named = [f"{name}={','.join(map(str, found))}" for name, found in numbers.items()]
         given = [number for found in numbers.values() for number in found]
         child = supervisor.start(replace(door, command=(*door.command, *named)), given)
-        for each in (*self.listen, *self.redirect, self.door_end):  # when the door has gone, nobody listens
+        for each in (
+            *self.listen,
+            *self.redirect,
+            self.door_end,
+            self.door_talk,
+        ):  # when the door has gone, nobody listens
             each.close()
         return child
 
@@ -58,14 +65,16 @@ def opened(settings: Settings, data: DataDir) -> Iterator[Opened]:
             harden()  # the launcher holds the file with the key open, too
         except ExposedError as error:
             raise UnavailableError(str(error)) from None
-    door_end, attester_end = socket.socketpair()
+    (door_end, attester_end), (door_talk, talk) = socket.socketpair(), socket.socketpair()
     with (
         door_end,
         attester_end,
+        door_talk,
+        talk,
         listening.opened(settings) as (listen, redirect),
         tls_keys.opened(settings, data) as keep,
     ):
-        yield Opened(listen, redirect, keep, door_end, attester_end)
+        yield Opened(listen, redirect, keep, door_end, attester_end, door_talk, talk)
 
 
 def say_what_others_may_read(settings: Settings) -> None:
@@ -75,5 +84,6 @@ def say_what_others_may_read(settings: Settings) -> None:
             "TLS=off, and people on other machines reach this server: whoever ends TLS before it, or the network "
             "where nobody does, reads every word, and verifiers say so. TLS=self-signed ends it in here."
         )
+    tls_keys.say_what_is_forgotten(settings)
     if settings.tls == "files":
         notice("TLS=files: whoever made the key may still hold it, and verifiers say so.")

@@ -25,6 +25,7 @@ class Notifier:
 
     address: str = field(default_factory=lambda: os.environ.get("NOTIFY_SOCKET", ""))
     serving: bool = False
+    line: str = ""
     _last: float = field(default=float("-inf"))
     channel: ClassVar[socket.socket | None] = None  # in the second process: to the first
 
@@ -34,8 +35,12 @@ class Notifier:
 
     def ready(self, text: str) -> None:
         """Everything serves; from now on `alive` feeds the watchdog."""
-        self.serving = True
+        self.serving, self.line = True, text
         self.say(f"READY=1\nSTATUS={text}\nWATCHDOG=1")
+
+    def trouble(self, text: str) -> None:
+        """What somebody has to look at takes the place of the line; "" gives it back."""
+        self.status(text or self.line)
 
     def due(self) -> bool:
         """Whether the next sign of life is due: the caller looks whether there is life only then."""

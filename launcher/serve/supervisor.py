@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,18 +60,25 @@ class Supervisor:
     logs: Path
     children: list[Child] = field(default_factory=list)
     signal_received: int | None = None
+    reload_asked: bool = False
     adopts: bool = False
     orphans: descendants.Orphans = field(default_factory=descendants.Orphans)
     notifier: Notifier = field(default_factory=Notifier)
 
     def catch_signals(self) -> None:
-        """From now on a signal ends the launch in order, and nothing that it starts can leave it."""
+        """From now on a signal ends the launch in order, and nothing that it starts can leave it.
+
+        SIGHUP only where it says that the terminal is gone; without one it asks for files to be read anew.
+        """
         self.adopts = descendants.adopt()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.signal_received = number
+        if number == signal.SIGHUP and not os.isatty(0):
+            self.reload_asked = True
+        else:
+            self.signal_received = number
 
     def check(self) -> None:
         """Raise Stopped if a signal came, ChildError if a child ended."""
@@ -140,10 +147,12 @@ class Supervisor:
         except OSError as error:
             raise UnavailableError(f"Cannot start {spec.name} with {spec.command[0]}: {error.strerror}.") from error
 
-    def watch(self) -> None:
-        """Return never; raises Stopped or ChildError."""
+    def watch(self, tend: Callable[[bool], None]) -> None:
+        """Return never; raises Stopped or ChildError. `tend` is called now and then, and told whether SIGHUP came."""
         while True:
             self.check()
+            asked, self.reload_asked = self.reload_asked, False
+            tend(asked)
             if self.adopts:
                 self.orphans.reap({child.process.pid for child in self.children})
             time.sleep(4 * POLL_S)

@@ -21,11 +21,27 @@ from door.keeping import CHAIN, KEY, Keep
 from ..datadir import DataDir
 from ..errors import SettingError, UnavailableError, reason
 from ..plan.settings import Settings
+from ..summary import notice
 
 RUN = Path("/run")
 MOUNTS = Path("/proc/self/mountinfo")
 IN_MEMORY = ("tmpfs", "ramfs")
 MAX_FILE = 256 * 1024
+
+
+FORGOTTEN = (
+    "Each launch draws a TLS key of its own here, since {why}: people who accepted the certificate are asked again, "
+    "and programs that know the key must be told the new one.{acme}"
+)
+COUNTED = " With TLS=acme each launch also orders a certificate, and CAs give only a few a week for one name."
+
+
+def say_what_is_forgotten(settings: Settings) -> None:
+    """Where the drawn key does not outlive the launch, and somebody has to know."""
+    if settings.tls not in ("self-signed", "acme") or _root_keeps() or not (settings.public or settings.tls == "acme"):
+        return
+    why = "/run is not in memory, and no key is written to a disk" if os.geteuid() == 0 else "only root can keep one"
+    notice(FORGOTTEN.format(why=why, acme=COUNTED if settings.tls == "acme" else ""))
 
 
 @contextmanager
@@ -34,7 +50,9 @@ def opened(settings: Settings, data: DataDir) -> Iterator[int]:
     handle = _file(data) if settings.tls in ("self-signed", "acme") and _root_keeps() else os.memfd_create("door")
     try:
         if settings.tls == "files":
-            give(Keep(handle), settings)
+            keep = Keep(handle)
+            for name, text in zip((KEY, CHAIN), given(settings), strict=True):
+                keep.put(name, text)
         if settings.tls == "acme":
             Keep(handle).put(AUTHORITIES, _authorities(settings.acme_ca_file))
         yield handle
@@ -85,8 +103,8 @@ def _file(data: DataDir) -> int:
     return handle
 
 
-def give(keep: Keep, settings: Settings) -> None:
-    """Put the key and certificate of TLS=files into the keep, checked as the door will. Raises SettingError."""
+def given(settings: Settings) -> tuple[str, str]:
+    """Key and certificate of TLS=files (PEM), checked as the door will. Raises SettingError."""
     from door import tls  # it loads cryptography, which no other launch waits for
 
     key = _read("TLS_KEY_FILE", settings.tls_key_file, secret=True)
@@ -99,8 +117,7 @@ def give(keep: Keep, settings: Settings) -> None:
         raise SettingError(
             f"TLS_CERT_FILE={settings.tls_cert_file}, TLS_KEY_FILE={settings.tls_key_file}: {error}"
         ) from None
-    keep.put(KEY, made.key_pem.decode("utf-8"))
-    keep.put(CHAIN, chain.decode("utf-8", "replace"))
+    return made.key_pem.decode("utf-8"), chain.decode("utf-8", "replace")
 
 
 def _read(name: str, value: str, secret: bool = False) -> bytes:

@@ -144,6 +144,7 @@ class World:
         tls: str = "off",
         keep: int | None = None,
         bind: int = -1,
+        talk: int = -1,
         http: socket.socket | None = None,
         told: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
@@ -158,6 +159,7 @@ class World:
         keep = keep_file() if keep is None else keep
         chosen = {"release": str(self.release), "web_socket": str(path), "tls": tls, "names": ["chat.example"]}
         arguments = [f"listen={listener.fileno()}", f"keep={keep}", *([f"bind={bind}"] if bind >= 0 else [])]
+        arguments += [f"talk={talk}"] if talk >= 0 else []
         arguments += [f"http={http.fileno()}"] if http else []
         with log.open("ab") as output:
             door = subprocess.Popen(
@@ -168,7 +170,9 @@ class World:
                 stderr=output,
                 cwd=self.folder,
                 pass_fds=[
-                    number for number in (listener.fileno(), keep, bind, http.fileno() if http else -1) if number >= 0
+                    number
+                    for number in (listener.fileno(), keep, bind, talk, http.fileno() if http else -1)
+                    if number >= 0
                 ],
             )
         self.started += [door, *([server] if server else [])]

@@ -75,7 +75,7 @@ class Case:
         self.certificates.self_sign()
         self.log: list[str] = []
         self.ordering = ordering
-        self.keeper = Keeper((NAME,), self.certificates, ordering, store, self.log.append, waits)
+        self.keeper = Keeper((NAME,), self.certificates, ordering, store, self.log.append, self.log.append, waits)
 
     def until(self, condition: Callable[[], bool]) -> None:
         async def keep() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -47,6 +48,7 @@ class Service:
     port: int
     http_port: int
     log: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
@@ -101,7 +103,7 @@ def serve(release: Path, folder: Path, **settings: str) -> Iterator[Service]:
         process = subprocess.Popen(
             [launcher], env={**running._quiet(os.environ), **chosen}, stdout=output, stderr=output
         )
-    service = Service(launcher, chosen, port, http_port, folder / "data" / "logs" / "door.log")
+    service = Service(launcher, chosen, port, http_port, folder / "data" / "logs" / "door.log", process)
     try:
         end = time.monotonic() + running.START_S
         while not healthy(port):
@@ -165,3 +167,32 @@ def test_a_cas_certificate_is_for_the_drawn_key(release: Path, tmp_path: Path) -
             assert failing(verdict) == {"tee.real"}
     finally:
         pebble.close()
+
+
+def test_files_are_read_anew_and_the_new_key_is_bound(release: Path, tmp_path: Path) -> None:
+    """`kill -HUP`, as `systemctl reload` does; what cannot be used changes nothing."""
+    both, said = tmp_path / "both.pem", tmp_path / "launcher.log"  # the key and its certificate in one file
+
+    def put(text: str) -> None:
+        both.touch(0o600)
+        both.write_text(text)
+
+    def reload(service: Service, sentence: str) -> None:
+        service.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 60
+        while sentence not in said.read_text():
+            assert time.monotonic() < end, said.read_text()
+            time.sleep(0.1)
+
+    texts = [make_certificate(tmp_path, NAME).path.read_text() for _ in range(2)]
+    put(texts[0])
+    with serve(release, tmp_path, TLS="files", TLS_CERT_FILE=str(both), TLS_KEY_FILE=str(both)) as service:
+        before = service.certificate()
+        put("nothing")
+        reload(service, "was not read anew, and the old one stays")
+        assert service.certificate() == before
+        put(texts[1])
+        reload(service, "is in use, for another key, which every quote binds from now on")
+        assert service.certificate() != before
+        channel = service.judge(tmp_path, texts[1]).check("binding.channel")
+        assert channel.status == "warn" and "given" in channel.detail

@@ -93,7 +93,7 @@ async def main(setup: Setup, plain: socket.socket, served: socket.socket) -> Non
     issuing.REQUEST_S = setup.request_s
     issuer = Issuer(authority, account_key(store, authority.directory, authority.contact), http)
     ordering = Impatient(issuer) if setup.impatient else issuer
-    keeper = Keeper((setup.name,), certificates, ordering, store, say, Waits(**setup.waits))
+    keeper = Keeper((setup.name,), certificates, ordering, store, say, say, Waits(**setup.waits))
     if keeper.restore():
         say("The kept certificate is shown.")
     listener = await asyncio.start_server(echo, sock=served, ssl=certificates.context)

@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -32,12 +33,14 @@ class Acme:
         self.world, self.pebble = world, pebble
         self.keep = keep_file(acme_authorities=pebble.ca_file.read_text())
 
-    def start(self) -> Running:
+    def start(self, **more: Any) -> Running:
         with socket.socket() as plain:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             plain.bind(("127.0.0.1", self.pebble.http_port))
             acme = {"directory": self.pebble.directory, "contact": "somebody@chat.example"}
-            return self.world.start(tls="acme", names=[NAME], origin=ORIGIN, acme=acme, keep=self.keep, http=plain)
+            return self.world.start(
+                tls="acme", names=[NAME], origin=ORIGIN, acme=acme, keep=self.keep, http=plain, **more
+            )
 
     def kept(self, name: str) -> str:
         lines = os.pread(self.keep, 1 << 20, 0).decode().splitlines()
@@ -114,3 +117,14 @@ def test_a_door_stops_while_it_waits_for_the_ca(acme: Acme) -> None:
         with silent.accept()[0]:
             door.door.terminate()
             assert door.door.wait(20) in (0, -15)
+
+
+def test_an_order_that_fails_is_said_to_the_launcher(acme: Acme) -> None:
+    acme.pebble.kill()
+    launcher, doors = socket.socketpair()
+    with launcher, doors:
+        door = acme.start(talk=doors.fileno())
+        launcher.settimeout(30)
+        said = json.loads(launcher.recv(10_000))
+    assert said["wrong"] and said["text"].startswith(f"No new certificate for {NAME}: the CA cannot be reached")
+    assert said["text"] in door.log.read_text()
