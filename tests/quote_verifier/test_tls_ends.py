@@ -1,20 +1,26 @@
 """Where does TLS end? Through a proxy that ends it, and reads every word, and without one."""
 
+from __future__ import annotations
+
+import hashlib
 import http.client
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from quote_verifier.assets import FRONTEND
 from quote_verifier.request import Request, judge
 from quote_verifier.verdict import Verdict
 
 from simulator.serving import Answering, HttpServing
 
-from .world import Certificate, Site, Td, make_certificate, references
+from .world import RELEASE, Certificate, Site, Td, make_certificate, references
 
 NAME = "chat.example.org"
 
@@ -101,6 +107,81 @@ def test_a_given_key_is_said_to_be_one(service: Site, own: Certificate, tmp_path
     channel = audit(service.url, own, tmp_path).check("binding.channel")
     assert channel.status == "warn"
     assert "somebody else may hold it" in channel.detail
+
+
+class Choosing:
+    """Passes connections on as they are, the first `good` ones to the service and all others to who ends their TLS."""
+
+    def __init__(self, service: int, proxy: int, good: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://{NAME}:{self._listener.getsockname()[1]}"
+        self._ports = [service] * good
+        self._proxy = proxy
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                far = socket.create_connection(("127.0.0.1", self._ports.pop() if self._ports else self._proxy))
+                for ends in ((client, far), (far, client)):
+                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError), source:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def __enter__(self) -> Choosing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("good", [1, 2])
+def test_a_key_that_changes_between_two_connections_is_seen(
+    service: Site, own: Certificate, tmp_path: Path, good: int
+) -> None:
+    """The evidence comes over the TD's own connection; the collateral, or else a page, over somebody else's."""
+    (tmp_path / "theirs").mkdir()
+    theirs = make_certificate(tmp_path / "theirs", NAME, "another CA")
+    page = b"<!doctype html>"
+    service.files["/"] = page
+    files = [{"path": f"{FRONTEND}index.html", "sha384": hashlib.sha384(page).hexdigest(), "size": len(page)}]
+    manifest, held, both = tmp_path / "release.json", tmp_path / "held.json", tmp_path / "both.pem"
+    manifest.write_text(json.dumps({"v": 1, "files": files}))
+    digest = hashlib.sha384(manifest.read_bytes()).hexdigest()
+    service.td.events = [line.replace(RELEASE, digest) for line in service.td.events]
+    service.td.bound["release"] = digest
+    held.write_text(json.dumps(references(service.td.events)))
+    both.write_text(own.path.read_text() + theirs.path.read_text())
+    with (
+        Ending(port_of(service.url), theirs) as proxy,
+        Choosing(port_of(service.url), port_of(proxy.url), good) as both_ways,
+    ):
+        bind(service, both_ways.url, own)
+        request = Request(
+            url=both_ways.url,
+            release=[held],
+            ca_file=both,
+            cache=tmp_path / "cache",
+            check_assets=True,
+            manifest=manifest,
+        )
+        verdict = judge(request)
+    channel, assets = verdict.check("binding.channel"), verdict.check("assets.match")
+    if good == 1:
+        assert channel.status == "fail" and f"{theirs.spki} was seen, {own.spki} is bound" in channel.detail
+    else:
+        assert channel.status == "pass"
+        assert (
+            assets.status == "fail" and "ended with another TLS key" in assets.detail and theirs.spki in assets.detail
+        )
+    assert verdict.overall == ("not-genuine" if good == 1 else "not-acceptable")
 
 
 @pytest.mark.attack

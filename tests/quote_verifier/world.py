@@ -205,9 +205,10 @@ class Certificate:
     spki: str
 
 
-def make_certificate(folder: Path, host: str = "localhost") -> Certificate:
+def make_certificate(folder: Path, host: str = "localhost", signer: str = "") -> Certificate:
+    """A self-signed certificate for `host`; one with another `signer` can be believed beside the first."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, signer or host)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()

@@ -70,13 +70,15 @@ def _asset(entry: Any) -> Asset | None:
     return Asset(path.removeprefix(FRONTEND), digest, size)
 
 
-def _fault(base: str, asset: Asset, fetcher: Fetcher) -> str | None:
-    """What is wrong with the served copy, or `None`."""
+def _fault(base: str, asset: Asset, fetcher: Fetcher, key: str | None) -> str | None:
+    """What is wrong with the served copy, or with the TLS key of its connection, which was `key` before; or `None`."""
     path = "/" if asset.path == "index.html" else "/" + percent_encode(asset.path)
     try:
         answer = fetcher.get(join_url(base, path), asset.size + 1)
     except Unreachable as error:
         return f"{path}: {error}"
+    if answer.spki != key:
+        return f"{path}: its connection was ended with another TLS key, {answer.spki}, than that of the evidence"
     if answer.status != 200:
         return f"{path}: HTTP {answer.status}"
     digest = hashlib.sha384(answer.body).hexdigest()
@@ -107,7 +109,7 @@ def check_assets(
         )
     faults: list[str] = []
     with ThreadPoolExecutor(WORKERS) as pool:
-        for fault in pool.map(lambda asset: _fault(base, asset, fetcher), manifest.assets):
+        for fault in pool.map(lambda asset: _fault(base, asset, fetcher, bundle.spki), manifest.assets):
             progress(1)
             if fault:
                 faults.append(fault)

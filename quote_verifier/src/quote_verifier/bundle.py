@@ -34,6 +34,14 @@ class Bundle:
     collateral: Any  # or the `Malformed` that came of it
     tokens: tuple[Token, ...] = field(default=())
 
+    @property
+    def bound_key(self) -> str | None:
+        """The TLS key that the evidence says is the TD's (SHA-256 of its SPKI, hex), as far as it names one."""
+        runtime_data = self.evidence.get("runtime_data")
+        tls = runtime_data.get("tls") if isinstance(runtime_data, dict) else None
+        key = tls.get("spki_sha256") if isinstance(tls, dict) else None
+        return key if isinstance(key, str) else None
+
 
 def _connected(value: Any) -> tuple[str | None, str | None]:
     if value is None:

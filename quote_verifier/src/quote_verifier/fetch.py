@@ -20,6 +20,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
+from .address import origin_of
 from .errors import Malformed, Unreachable
 
 DEADLINE_S = 20.0
@@ -85,10 +86,19 @@ class _Adapter(HTTPAdapter):
 
 
 class Fetcher:
-    """A client for one judgement. `ca_file`: PEM file of CAs to trust instead of the usual ones."""
+    """A client for one judgement at a time. `ca_file`: PEM file of CAs to trust instead of the usual ones."""
 
     def __init__(self, ca_file: str | None = None, deadline_s: float = DEADLINE_S) -> None:
         self.ca_file, self.deadline_s = ca_file, deadline_s
+        self._keys: dict[str, set[str]] = {}
+
+    def keys(self, origin: str) -> frozenset[str]:
+        """Every TLS key (as in `Answer.spki`) that connections to `origin` were ended with since `forget`."""
+        return frozenset(self._keys.get(origin, ()))
+
+    def forget(self) -> None:
+        """Begin another judgement: a service may have another key by now."""
+        self._keys.clear()
 
     def get(self, url: str, max_body: int = MAX_BODY) -> Answer:
         """GET `url`. Raises `Unreachable`: no answer in time, too large, a redirect, an untrusted certificate."""
@@ -154,6 +164,8 @@ class Fetcher:
         if response.headers.get("Content-Encoding", "identity").lower() not in ENCODINGS:
             raise Unreachable(f"{url} answers in an encoding that was not asked for")
         spki = spki_sha256(adapter.certificate) if adapter.certificate else None
+        if spki:
+            self._keys.setdefault(origin_of(_shown(url)), set()).add(spki)
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, bytes(body), spki)
 

@@ -35,6 +35,7 @@ class Live:
 
 def fetch_evidence(base: str, fetcher: Fetcher) -> Live:
     """Ask the service at `base` for evidence with a nonce drawn here. Raises `Unreachable`, `Malformed`."""
+    fetcher.forget()
     nonce = to_base64url(os.urandom(32))
     url = join_url(base, f"/api/v1/tee/quote?nonce={nonce}")
     answer = fetcher.get(url, MAX_EVIDENCE)
@@ -56,12 +57,22 @@ def judge(
     seen: dict[RootName, Seen] = {root: cache.seen(live.quote, root) for root in ("intel", "simulator")}
     collateral, note = _collateral(live.quote, sources, cache)
     services, tokens = _ask_all(options.services, bundle, live.quote, fetcher)
-    bundle = replace(bundle, collateral=collateral, tokens=tokens)
+    bundle = replace(bundle, collateral=collateral, tokens=tokens, spki=_key_seen(bundle, fetcher))
     verdict = verify(bundle, options=replace(options, services=services, seen=seen, collateral_note=note))
     if verdict.genuine is not None:
         cache.keep(live.quote, collateral, sources.other_name)
         cache.remember(live.quote, verdict.genuine.root, verdict.genuine.collateral)
     return bundle, verdict
+
+
+def _key_seen(bundle: Bundle, fetcher: Fetcher) -> str | None:
+    """The TLS key of the service's connections; where they were not all ended with one, a key that is not bound.
+
+    Somebody who sits between some connections and lets others pass would else be seen only by chance.
+    """
+    bound = bundle.bound_key
+    strange = fetcher.keys(bundle.origin or "") - {bound}
+    return min(strange) if bound and strange else bundle.spki
 
 
 def _collateral(quote: Quote, sources: Sources, cache: CollateralCache) -> tuple[Any, str]:

@@ -120,10 +120,8 @@ def _bound_key(bundle: Bundle, verdict: Verdict) -> str | Check:
         proven = False
     if not proven:
         return Check(CHECK, "fail", "Not asked: no proven quote says which key is the TD's", asked=False)
-    runtime_data = bundle.evidence.get("runtime_data")
-    tls = runtime_data.get("tls") if isinstance(runtime_data, dict) else None
-    key = tls.get("spki_sha256") if isinstance(tls, dict) else None
-    if not isinstance(key, str):
+    key = bundle.bound_key
+    if key is None:
         return Check(CHECK, "warn", "No TLS key is bound: no certificate can be told to be the TD's")
     return key
 
