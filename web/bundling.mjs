@@ -79,6 +79,24 @@ function place(path, content) {
 	renameSync(`${path}.part`, path);
 }
 
+/** qr.js and its types: what draws a QR code, loaded when somebody first looks at one. */
+async function drawing(out) {
+	const result = await build({
+		stdin: { contents: "export { encode } from 'uqr';", resolveDir: HERE },
+		bundle: true,
+		format: 'esm',
+		target: 'es2022',
+		legalComments: 'none',
+		minify: true,
+		write: false
+	});
+	place(join(out, 'qr.js'), result.outputFiles[0].contents);
+	place(
+		join(out, 'qr.d.ts'),
+		'export declare function encode(text: string, options?: { border?: number }): { size: number; data: boolean[][] };\n'
+	);
+}
+
 /**
  * Writes verifier.js and its types, verifier.d.ts, into `out`, and answers the bundle's size in bytes.
  * `testRootIsGenuine` makes the simulator's root count as Intel's; a release never has it.
@@ -96,5 +114,6 @@ export async function bundle({ dcapQvl, out, simulatorRoot, testRootIsGenuine = 
 	const target = join(out, 'verifier.js');
 	place(target, bytes);
 	place(join(out, 'verifier.d.ts'), await declarations());
+	await drawing(out);
 	return { target, size: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
 }

@@ -30,7 +30,7 @@ def write_default(cfg: Config, out: Path) -> None:
         "rtmr_3": answers[-1]["rtmr_3"],
         "platforms": [],
     }
-    _write(out, document)
+    _write(out, document | {"release": about(cfg)})
 
 
 def write_here(cfg: Config, out: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -39,7 +39,7 @@ def write_here(cfg: Config, out: Path, environment: Mapping[str, str] = os.envir
     document = json.loads(_run(cfg, [str(cfg.release / "open-webui-tdx"), "reference"], settings))
     if settings.get("TDX") == "simulated" or not tdx.look({}).real:
         print("TDX is SIMULATED on this machine: these reference values describe no real platform.")
-    _write(out, document)
+    _write(out, document | {"release": about(cfg)})
 
 
 def events(cfg: Config, settings: Mapping[str, str]) -> list[dict[str, str]]:
@@ -47,6 +47,17 @@ def events(cfg: Config, settings: Mapping[str, str]) -> list[dict[str, str]]:
     environment = {**settings, "PATH": os.environ["PATH"], "PYTHON": str(cfg.python)}
     answer = _run(cfg, [str(cfg.release / "open-webui-tdx"), "events"], environment)
     return [json.loads(line) for line in answer.splitlines()]
+
+
+def about(cfg: Config) -> dict[str, str]:
+    """What the release was built from, for people: its version, our commit where all of it is committed, upstream."""
+    found = {"version": cfg.release_name, "upstream": f"Open WebUI {cfg.pins['source'].version}"}
+    git = ["git", "-C", str(cfg.root)]
+    clean = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=False)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if clean.returncode == head.returncode == 0 and not clean.stdout:
+        found["commit"] = head.stdout.strip()
+    return found
 
 
 def _write(out: Path, document: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, Request, WebSocket
 from tests.browser.ways import SECRET
 
 # What may leave while nothing is verified: the session, evidence, and which folders are open.
-HARMLESS = re.compile(r"/(api/v1/(auths/\w+|tee/\w+|folders/[\w-]+/update/expanded)|ws/socket\.io/)$")
+HARMLESS = re.compile(r"/(api/v1/(auths/signout|tee/\w+|folders/[\w-]+/update/expanded)|ws/socket\.io/)$")
 
 
 class Outgoing:

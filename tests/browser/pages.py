@@ -71,7 +71,7 @@ def wait_for_round(page: Page, overall: str | None = None) -> Locator:
 
 
 def enter(page: Page, url: str) -> None:
-    """Sign up as the first person, or sign in later on, and dismiss the release notes."""
+    """Sign up as the first person, or sign in later on."""
     page.goto(f"{url}/auth")
     start = page.locator("div:has(> div:text-is('Get started')) > button")
     email = page.locator("input[type=email]")
@@ -84,17 +84,6 @@ def enter(page: Page, url: str) -> None:
     page.fill("input[type=password]", PASSWORD)
     page.click("form button[type=submit]")
     expect(page.locator("#chat-input")).to_be_visible(timeout=30_000)
-    dismiss_news(page)
-
-
-def dismiss_news(page: Page) -> None:
-    """Close upstream's release notes, which greet everybody once."""
-    okay = page.get_by_role("button", name="Okay, Let's Go!")
-    try:
-        okay.click(timeout=3_000)
-    except Exception:
-        return
-    expect(okay).to_be_hidden()
 
 
 def new_chat(page: Page) -> None:
@@ -108,16 +97,24 @@ def send(page: Page, text: str) -> None:
 
 
 def open_panel(page: Page) -> Locator:
+    """The panel, its checks unfolded where there are any."""
     shield(page).click()
     panel = page.locator("#tee-panel[open]")
     expect(panel).to_be_visible()
+    panel.evaluate("panel => panel.querySelector('#tee-checks')?.setAttribute('open', '')")
     return panel
+
+
+def trust(panel: Locator) -> None:
+    """Trust what the panel shows, having read what that means."""
+    panel.locator("#tee-trust").click()
+    panel.locator("#tee-trust-yes").click()
+    expect(panel.locator("#tee-forget")).to_be_visible()
 
 
 def trust_all(panel: Locator) -> None:
     """Trust what the panel shows, and whoever administers the machine: a stock system is not green otherwise."""
-    panel.locator("#tee-trust").click()
-    expect(panel.locator("#tee-forget")).to_be_visible()
+    trust(panel)
     panel.locator("#tee-administrator").check()
 
 

@@ -55,7 +55,10 @@ class Quotes:
 def test_a_newcomer_signs_up_sees_the_shield_turn_and_gets_an_answer(browser: Browser, server: Server) -> None:
     page = new_page(browser)
     quotes = Quotes(page)
+    printed: list[str] = []
+    page.on("console", lambda message: printed.append(message.text))
     enter(page, server.url)
+    expect(page.get_by_text(re.compile("What.s New"))).to_have_count(0)
     found = wait_for_round(page, "simulated")
     expect(found).to_have_attribute("data-shield", "amber")
     expect(found).to_have_attribute("aria-label", re.compile("Simulated"))
@@ -72,7 +75,9 @@ def test_a_newcomer_signs_up_sees_the_shield_turn_and_gets_an_answer(browser: Br
     before = len(quotes.quotes)
     page.evaluate(WATCH_COLOURS)
     new_chat(page)
-    page.wait_for_function("() => window.colours.includes('red') && window.colours.at(-1) === 'amber'")
+    page.wait_for_function(
+        "() => window.colours.includes('grey') && !window.colours.includes('red') && window.colours.at(-1) === 'amber'"
+    )
     wait_for_round(page, "simulated")
     assert len(quotes.quotes) == before + 1, "a New Chat is one round"
     assert quotes.nonces[-1] != quotes.nonces[-2]
@@ -83,6 +88,8 @@ def test_a_newcomer_signs_up_sees_the_shield_turn_and_gets_an_answer(browser: Br
     expect(answer).to_have_text(re.compile(r"\w{2,}"), timeout=ANSWER_MS)
     expect(page.locator("button[aria-label='Voice Input'], #voice-input-button").first).to_be_visible(timeout=ANSWER_MS)
     screenshot(page, "chat")
+    assert printed, "this page's console is watched"
+    assert [text for text in printed if "Say hello" in text] == [], "what people type is not for the console"
     page.context.close()
 
 

@@ -20,9 +20,12 @@ LANGUAGES = ("en-US", "ja-JP", "zh-CN", "id-ID")
 TEXT = r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 # Where our views name a sentence; the rest of the page makes clauses, as the verifier does.
 USES = (rf"\$t\(\s*{TEXT}", rf"\btranslate\({TEXT}", rf"\bfailure = {TEXT}")
+# Tables of words, one a line.
+TABLES = rf"^\t\t\w+: (?=['\"][A-Z]){TEXT},?$"
 # Templates that are parameters (sentence.ts declares `clause`) or stand in data that both verifiers read.
 HANDED_ON = {
     "shared/sentence.ts": (r"text(?:: string)?,",),
+    "shared/parts.ts": (r"part\)",),
     "verifier/site.ts": (r"rule\.warning!,",),
     "verifier/release.ts": (r"sentence\)",),
 }
@@ -40,7 +43,7 @@ def used() -> set[str]:
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     keys = messages()
     assert len(keys) > 50
-    spoken = {unquoted(sentence) for pattern in USES for sentence in re.findall(pattern, text)}
+    spoken = {unquoted(sentence) for pattern in (*USES, TABLES) for sentence in re.findall(pattern, text, re.M)}
     return spoken - {""} | set(keys) | set(reasons()) | set(recognised())
 
 
@@ -87,8 +90,10 @@ def reasons() -> list[str]:
     data = {
         name: json.loads((WEB / "data" / f"{name}.json").read_text(encoding="utf-8")) for name in ("site", "events")
     }
-    sentences = [("site", "warning"), ("events", "doubt")]
-    return found + [entry[told] for name, told in sentences for entry in data[name].values() if told in entry]
+    sentences = [("site", "warning"), ("events", "doubt"), ("events", "part")]
+    found += [entry[told] for name, told in sentences for entry in data[name].values() if told in entry]
+    report = json.loads((WEB / "data" / "td_report.json").read_text(encoding="utf-8"))
+    return found + list(report["platform"].values())
 
 
 def recognised() -> list[str]:

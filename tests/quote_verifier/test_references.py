@@ -52,6 +52,8 @@ def test_a_platform_may_name_its_service_td() -> None:
         ({"rtmr_3": 5}, "rtmr_3 is empty or not a string"),
         ({"platforms": [platform() | {"mr_td": "0x" + "ab" * 48}]}, "begins with 0x"),
         ({"surprise": 1}, "unknown member"),
+        ({"release": {"color": "red"}}, "release holds"),
+        ({"release": {"version": 1}}, "release holds"),
         ({"events": None}, "events is missing"),
         ({"events": [""]}, "empty"),
         ({"events": ["a\nb"]}, "not one line"),

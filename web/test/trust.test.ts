@@ -38,7 +38,7 @@ test('a changed event is red and named, a restart with the same events is not', 
 	const changed = bundleOf('release-other-settings');
 	const report = await judge(changed, snapshot);
 	expect([report.overall, shield(report)]).toEqual(['not-acceptable', 'red']);
-	expect(statusOf(report, 'release.match').detail).toMatch(/changed since you trusted it on 2025-06-03: settings: /);
+	expect(statusOf(report, 'release.match').detail).toMatch(/changed since you trusted it on 2025-06-03: settings\. In detail: settings: /);
 	expect(compareTrusted(snapshot, changed).map(({ part, field }) => [part, field])).toEqual([['event', 'settings']]);
 	const reordered: Snapshot = { ...snapshot, events: [...snapshot.events].reverse() };
 	expect((await trusting(bundle, reordered)).overall).toBe('verified');

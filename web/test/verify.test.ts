@@ -104,7 +104,9 @@ test.each([
 	['not JSON', '{'],
 	['an unknown member', { ...REFERENCES, rtmr: '' }],
 	['an empty platform value', { ...REFERENCES, platforms: [{ mr_td: '' }] }],
-	['another version', { ...REFERENCES, v: 1 }]
+	['another version', { ...REFERENCES, v: 1 }],
+	['a release that says something unknown', { ...REFERENCES, release: { color: 'red' } }],
+	['a release that is no text', { ...REFERENCES, release: { version: 1 } }]
 ])('references with %s fail, and do not match in silence', async (_, references) => {
 	const report = await testRoot.verify({ bundle: goodBundle(), now: NOW, references });
 	expect(report.overall).toBe('not-acceptable');

@@ -1,5 +1,8 @@
 import { install } from '$lib/tee/client/guard';
-import { page } from '$lib/tee/page';
+import { page, preload } from '$lib/tee/page';
 
 /** SvelteKit awaits this before the application starts: nothing is sent unguarded. */
-export const init = () => install(page);
+export const init = () => {
+	install(page);
+	preload();
+};

@@ -18,6 +18,10 @@ _MEMBERS = {**PLATFORM_SIZES, "mr_service_td": SERVICE_TD_SIZE}  # the last may 
 ROOTS = ("verity", "unmeasured")
 
 
+# What a document may say of the release that it is for: texts for people, which decide nothing.
+ABOUT = ("version", "commit", "upstream")
+
+
 @dataclass(frozen=True)
 class Platform:
     """One known platform: register and module values (hex) by their names in the quote.
@@ -77,11 +81,14 @@ def references_from(document: dict[str, Any]) -> References:
     """One document's reference values. Raises `UsageError`: unknown or missing members, empty or badly sized values."""
     newest = "make them anew with the release that they are for"
     _require(is_version(document.get("v"), 2), f"v is {shown(document.get('v'))}, this version reads 2; {newest}")
-    unknown = sorted(set(document) - {"v", "name", "events", "rtmr_3", "platforms"})
+    unknown = sorted(set(document) - {"v", "name", "release", "events", "rtmr_3", "platforms"})
     _require(not unknown, f"unknown member {', '.join(unknown)[:64]!r}")
     rtmr_3 = document.get("rtmr_3")
     if rtmr_3 is not None:
         _hexadecimal(rtmr_3, "rtmr_3", 48)
+    about = document.get("release", {})
+    told = isinstance(about, dict) and all(key in ABOUT and isinstance(text, str) for key, text in about.items())
+    _require(told, f"release holds something else than {', '.join(ABOUT)}, each a text")
     events, platforms, name = document.get("events"), document.get("platforms", []), document.get("name", "")
     _require(isinstance(events, list), "events is missing or not a list")
     _require(isinstance(platforms, list) and isinstance(name, str), "platforms or name has the wrong type")

@@ -3,9 +3,25 @@
  * harmless counts as content: a request that nobody thought of is held back, not let through.
  */
 
+/** What a request carries, as the question before sending names it. */
+export type Kind = 'message' | 'file' | 'recording' | 'settings' | 'password' | 'text';
+
+/** Paths by what they carry, the first that fits; whatever is left is text that somebody typed. */
+const KINDS: [path: RegExp, kind: Kind][] = [
+	[/^\/api\/v1\/auths\/(signin|signup|ldap|add|update\/password)$/, 'password'],
+	[/^\/api\/v1\/(files|retrieval\/process)\b/, 'file'],
+	[/^\/api\/v1\/audio\/transcriptions$/, 'recording'],
+	[/^\/api\/v1\/users\/user\/settings\b|\/config(s\/|\b)/, 'settings'],
+	[/^\/api\/(chat|tasks|v1\/(chats|channels|tasks))\b|^\/(ollama|openai|ws)\b/, 'message']
+];
+
+/** What a request with content to `url` of this server carries. */
+export const kindOf = (url: URL, here: string): Kind =>
+	url.origin === here ? (KINDS.find(([path]) => path.test(url.pathname))?.[1] ?? 'text') : 'text';
+
 /** Requests that change something without carrying content: paths of this server, by method. */
 const HARMLESS: [method: RegExp, path: RegExp][] = [
-	[/^POST$/, /^\/api\/v1\/auths\/(signin|signup|ldap|signout)$/],
+	[/^POST$/, /^\/api\/v1\/auths\/signout$/],
 	[/^(GET|POST)$/, /^\/api\/v1\/tee\/\w+$/],
 	[/^POST$/, /^\/api\/tasks\/stop\/[\w-]+$/],
 	[/^POST$/, /^\/api\/v1\/chats\/[\w-]+\/(pin|archive|share)$/],

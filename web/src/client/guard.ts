@@ -3,19 +3,20 @@
  * content waits for the gate's decision, whichever button, key or script asked for it.
  */
 
-import { packetsCarryContent, requestCarriesContent } from './content.js';
+import { clause } from '../shared/sentence.js';
+import { kindOf, packetsCarryContent, requestCarriesContent, type Kind } from './content.js';
 import { chatNamed, gateInForce, mayLeave } from './gate.js';
 import { attach, page, type Page } from './page.js';
-import { distrust } from './rounds.js';
-import { refusal } from './wording.js';
+import { distrust, reconnected } from './rounds.js';
+import { refusalOf } from './wording.js';
 
 const here = () => window.location.origin;
 
 const ours = (url: URL): string => (page().isBackend(url) ? url.origin : here());
 
 /** The answer to a request that did not leave: upstream shows its `detail`. */
-const refused = () =>
-	new Response(JSON.stringify({ detail: page().say(refusal) }), {
+const refused = (kind: Kind) =>
+	new Response(JSON.stringify({ detail: page().say(refusalOf(kind)) }), {
 		status: 403,
 		headers: { 'Content-Type': 'application/json' }
 	});
@@ -29,6 +30,17 @@ const nameChat = async (url: URL, response: Response) => {
 	if (typeof chat?.id === 'string') chatNamed(chat.id);
 };
 
+/** A setting that was fixed at launch is refused with a reason, which not every page of upstream's shows. */
+const tellLocked = async (response: Response) => {
+	if (response.status !== 403) return;
+	const answer = (await response
+		.clone()
+		.json()
+		.catch(() => null)) as { detail?: unknown } | null;
+	const [, names] = /^(.+) (?:was|were) measured at launch/.exec(String(answer?.detail)) ?? [];
+	if (names) page().tell(clause('Fixed at launch, so it was not changed: {{names}}.', { names }));
+};
+
 const guardFetch = () => {
 	const send = window.fetch.bind(window);
 	window.fetch = async (input: RequestInfo | URL, init?: RequestInit) => {
@@ -37,9 +49,10 @@ const guardFetch = () => {
 		const method = init?.method ?? request?.method ?? 'GET';
 		const body = init?.body ?? (request?.body ? await request.clone().text() : undefined);
 		if (!requestCarriesContent(method, url, ours(url), body)) return send(input, init);
-		if (!(await mayLeave())) return refused();
+		const kind = kindOf(url, ours(url));
+		if (!(await mayLeave(kind))) return refused(kind);
 		const response = await send(input, init);
-		await nameChat(url, response);
+		await Promise.all([nameChat(url, response), tellLocked(response)]);
 		return response;
 	};
 };
@@ -56,10 +69,10 @@ const guardXhr = () => {
 		const target = targets.get(this);
 		const { method, url } = target ?? { method: 'POST', url: new URL(document.baseURI) };
 		if (url.pathname === '/ws/socket.io/') {
-			this.addEventListener('loadend', () => this.status !== 200 && distrust(), { once: true });
+			this.addEventListener('loadend', () => (this.status === 200 ? reconnected() : distrust()), { once: true });
 		}
 		if (!requestCarriesContent(method, url, ours(url), body)) { send.call(this, body); return; }
-		void mayLeave().then((yes) => (yes ? send.call(this, body) : this.dispatchEvent(new ProgressEvent('error'))));
+		void mayLeave(kindOf(url, ours(url))).then((yes) => (yes ? send.call(this, body) : this.dispatchEvent(new ProgressEvent('error'))));
 	};
 };
 
@@ -91,14 +104,30 @@ const guardBeacon = () => {
 const watchConnections = () => {
 	const Native = window.WebSocket;
 	let connected = false;
+	let broken = false;
+	/** Also after a round that failed meanwhile: what was wrong may be over. */
+	const back = () => {
+		distrust();
+		reconnected();
+	};
 	window.WebSocket = new Proxy(Native, {
 		construct(target, args) {
 			const socket = Reflect.construct(target, args) as WebSocket;
-			socket.addEventListener('close', () => connected && distrust());
-			socket.addEventListener('open', () => (connected = true));
+			socket.addEventListener('close', () => {
+				if (!connected) return;
+				broken = true;
+				distrust();
+			});
+			socket.addEventListener('open', () => {
+				connected = true;
+				if (broken) back();
+				broken = false;
+			});
 			return socket;
 		}
 	});
+	window.addEventListener('offline', distrust);
+	window.addEventListener('online', back);
 };
 
 /** Stand between the page and the network; called once, before the application starts. */

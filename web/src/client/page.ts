@@ -1,6 +1,7 @@
 /** What this folder asks of the page that it runs in: the few things that only Open WebUI's own code can do. */
 
 import type { Clause } from '../shared/sentence.js';
+import type { Kind } from './content.js';
 import type { State } from './state.js';
 
 export interface Page {
@@ -12,10 +13,14 @@ export interface Page {
 	chat(): string;
 	/** A sentence in the person's language. */
 	say(sentence: Clause): string;
-	/** Ask the person whether to send although `now` is not green. */
-	ask(now: State): Promise<boolean>;
+	/** Ask the person whether to send although `now` is not green; a verdict that turns green meanwhile answers yes. */
+	ask(now: State, kind: Kind): Promise<boolean>;
 	/** Tell the person that something was not sent, and why. */
-	refuse(now: State): void;
+	refuse(now: State, kind: Kind): void;
+	/** Tell the person something that upstream's own page may not show. */
+	tell(sentence: Clause): void;
+	/** Tell the person that something waits for the check, until the answer is called. */
+	wait(kind: Kind): () => void;
 }
 
 let attached: Page | null = null;

@@ -128,11 +128,22 @@ export const distrust = () => {
 	stale = true;
 };
 
+/** The connection is back: judge what answers there now, whether or not anybody is about to send something. */
+export const reconnected = () => {
+	if (stale && get(state).phase !== 'checking') void startRound();
+};
+
 /** A failed round is repeated sooner: the next message may find the server well again. */
 const tooOld = (now: State): boolean => {
 	const age = (Date.now() - now.finishedAt) / 1000;
 	const limit = now.phase === 'failed' ? RETRY_S : maxAge(get(config));
 	return age > limit || age < 0;
+};
+
+/** Whether the last verdict may be relied on without waiting for another. */
+export const isFresh = (): boolean => {
+	const now = get(state);
+	return scheduled === undefined && (now.phase === 'done' || now.phase === 'failed') && !stale && !tooOld(now);
 };
 
 /** A verdict that may still be relied on: waits for a running round, runs one where the last is stale. */
@@ -144,7 +155,7 @@ export const freshState = async (): Promise<State> => {
 	return get(state);
 };
 
-/** The shield's colour: the verifier's own rule, for a round that ended. */
+/** What the gate decides by: the verifier's own rule, for a round that ended. */
 export const shieldOf = (now: State): Shield => (now.phase === 'done' && now.report ? shield(now.report) : 'red');
 
 /** Whether measurements may be trusted: the verifier's own rule, for a round that ended. */
@@ -155,6 +166,6 @@ const log = (now: State) => {
 	const { report, bundle, failure, timings } = now;
 	console.groupCollapsed(`tee: ${report?.overall ?? (failure && english(failure))}`);
 	console.table(report?.checks.map(({ id, status, detail }) => ({ id, status, detail })) ?? []);
-	console.log({ measurements: report?.facts.quote, bundle, failure, timings });
+	console.info({ measurements: report?.facts.quote, bundle, failure, timings });
 	console.groupEnd();
 };

@@ -70,10 +70,10 @@ export function shield(verdict: Pick<Verdict, 'checks'>): Shield {
 const DOUBTS = ['tee.check.binding.channel.platform', 'tee.check.binding.channel.unseen'];
 
 /**
- * Whether all quote and binding checks passed, but for such a doubt: only then do the measurements describe what one is
- * connected to.
+ * Whether all checks of quote, hardware and binding passed, but for such a doubt: only then do the measurements describe
+ * what one is connected to, and only then is there anything to trust. Whoever runs a simulator makes it say what they like.
  */
 export function canTrust(verdict: Pick<Verdict, 'checks'>): boolean {
-	const needed = verdict.checks.filter((check) => /^(quote|binding)\./.test(check.id));
-	return needed.length === 6 && needed.every(({ status, key }) => status === 'pass' || DOUBTS.includes(key));
+	const needed = verdict.checks.filter((check) => /^(quote|tee|binding)\./.test(check.id));
+	return needed.length === 7 && needed.every(({ status, key }) => status === 'pass' || DOUBTS.includes(key));
 }

@@ -23,7 +23,7 @@ const INIT = `INIT sha384/${ZERO_REGISTER}`;
 export const LAUNCH = 'launch';
 export const SITE = 'site';
 /** Every operation, with what is known of it. */
-const OPERATIONS: Record<string, { required?: boolean; rule?: boolean; doubt?: string }> = operations;
+const OPERATIONS: Record<string, { part?: string; required?: boolean; rule?: boolean; doubt?: string }> = operations;
 const KNOWN = Object.keys(OPERATIONS);
 /** What a launch must have measured before it can match references, each once. */
 export const REQUIRED = KNOWN.filter((name) => OPERATIONS[name]!.required);
@@ -106,6 +106,13 @@ function named(events: LogEvent[], place: number): LogEvent[] {
 /** What each launch of the log put in force, the last one last. Throws EventLogError. */
 export function inForce(events: LogEvent[]): LogEvent[][] {
 	return events.flatMap(({ operation }, place) => (operation === LAUNCH ? [named(events, place)] : []));
+}
+
+/** SHA-384 (hex) of the release that the last launch put in force; null where none was measured. Throws EventLogError. */
+export function releaseInForce(events: LogEvent[]): string | null {
+	const now = inForce(events).at(-1) ?? events;
+	const digest = now.find(({ operation }) => operation === 'release')?.content['sha384'];
+	return typeof digest === 'string' ? digest : null;
 }
 
 /**

@@ -105,7 +105,7 @@ export const messages = {
 	'tee.check.release.match.trusted': 'All measured events are the same as you trusted on {{date}}.',
 	'tee.check.release.match.none': 'There are no reference values to compare the software with.',
 	'tee.check.release.match.unmeasured': 'Nothing was measured that could be compared with reference values.',
-	'tee.check.release.match.changed': 'The software changed since you trusted it on {{date}}: {{changes}}',
+	'tee.check.release.match.changed': 'The software changed since you trusted it on {{date}}: {{parts}}. In detail: {{changes}}',
 	'tee.check.release.match.fail':
 		'The {{component}} is not among the reference values "{{name}}": actual {{actual}}; expected {{expected}}.',
 	'tee.check.release.match.gaps': 'The launch did not measure: {{missing}}.',
@@ -125,7 +125,7 @@ export const messages = {
 	'tee.check.platform.match.newer':
 		'The platform is known: {{established}}. But the reference values say something newer than this verifier: {{name}}.',
 	'tee.check.platform.match.none': 'There are no reference values for the platform: firmware and kernel are unknown.',
-	'tee.check.platform.match.changed': 'The platform changed since you trusted it on {{date}}: {{changes}}',
+	'tee.check.platform.match.changed': 'The platform changed since you trusted it on {{date}}: {{parts}}. In detail: {{changes}}',
 	'tee.check.platform.match.fail':
 		'The platform differs from the reference values "{{name}}" in {{fields}}: {{changes}}.',
 	'tee.check.platform.match.policy': "The platform's {{field}} is {{actual}}; the policy allows {{expected}}.",

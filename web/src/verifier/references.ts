@@ -39,7 +39,9 @@ export interface References {
 	platforms: ReferencePlatform[];
 }
 
-const KEYS = ['v', 'name', 'events', 'rtmr_3', 'platforms'];
+const KEYS = ['v', 'name', 'release', 'events', 'rtmr_3', 'platforms'];
+/** What a document may say of the release that it is for: texts for people, which decide nothing. */
+const ABOUT = ['version', 'commit', 'upstream'];
 
 function parsePlatform(value: Json, index: number): ReferencePlatform {
 	const number = index + 1;
@@ -86,7 +88,9 @@ function parseDocument(source: unknown): References {
 	if (unknown !== undefined) throw new ReferencesError('they have the unknown member "{{name}}"', { name: unknown });
 	if (value['v'] !== 2)
 		throw new ReferencesError('their version is not 2; make them anew with the release that they are for');
-	const { rtmr_3 = null, platforms = [], name = '' } = value;
+	const { rtmr_3 = null, platforms = [], name = '', release = {} } = value;
+	if (!isObject(release) || !Object.entries(release).every(([key, text]) => ABOUT.includes(key) && typeof text === 'string'))
+		throw new ReferencesError('release holds something else than version, commit and upstream, each a text');
 	if (rtmr_3 !== null && !isHex(rtmr_3, 48)) throw new ReferencesError('rtmr_3 is not 48 bytes as lower-case hex');
 	if (!Array.isArray(platforms) || typeof name !== 'string')
 		throw new ReferencesError('platforms or name is of the wrong type');

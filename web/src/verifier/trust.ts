@@ -7,6 +7,7 @@ import { LAUNCH, replay, type LogEvent } from './event-log.js';
 import type { Evidence } from '../shared/evidence.js';
 import { parseQuote, type ParsedQuote } from './quote.js';
 import { judgePrograms, platformFields, platformOf, PLATFORM_FIELDS, type Platform } from './references.js';
+import { listed } from '../shared/parts.js';
 import { judgeLaunch } from './release.js';
 import { clause } from '../shared/sentence.js';
 import { isHex } from '../shared/bytes.js';
@@ -98,7 +99,8 @@ function changed(check: 'release.match' | 'platform.match', differences: Differe
 	const changes = differences
 		.map(({ field, trusted, now }) => `${field}: ${trusted ?? 'none'} -> ${now ?? 'none'}`)
 		.join('; ');
-	return { status: 'fail', key: `tee.check.${check}.changed`, params: { date, changes: changes.slice(0, 2000) } };
+	const parts = listed(differences.map(({ field }) => field));
+	return { status: 'fail', key: `tee.check.${check}.changed`, params: { date, parts, changes: changes.slice(0, 2000) } };
 }
 
 /** The same events as were trusted. `bound`: the quote's runtime data, as far as it was proven. */

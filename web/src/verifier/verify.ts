@@ -5,7 +5,7 @@ import { checkNonce } from './binding.js';
 import { checkChannel } from './channel.js';
 import { parseChain, summary, type CertificateSummary } from './certificates.js';
 import { asSeen, type Seen, type SeenByRoot } from './collateral.js';
-import { checkEventLog, type LogEvent } from './event-log.js';
+import { checkEventLog, releaseInForce, type LogEvent } from './event-log.js';
 import { asEvidence, readBundle, type Evidence } from '../shared/evidence.js';
 import { fullPolicy, type FullPolicy, type Policy } from './policy.js';
 import { parseQuote, QuoteFormatError, type ParsedQuote } from './quote.js';
@@ -53,6 +53,8 @@ export interface Facts {
 	chain?: CertificateSummary[];
 	tcb?: TcbFacts;
 	events?: LogEvent[];
+	/** SHA-384 (hex) of the release that the log puts in force. */
+	release?: string | null;
 	/** Payloads of valid service tokens, by service. */
 	service_claims?: Record<string, JsonObject>;
 }
@@ -177,6 +179,7 @@ async function judgeBound(
 	const log = checkEventLog(evidence['event_log'], quote.rtmr_3);
 	outcomes['eventlog.replay'] = log.outcome;
 	facts.events = log.events;
+	if (log.outcome.status !== 'fail') facts.release = releaseInForce(log.events);
 	outcomes['release.match'] =
 		log.outcome.status === 'fail' ? blocked('eventlog.replay') : checkRelease(log.events, held, bound ?? {});
 	outcomes['platform.match'] = platform;

@@ -15,6 +15,7 @@ import type { Clause } from '../shared/sentence.js';
 import { parseReferences } from './references.js';
 import { ROOTS } from './roots.js';
 import { canTrust } from '../shared/verdict.js';
+import { shortCode } from './short-code.js';
 import { compareTrusted, trustSnapshot } from './trust.js';
 import { shield } from '../shared/verdict.js';
 import { certificateChain, verify, verifyQuote } from './verify.js';
@@ -33,6 +34,7 @@ export const methods = {
 	canTrust,
 	trustSnapshot,
 	compareTrusted,
+	shortCode,
 	readBundle,
 	writeBundle,
 	parseReferences

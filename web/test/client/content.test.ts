@@ -1,7 +1,7 @@
 /** Which requests and packets carry what a person typed, said or attached: everything but what is listed as harmless. */
 
 import { describe, expect, test } from 'vitest';
-import { packetsCarryContent, requestCarriesContent } from '../../src/client/content.js';
+import { kindOf, packetsCarryContent, requestCarriesContent } from '../../src/client/content.js';
 
 const HERE = 'https://chat.example';
 const SECRET = 'heron 4711';
@@ -21,6 +21,9 @@ describe('requests that carry content', () => {
 		['a merge of answers', 'POST', '/api/v1/tasks/moa/completions'],
 		['a file', 'POST', '/api/v1/files/'],
 		['a web page or video by its address', 'POST', '/api/v1/retrieval/process/web'],
+		['a password, to sign in', 'POST', '/api/v1/auths/signin'],
+		['a password, to sign up', 'POST', '/api/v1/auths/signup'],
+		['a password of a directory', 'POST', '/api/v1/auths/ldap'],
 		['a voice', 'POST', '/api/v1/audio/transcriptions'],
 		['a text to be spoken', 'POST', '/api/v1/audio/speech'],
 		['a message in a channel', 'POST', '/api/v1/channels/x/messages/post'],
@@ -38,12 +41,12 @@ describe('requests that carry content', () => {
 		['what nobody thought of', 'POST', '/api/v9/anything'],
 		['another verb', 'PUT', '/api/v1/chats/c-1'],
 		['a verb in small letters', 'post', '/api/chat/completions'],
-		['a verb that nobody knows', 'QUERY', '/api/v1/auths/signin'],
-		['a harmless path with more behind it', 'POST', '/api/v1/auths/signin/x'],
-		['a harmless path below another', 'POST', '/x/api/v1/auths/signin'],
-		['a harmless path by another verb', 'PUT', '/api/v1/auths/signin'],
-		['another origin', 'POST', 'https://elsewhere.example/api/v1/auths/signin'],
-		['the same host on another port', 'POST', 'https://chat.example:8443/api/v1/auths/signin'],
+		['a verb that nobody knows', 'QUERY', '/api/v1/auths/signout'],
+		['a harmless path with more behind it', 'POST', '/api/v1/auths/signout/x'],
+		['a harmless path below another', 'POST', '/x/api/v1/auths/signout'],
+		['a harmless path by another verb', 'PUT', '/api/v1/auths/signout'],
+		['another origin', 'POST', 'https://elsewhere.example/api/v1/auths/signout'],
+		['the same host on another port', 'POST', 'https://chat.example:8443/api/v1/auths/signout'],
 		['a deletion that carries a body', 'DELETE', '/api/v1/chats/c-1/tags']
 	])('%s', (_, method, path) => expect(carries(method, path, SECRET)).toBe(true));
 
@@ -54,14 +57,34 @@ describe('requests that carry content', () => {
 	});
 });
 
+test.each([
+	['message', '/api/chat/completions'],
+	['message', '/api/v1/chats/new'],
+	['message', '/api/v1/channels/x/messages/post'],
+	['message', '/ollama/api/chat'],
+	['message', '/ws/socket.io/?EIO=4'],
+	['file', '/api/v1/files/'],
+	['file', '/api/v1/retrieval/process/web'],
+	['recording', '/api/v1/audio/transcriptions'],
+	['settings', '/api/v1/users/user/settings/update'],
+	['settings', '/api/v1/audio/config/update'],
+	['settings', '/openai/config/update'],
+	['settings', '/api/v1/configs/banners'],
+	['password', '/api/v1/auths/signin'],
+	['password', '/api/v1/auths/update/password'],
+	['text', '/api/v1/audio/speech'],
+	['text', '/api/v1/auths/update/profile'],
+	['text', '/api/v9/anything'],
+	['text', 'https://elsewhere.example/api/v1/files/']
+])('the question names a %s: %s', (kind, path) => expect(kindOf(new URL(path, HERE), HERE)).toBe(kind));
+
 describe('requests that carry none', () => {
 	test.each([
 		['a read', 'GET', '/api/v1/chats/?page=1'],
 		['a look', 'HEAD', '/api/v1/chats/'],
 		['the browser asking what is allowed', 'OPTIONS', '/api/chat/completions'],
 		['a deletion', 'DELETE', '/api/v1/chats/c-1'],
-		['signing in', 'POST', '/api/v1/auths/signin'],
-		['signing up', 'POST', '/api/v1/auths/signup'],
+		['signing out', 'POST', '/api/v1/auths/signout'],
 		['evidence', 'GET', '/api/v1/tee/quote?nonce=abc'],
 		['stopping an answer', 'POST', '/api/tasks/stop/t-1'],
 		['pinning a chat', 'POST', '/api/v1/chats/c-1/pin'],

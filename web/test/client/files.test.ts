@@ -3,7 +3,9 @@
 import { get } from 'svelte/store';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Evidence } from '../../src/shared/evidence.js';
-import { GREEN, REFUSED } from './standing-in.js';
+import { RoundError } from '../../src/client/failure.js';
+import { english } from '../../src/shared/sentence.js';
+import { FORGED, GREEN, REFUSED, SIMULATED, WARNED } from './standing-in.js';
 
 const BUNDLE = { v: 1, time: '2025-07-01T12:00:00.5Z', nonce: 'n' } as unknown as Evidence;
 const ask = vi.fn<(method: string, params: unknown[]) => Promise<unknown>>();
@@ -11,7 +13,7 @@ vi.mock('../../src/client/engine.js', () => ({
 	ask: (method: string, params: unknown[]) => ask(method, params),
 	warmUp: () => undefined
 }));
-const { checkFile, opened, saveBundle } = await import('../../src/client/files.js');
+const { checkFile, opened, saveBundle, summaryOfFile } = await import('../../src/client/files.js');
 const { state } = await import('../../src/client/rounds.js');
 const { NOTHING } = await import('../../src/client/state.js');
 
@@ -41,7 +43,7 @@ afterEach(() => {
 test('a file is judged at its own time and shown beside the server’s verdict', async () => {
 	const now = { ...NOTHING, phase: 'done' as const, report: GREEN };
 	state.set(now);
-	await checkFile('text');
+	await checkFile('a.json', 'text');
 	expect(ask.mock.calls).toEqual([
 		['readBundle', ['text']],
 		['verify', [{ bundle: BUNDLE, now: BUNDLE.time }]]
@@ -51,12 +53,23 @@ test('a file is judged at its own time and shown beside the server’s verdict',
 	expect(localStorage).toHaveLength(0);
 });
 
-test('a file that is none is refused, and what was shown stays', async () => {
-	await checkFile('text');
-	const shown = get(opened);
-	ask.mockRejectedValue(new Error('no evidence'));
-	await expect(checkFile('x')).rejects.toThrow('no evidence');
-	expect(get(opened)).toBe(shown);
+test('a broken file takes the place of the one before it, and says its name', async () => {
+	await checkFile('good.json', 'text');
+	ask.mockRejectedValue(new RoundError('The verifier gave up: {{reason}}', { reason: 'it is empty' }));
+	await checkFile('holiday.json', '{}');
+	const now = get(opened)!;
+	expect([now.phase, now.report, now.bundle]).toEqual(['failed', null, null]);
+	expect(english(summaryOfFile(now))).toBe(
+		'“holiday.json” is not evidence, or it is damaged: The verifier gave up: it is empty'
+	);
+});
+
+test.each([GREEN, WARNED, SIMULATED, REFUSED, FORGED])('a file is never called this server: $overall', async (found) => {
+	ask.mockImplementation((method) => Promise.resolve({ readBundle: BUNDLE, verify: found }[method]));
+	await checkFile('a.json', '{}');
+	const said = english(summaryOfFile(get(opened)!));
+	expect(said).toMatch(/^The evidence in this file/);
+	expect(said).not.toMatch(/this (server|service|machine)|\b(my|mine)\b/);
 });
 
 test('the evidence on show is saved as the verifier writes it, named by its time', async () => {

@@ -27,7 +27,10 @@ beforeEach(() => {
 	localStorage.clear();
 	history.replaceState(null, '', '/');
 });
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+	vi.useRealTimers();
+	vi.unstubAllGlobals();
+});
 
 const VERDICTS: [string, Report | null, green: boolean][] = [
 	['green', GREEN, true],
@@ -50,7 +53,7 @@ test.each(VERDICTS)('block lets only green leave, and says why not: %s', async (
 	const { mayLeave, page, rounds } = await opened('block', verdict);
 	expect(await mayLeave()).toBe(green);
 	expect(page.ask).not.toHaveBeenCalled();
-	expect(page.refuse.mock.calls).toEqual(green ? [] : [[get(rounds.state)]]);
+	expect(page.refuse.mock.calls).toEqual(green ? [] : [[get(rounds.state), 'message']]);
 });
 
 test.each(VERDICTS)('warn asks unless it is green: %s', async (_, verdict, green) => {
@@ -160,4 +163,71 @@ test('a second Enter while the first is being decided sends nothing', async () =
 	answer(true);
 	expect(await first).toBe(true);
 	expect(await mayBeSent()).toBe(true);
+});
+
+/** A round that runs until `end` is called. */
+async function running(gate: Gate, change: Parameters<typeof host>[0] = {}) {
+	const done = vi.fn();
+	const found = await opened(gate, SIMULATED, { wait: () => done, ...change });
+	const { rounds } = found;
+	const { NOTHING } = await import('../../src/client/state.js');
+	vi.stubGlobal('fetch', () => new Promise(() => undefined)); // the round itself never ends
+	vi.stubGlobal('Worker', function Silent() {});
+	void rounds.startRound();
+	const end = (verdict: Report) => rounds.state.set({ ...NOTHING, phase: 'done', report: verdict, finishedAt: Date.now() });
+	return { ...found, done, end };
+}
+
+test('whoever sends during a check is told so at once, and may choose after three seconds', async () => {
+	const { mayLeave, page, done } = await running('warn', yes());
+	const answer = mayLeave();
+	await vi.advanceTimersByTimeAsync(2999);
+	expect([page.wait.mock.calls, page.ask.mock.calls.length, done.mock.calls.length]).toEqual([[['message']], 0, 0]);
+	await vi.advanceTimersByTimeAsync(1);
+	expect([page.ask.mock.calls.length, done.mock.calls.length]).toEqual([1, 1]);
+	expect(await answer).toBe(true);
+});
+
+test('a verdict that turns green while the question stands is no consent to another verdict', async () => {
+	let answer: (yes: boolean) => void = () => undefined;
+	const { mayLeave, page, end, rounds } = await running('warn', {
+		ask: () => new Promise<boolean>((resolve) => (answer = resolve))
+	});
+	const first = mayLeave();
+	await vi.advanceTimersByTimeAsync(3000);
+	end(GREEN);
+	answer(true);
+	expect(await first).toBe(true);
+	rounds.state.set({ ...get(rounds.state), report: SIMULATED });
+	void mayLeave();
+	await vi.advanceTimersByTimeAsync(3000);
+	expect(page.ask).toHaveBeenCalledTimes(2);
+});
+
+test('where nothing may leave without a verdict nobody is asked, however long it takes', async () => {
+	const { mayLeave, page } = await running('block');
+	const answer = vi.fn();
+	void mayLeave().then(answer);
+	await vi.advanceTimersByTimeAsync(60_000);
+	expect([answer.mock.calls.length, page.ask.mock.calls.length]).toEqual([0, 0]);
+});
+
+test('where everything may leave nobody waits longer than that for a check', async () => {
+	const { mayLeave, page } = await running('off');
+	const answer = mayLeave();
+	await vi.advanceTimersByTimeAsync(3000);
+	expect([await answer, page.ask.mock.calls.length]).toEqual([true, 0]);
+});
+
+test('a fresh verdict keeps nobody waiting', async () => {
+	const { mayLeave, page } = await opened('off', GREEN);
+	await mayLeave();
+	expect(page.wait).not.toHaveBeenCalled();
+});
+
+test('a yes to a message is none to a password or a setting', async () => {
+	const { mayLeave, page } = await opened('warn', SIMULATED, yes());
+	for (const kind of ['message', 'file', 'recording', 'password', 'password', 'settings', 'text', 'message'] as const)
+		await mayLeave(kind);
+	expect(page.ask.mock.calls.map(([, kind]) => kind)).toEqual(['message', 'password', 'settings', 'text']);
 });

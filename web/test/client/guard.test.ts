@@ -1,18 +1,20 @@
 /** Where requests leave the page: fetch, XMLHttpRequest, WebSocket and sendBeacon, each in front of a gate of our own. */
 
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { english } from '../../src/shared/sentence.js';
 import { host } from './standing-in.js';
 
 const SECRET = 'heron 4711';
 const CONTENT = '/api/chat/completions';
 const gate = vi.hoisted(() => ({ inForce: 'block', open: vi.fn<() => Promise<boolean>>(), named: vi.fn() }));
 const distrust = vi.hoisted(() => vi.fn());
+const reconnected = vi.hoisted(() => vi.fn());
 vi.mock('../../src/client/gate.js', () => ({
 	chatNamed: gate.named,
 	gateInForce: () => gate.inForce,
 	mayLeave: gate.open
 }));
-vi.mock('../../src/client/rounds.js', async (original) => ({ ...(await original<object>()), distrust }));
+vi.mock('../../src/client/rounds.js', async (original) => ({ ...(await original<object>()), distrust, reconnected }));
 
 class Socket extends EventTarget {
 	static OPEN = 1;
@@ -36,6 +38,8 @@ const native = {
 };
 const settle = () => new Promise((resolve) => setTimeout(resolve, 0));
 
+let page: ReturnType<typeof host>;
+
 beforeAll(async () => {
 	vi.stubGlobal('fetch', native.fetch);
 	vi.stubGlobal('XMLHttpRequest', OldRequest);
@@ -43,7 +47,8 @@ beforeAll(async () => {
 	Object.assign(window, { fetch: native.fetch, XMLHttpRequest: OldRequest, WebSocket: Socket });
 	Object.assign(navigator, { sendBeacon: native.beacon });
 	const { install } = await import('../../src/client/guard.js');
-	install(host({ isBackend: (url) => url.port === '8080' }));
+	page = host({ isBackend: (url) => url.port === '8080' });
+	install(page);
 });
 afterAll(() => vi.unstubAllGlobals());
 beforeEach(() => {
@@ -64,7 +69,8 @@ test('fetch: content is refused with an answer that upstream shows, and nothing 
 		[`https://elsewhere.example${CONTENT}`, post()]
 	] as [string | URL | Request, RequestInit?][]) {
 		const answer = await window.fetch(input, init);
-		expect([answer.status, await answer.json()]).toEqual([403, { detail: 'Not sent: this server is not verified.' }]);
+		expect(answer.status).toBe(403);
+		expect(((await answer.json()) as { detail: string }).detail).toMatch(/ was not sent: this server is not verified\.$/);
 	}
 	expect(native.fetch).not.toHaveBeenCalled();
 	expect(gate.open).toHaveBeenCalledTimes(5);
@@ -82,11 +88,26 @@ test('fetch: content leaves as it is once the gate opens, not before', async () 
 	expect(native.fetch.mock.calls).toEqual([[CONTENT, init]]);
 });
 
+test('fetch: a setting that was fixed at launch is named, whatever upstream shows of the refusal', async () => {
+	gate.open.mockResolvedValue(true);
+	const refuse = (detail: unknown) =>
+		native.fetch.mockResolvedValue(new Response(JSON.stringify({ detail }), { status: 403 }));
+	refuse("A, B were measured at launch and cannot be changed here: set it in the server's environment and restart it.");
+	const answer = await window.fetch(CONTENT, post());
+	expect(page.tell.mock.calls.map(([sentence]) => english(sentence))).toEqual([
+		'Fixed at launch, so it was not changed: A, B.'
+	]);
+	expect(await answer.json(), 'upstream reads it, too').toHaveProperty('detail');
+	refuse('You are not allowed to do that.');
+	await window.fetch(CONTENT, post());
+	expect(page.tell).toHaveBeenCalledTimes(1);
+});
+
 test('fetch: reads, the session and evidence pass without a question', async () => {
 	await window.fetch('/api/v1/chats/?page=1');
-	await window.fetch('/api/v1/auths/signin', post());
+	await window.fetch('/api/v1/auths/signout', post());
 	await window.fetch('/api/v1/tee/quote?nonce=x');
-	await window.fetch('http://localhost:8080/api/v1/auths/signin', post());
+	await window.fetch('http://localhost:8080/api/v1/auths/signout', post());
 	expect([gate.open.mock.calls.length, native.fetch.mock.calls.length]).toEqual([0, 4]);
 });
 
@@ -138,7 +159,7 @@ test('XMLHttpRequest: what was never opened counts as content, what is harmless 
 	request.send(SECRET);
 	await settle();
 	expect((request as unknown as OldRequest).sent).toEqual([]);
-	expect(old('POST', '/api/v1/auths/signin', 'x').sent).toEqual(['x']);
+	expect(old('POST', '/api/v1/auths/signout', 'x').sent).toEqual(['x']);
 	expect(old('POST', '/ws/socket.io/?EIO=4', '40').sent).toEqual(['40']);
 	expect(old('POST', '/ws/socket.io/?EIO=4', `42["message","${SECRET}"]`).sent).toEqual([]);
 });
@@ -212,4 +233,21 @@ test('sendBeacon: a beacon cannot wait, so it leaves only where no decision is n
 		expect(navigator.sendBeacon('/x', SECRET), inForce).toBe(leaves);
 	}
 	expect(native.beacon.mock.calls).toEqual([['/x', SECRET]]);
+});
+
+test('a connection that opens asks whether it is another server\'s now', () => {
+	const socket = new window.WebSocket('wss://chat.example');
+	socket.dispatchEvent(new Event('open'));
+	reconnected.mockClear();
+	socket.dispatchEvent(new Event('close'));
+	expect(reconnected).not.toHaveBeenCalled();
+	const next = new window.WebSocket('wss://chat.example');
+	next.dispatchEvent(new Event('open'));
+	expect(reconnected).toHaveBeenCalledTimes(1);
+	next.dispatchEvent(new Event('open'));
+	expect(reconnected, 'nothing broke again').toHaveBeenCalledTimes(1);
+	distrust.mockClear();
+	window.dispatchEvent(new Event('offline'));
+	window.dispatchEvent(new Event('online'));
+	expect([distrust.mock.calls.length, reconnected.mock.calls.length]).toEqual([2, 2]);
 });

@@ -31,7 +31,7 @@ async function opened() {
 
 beforeEach(() => {
 	vi.useFakeTimers({ now: new Date('2026-01-01T00:00:00Z') });
-	for (const name of ['groupCollapsed', 'groupEnd', 'table', 'log', 'warn'] as const)
+	for (const name of ['groupCollapsed', 'groupEnd', 'table', 'info', 'log', 'warn'] as const)
 		vi.spyOn(console, name).mockImplementation(() => undefined);
 	localStorage.clear();
 	nonces.length = judged.length = 0;
@@ -204,6 +204,21 @@ test('a connection that broke makes the verdict old, until the next round', asyn
 	verdict = () => FORGED;
 	expect(rounds.shieldOf(await rounds.freshState())).toBe('red');
 	expect(await roundsAfter(1, rounds)).toBe(0);
+});
+
+test('a connection that is back is judged by itself, once', async () => {
+	const rounds = await opened();
+	await rounds.startRound();
+	rounds.reconnected();
+	await settle();
+	expect(nonces.length, 'nothing broke').toBe(1);
+	rounds.distrust();
+	expect(rounds.isFresh()).toBe(false);
+	verdict = () => FORGED;
+	rounds.reconnected();
+	rounds.reconnected();
+	await settle();
+	expect([nonces.length, rounds.shieldOf(get(rounds.state)), rounds.isFresh()]).toEqual([2, 'red', true]);
 });
 
 test('whoever asks while a round runs, or is due, waits for it', async () => {

@@ -2,6 +2,7 @@
 
 import { vi } from 'vitest';
 import type { Page } from '../../src/client/page.js';
+import { NOTHING, type State } from '../../src/client/state.js';
 import { english } from '../../src/shared/sentence.js';
 import { CHECK_IDS, overall, type Check, type CheckId, type Status } from '../../src/shared/verdict.js';
 import type { Report } from '../../src/verifier.js';
@@ -32,8 +33,23 @@ export const SIMULATED = report({ 'tee.real': 'fail' });
 export const REFUSED = report({ 'quote.tcb': 'fail' });
 export const FORGED = report({ 'quote.signature': 'fail' });
 
+/** A round that ended with `found`. */
+export const done = (found: Report, change: Partial<State> = {}): State => ({
+	...NOTHING,
+	phase: 'done',
+	report: found,
+	finishedAt: 1,
+	...change
+});
+
+/** `found` with other words in some checks. */
+export const saying = (found: Report, changes: Partial<Record<CheckId, Partial<Check>>>): Report => ({
+	...found,
+	checks: found.checks.map((check) => ({ ...check, ...changes[check.id] }))
+});
+
 /** A page that speaks English, is asked nothing and refuses nothing, until a test says otherwise. */
-export function host({ ask, ...change }: Partial<Page> = {}) {
+export function host({ ask, wait, ...change }: Partial<Page> = {}) {
 	return {
 		api: '/api/v1',
 		isBackend: () => false,
@@ -41,7 +57,9 @@ export function host({ ask, ...change }: Partial<Page> = {}) {
 		say: english,
 		...change,
 		ask: vi.fn<Page['ask']>(ask ?? (() => Promise.resolve(false))),
-		refuse: vi.fn<Page['refuse']>()
+		refuse: vi.fn<Page['refuse']>(),
+		tell: vi.fn<Page['tell']>(),
+		wait: vi.fn<Page['wait']>(wait ?? (() => () => undefined))
 	};
 }
 

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { allMeasurements } from '../../src/client/measurements.js';
 import { NOTHING, type State } from '../../src/client/state.js';
-import { labelOf, openChecks, refusal, shortMeasurements, summaryOf } from '../../src/client/wording.js';
+import { labelOf, openChecks, refusalOf, shortMeasurements, summaryOf } from '../../src/client/wording.js';
 import { td_10, td_15, tooltip } from '../../src/data/td_report.json';
 import { clause, english } from '../../src/shared/sentence.js';
 import type { ParsedQuote, Report } from '../../src/verifier.js';
@@ -59,7 +59,7 @@ test('a verified server is named by what it was recognised by', () => {
 test('an overall status that is newer than the page is not verified', () => {
 	const newer = { ...GREEN, overall: 'splendid' as unknown as Report['overall'] };
 	expect(said(done(newer))).toEqual(['Not verified', 'Not verified']);
-	expect(english(refusal)).toBe('Not sent: this server is not verified.');
+	expect(english(refusalOf('message'))).toBe('Your message was not sent: this server is not verified.');
 });
 
 test('what stands between a verdict and green is what failed or warned, in order', () => {

@@ -89,3 +89,8 @@ def check_import(config: Mapping[str, Any], settings: Iterable[Any]) -> None:
             changed.add(setting.env_name)
     if changed:
         raise _refuse(changed)
+
+
+def shown() -> dict[str, Any]:
+    """What administrators' pages show as fixed at launch: all settings but those of `FREE`, or these names alone."""
+    return {"all": "*" in LOCKED, "names": sorted(LOCKED - {"*"})}

@@ -20,10 +20,22 @@ if (i18next.isInitialized) {
 
 type Values = Clause['values'];
 
+/** Languages that have our sentences. All others get English whole, whatever the server's default is: never a mix. */
+const OURS = ['en-US', 'id-ID', 'ja-JP', 'zh-CN'];
+
+const spokenIn = (): string => (OURS.includes(i18next.language) ? i18next.language : 'en-US');
+
+/** Days are written as the sentence around them is. */
+const inDays = (time: string | number, timeZone?: string): string =>
+	new Date(time).toLocaleDateString(spokenIn(), { dateStyle: 'long', timeZone });
+
+const spelled = (name: string, value: string | number): string | number =>
+	name === 'date' && /^\d{4}-\d\d-\d\d$/.test(String(value)) ? inDays(value, 'UTC') : value;
+
 /** Values that are clauses themselves, such as a reason, are translated before the sentence that names them. */
 const spoken = (values: Values): Record<string, string | number> =>
 	Object.fromEntries(
-		Object.entries(values).map(([name, value]) => [name, typeof value === 'object' ? say(value) : value])
+		Object.entries(values).map(([name, value]) => [name, typeof value === 'object' ? say(value) : spelled(name, value)])
 	);
 
 /**
@@ -32,7 +44,7 @@ const spoken = (values: Values): Record<string, string | number> =>
  */
 export const translate = (text: string, values: Values = {}): string =>
 	i18next.isInitialized
-		? i18next.t(text, { ...spoken(values), ns: NAMESPACE, nsSeparator: false, keySeparator: false })
+		? i18next.t(text, { ...spoken(values), lng: spokenIn(), ns: NAMESPACE, nsSeparator: false, keySeparator: false })
 		: text;
 
 /** A clause in the person's language. */
@@ -40,13 +52,22 @@ export const say = ({ text, values }: Clause): string => translate(text, values)
 
 /** Translate by a stable key of the verifier's; `english` where this language has no such sentence. */
 export const translateKey = (key: string, values: Values, english: string): string => {
-	const options = { ...spoken(values), ns: NAMESPACE, nsSeparator: false as const, keySeparator: false as const };
+	const options = { ...spoken(values), lng: spokenIn(), ns: NAMESPACE, nsSeparator: false as const, keySeparator: false as const };
 	return i18next.isInitialized && i18next.exists(key, options) ? i18next.t(key, options) : english;
 };
 
 /** Svelte store of the translation function: changes when the language does, or when our file arrives. */
 export const t = derived(i18n, () => (sentence: string | Clause, values?: Values) =>
 	typeof sentence === 'string' ? translate(sentence, values) : say(sentence)
+);
+
+/** Svelte store of a function: a day (ISO 8601, or milliseconds since 1970) as people write it. */
+export const day = derived(i18n, () => (time: string | number) => inDays(time));
+
+/** Svelte store of a function: the time of day, hours and minutes. */
+export const clock = derived(
+	i18n,
+	() => (time: number) => new Date(time).toLocaleTimeString(spokenIn(), { timeStyle: 'short' })
 );
 
 /** Svelte store of `translateKey`. */

@@ -7,33 +7,67 @@ import { chatId } from '$lib/stores';
 
 import type { Page } from './client/page';
 import type { State } from './client/state';
-import { openChecks, refusal, summaryOf } from './client/wording';
+import type { Kind } from './client/content';
+import { openChecks, refusalOf, summaryOf } from './client/wording';
 import { say, translate, translateKey } from './i18n';
-import { openPanel } from './panel';
+import { state } from './client/rounds';
+import { loadPanel, openPanel } from './panel';
 
-const ask = async (now: State): Promise<boolean> => {
-	const { default: Dialog } = await import('$lib/components/tee/GateDialog.svelte');
+const dialog = () => import('$lib/components/tee/GateDialog.svelte');
+
+const ask = async (_: State, kind: Kind): Promise<boolean> => {
+	const loaded = await dialog().catch(() => null);
+	if (!loaded) {
+		toast.error(say(refusalOf(kind)), { id: 'tee-refused', description: translate('The server could not be reached.') });
+		return false;
+	}
 	return new Promise((resolve) => {
-		const dialog = new Dialog({
+		const shown = new loaded.default({
 			target: document.body,
 			props: {
-				now,
+				kind,
 				answer: (yes: boolean) => {
 					resolve(yes);
-					setTimeout(() => dialog.$destroy(), 0);
+					setTimeout(() => shown.$destroy(), 0);
 				}
 			}
 		});
 	});
 };
 
-/** The checks that stand between a verdict and green, or why there is no verdict. */
-const reasons = (now: State): string =>
-	now.report
-		? openChecks(now)
-				.map(({ id, title }) => translateKey(`tee.check.${id}.title`, {}, title))
-				.join('; ')
-		: say(summaryOf(now));
+/** What is wrong: why there is no verdict, or what the first check says that stands between it and green. */
+const reason = (now: State): string => {
+	const [first] = openChecks(now);
+	return first ? translateKey(first.key, { ...first.params, ...first.texts }, first.detail) : say(summaryOf(now));
+};
+
+/** How long a check may take before anybody is told that something waits for it: shorter than anybody notices. */
+const UNNOTICED_MS = 150;
+
+const wait = (): (() => void) => {
+	const timer = setTimeout(
+		() => toast.loading(translate('Waiting for the check of this server'), { id: 'tee-waiting', duration: Infinity }),
+		UNNOTICED_MS
+	);
+	return () => {
+		clearTimeout(timer);
+		toast.dismiss('tee-waiting');
+	};
+};
+
+/** After the page has what it needs itself. */
+const IDLE_MS = 500;
+
+/** Load what is shown when something is wrong while the server still answers. */
+export const preload = () => {
+	const stop = state.subscribe(({ phase }) => {
+		if (phase !== 'done' && phase !== 'failed') return;
+		setTimeout(() => {
+			stop();
+			void Promise.allSettled([dialog(), loadPanel()]);
+		}, IDLE_MS);
+	});
+};
 
 export const page: Page = {
 	api: WEBUI_API_BASE_URL,
@@ -42,10 +76,12 @@ export const page: Page = {
 	chat: () => get(chatId),
 	say,
 	ask,
-	refuse: (now) =>
-		toast.error(say(refusal), {
+	wait,
+	tell: (sentence) => toast.error(say(sentence), { id: 'tee-locked' }),
+	refuse: (now, kind) =>
+		toast.error(say(refusalOf(kind)), {
 			id: 'tee-refused',
-			description: reasons(now),
+			description: reason(now),
 			action: { label: translate('Details'), onClick: openPanel }
 		})
 };

@@ -1,10 +1,20 @@
-/** Opens the panel, whose code is loaded when somebody first asks for it. */
+/** Opens the panel, whose code is loaded when somebody first asks for it, or after the first round. */
+import { toast } from 'svelte-sonner';
+
+import { translate } from './i18n';
+
 let panel: { show: () => void } | null = null;
+
+export const loadPanel = () => import('$lib/components/tee/Panel.svelte');
 
 export const openPanel = async () => {
 	if (!panel) {
-		const { default: Panel } = await import('$lib/components/tee/Panel.svelte');
-		panel ??= new Panel({ target: document.body }) as unknown as { show: () => void };
+		const loaded = await loadPanel().catch(() => null);
+		if (!loaded) {
+			toast.error(translate('The server could not be reached.'), { id: 'tee-panel' });
+			return;
+		}
+		panel ??= new loaded.default({ target: document.body }) as unknown as { show: () => void };
 	}
 	panel.show();
 };
