@@ -20,6 +20,7 @@ const NEW = 'new';
 const accepted = new Set<string>();
 let quietUntil = 0;
 const asking = new Map<string, Promise<boolean>>();
+let turn: Promise<void> = Promise.resolve();
 
 /** The stricter of what the server proposes and what the person chose. */
 export const gateInForce = (): Gate => strictest(get(config), recall().gate);
@@ -44,13 +45,21 @@ export const chatNamed = (id: string) => {
 // A New Chat asks anew.
 newChats.subscribe(() => accepted.delete(NEW));
 
-const askOnce = async (now: State, kind: Kind): Promise<boolean> => {
+/** One question at a time: the next one may be answered by the answer to the one before. */
+const askOnce = (now: State, kind: Kind): Promise<boolean> => {
 	const here = subject(kind);
+	const running = asking.get(here);
+	if (running) return running;
+	const answer = turn.then(() => answered(here, now, kind)).finally(() => asking.delete(here));
+	turn = answer.then(() => undefined, () => undefined);
+	asking.set(here, answer);
+	return answer;
+};
+
+const answered = async (here: string, now: State, kind: Kind): Promise<boolean> => {
 	if (accepted.has(here)) return true;
 	if (Date.now() < quietUntil) return false;
-	const question = asking.get(here) ?? page().ask(now, kind).finally(() => asking.delete(here));
-	asking.set(here, question);
-	const yes = await question;
+	const yes = await page().ask(now, kind);
 	if (!yes) quietUntil = Date.now() + QUIET_MS;
 	// a question that was answered by a green verdict is no consent to another one
 	else if (shieldOf(get(state)) !== 'green') accepted.add(here);
@@ -59,18 +68,19 @@ const askOnce = async (now: State, kind: Kind): Promise<boolean> => {
 
 /**
  * The verdict to decide by. Whoever waits for it is told; where they may decide for themselves they wait no longer than
- * `PATIENCE_MS`, and the verdict that is still to come is in what they are asked.
+ * `PATIENCE_MS`: then the verdict is not `checked`, and the one that is still to come is in what they are asked.
  */
-const awaited = async (kind: Kind): Promise<State> => {
+const awaited = async (kind: Kind): Promise<{ now: State; checked: boolean }> => {
 	const fresh = isFresh();
 	const check = freshState();
-	if (fresh) return check;
+	if (fresh) return { now: await check, checked: true };
 	const arrived = page().wait(kind);
 	let timer: ReturnType<typeof setTimeout> | undefined;
 	try {
 		const patience = new Promise<null>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS, null)));
 		const first = await Promise.race([check, patience]);
-		return first ?? (gateInForce() === 'block' ? await check : get(state));
+		if (first === null && gateInForce() !== 'block') return { now: get(state), checked: false };
+		return { now: first ?? (await check), checked: true };
 	} finally {
 		clearTimeout(timer);
 		arrived();
@@ -79,9 +89,10 @@ const awaited = async (kind: Kind): Promise<State> => {
 
 /** Whether content may leave now: waits for a verdict that is fresh, and asks the person where the gate says so. */
 export const mayLeave = async (kind: Kind = 'message'): Promise<boolean> => {
-	const now = await awaited(kind);
+	const { now, checked } = await awaited(kind);
 	const gate = gateInForce();
-	if (gate === 'off' || shieldOf(now) === 'green') return true;
+	// an old green is none: whoever answers slowly may be another server by now
+	if (gate === 'off' || (checked && shieldOf(now) === 'green')) return true;
 	if (gate === 'warn') return askOnce(now, kind);
 	page().refuse(now, kind);
 	return false;

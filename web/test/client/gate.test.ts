@@ -204,6 +204,18 @@ test('a verdict that turns green while the question stands is no consent to anot
 	expect(page.ask).toHaveBeenCalledTimes(2);
 });
 
+test('two kinds at once are asked one after the other, and a no to the first is a no to both', async () => {
+	let answer: (yes: boolean) => void = () => undefined;
+	const { mayLeave, page } = await opened('warn', SIMULATED, {
+		ask: () => new Promise<boolean>((resolve) => (answer = resolve))
+	});
+	const [profile, setting] = [mayLeave('text'), mayLeave('settings')];
+	await vi.advanceTimersByTimeAsync(0);
+	expect(page.ask).toHaveBeenCalledTimes(1);
+	answer(false);
+	expect([await profile, await setting, page.ask.mock.calls.length]).toEqual([false, false, 1]);
+});
+
 test('where nothing may leave without a verdict nobody is asked, however long it takes', async () => {
 	const { mayLeave, page } = await running('block');
 	const answer = vi.fn();
