@@ -70,9 +70,8 @@ def wait_for_round(page: Page, overall: str | None = None) -> Locator:
     return found
 
 
-def enter(page: Page, url: str) -> None:
-    """Sign up as the first person, or sign in later on."""
-    page.goto(f"{url}/auth")
+def fill_in(page: Page) -> None:
+    """Fill in the form of the page for signing in, as the first person or later on."""
     start = page.locator("div:has(> div:text-is('Get started')) > button")
     email = page.locator("input[type=email]")
     expect(start.or_(email).first).to_be_visible(timeout=30_000)
@@ -82,6 +81,12 @@ def enter(page: Page, url: str) -> None:
         page.fill("input[autocomplete=name]", "Ada")
     page.fill("input[type=email]", EMAIL)
     page.fill("input[type=password]", PASSWORD)
+
+
+def enter(page: Page, url: str) -> None:
+    """Sign up as the first person, or sign in later on."""
+    page.goto(f"{url}/auth")
+    fill_in(page)
     page.click("form button[type=submit]")
     expect(page.locator("#chat-input")).to_be_visible(timeout=30_000)
 

@@ -13,9 +13,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.outgoing import Outgoing
 from tests.browser.pages import (
     ANSWER_MS,
+    EMAIL,
     KEEP_SOCKETS,
     OPEN,
+    PASSWORD,
     enter,
+    fill_in,
     new_page,
     open_panel,
     screenshot,
@@ -69,15 +72,53 @@ def refusal(page: Page) -> Locator:
     return page.locator("[data-sonner-toast]", has_text="Not sent: this server is not verified.").first
 
 
+def signed_up(page: Page, url: str) -> None:
+    """A session that began elsewhere, as by a program that checked the server: the page itself sends no password."""
+    account = {"name": "Ada", "email": EMAIL, "password": PASSWORD}
+    token = page.request.post(f"{url}/api/v1/auths/signup", data=account).json()["token"]
+    page.goto(f"{url}/auth")
+    page.evaluate("token => localStorage.setItem('token', token)", token)
+    page.goto(url)
+    expect(page.locator("#chat-input")).to_be_visible(timeout=30_000)
+
+
 def position(outgoing: Outgoing, what: bytes) -> int:
     """At which place a request left; a failure if it did not."""
     return next(index for index, sent in enumerate(outgoing.sent) if what in sent)
 
 
-def test_a_newcomer_signs_up_and_sends_nothing_before_and_after_a_restart(restarted: Restarted, newcomer: Page) -> None:
+def test_a_password_stays_here_until_the_server_is_verified(
+    restarted: Restarted, newcomer: Page, genuine_verifier: bytes
+) -> None:
+    """Signing up is sending content: it is refused, nothing of it leaves, and the same form is open once all is green."""
+    page, outgoing = newcomer, Outgoing(newcomer.context)
+    with Proxy(restarted.url) as proxy, restarted():
+        page.goto(f"{proxy.url}/auth")
+        wait_for_round(page, "simulated")
+        fill_in(page)
+        page.click("form button[type=submit]")
+        refused = page.locator("[data-sonner-toast]", has_text="Your password was not sent: this server is not verified.")
+        expect(refused.first).to_be_visible()
+        page.wait_for_timeout(WATCH_MS)
+        expect(page.locator("input[type=password]")).to_have_value(PASSWORD)
+        screenshot(page, "block-password")
+        assert outgoing.requests == [] and outgoing.tells(PASSWORD) == [] and outgoing.tells(EMAIL) == []
+
+        replace_verifier(proxy, genuine_verifier)
+        change_answer(proxy, "quote", without_doubts)
+        page.goto(f"{proxy.url}/auth")
+        wait_for_round(page, "incomplete")
+        trust_all(open_panel(page))
+        expect(shield(page)).to_have_attribute("data-shield", "green")
+        enter(page, proxy.url)
+        assert outgoing.tells(PASSWORD), "the watcher would have noticed"
+        assert proxy.reset() == []
+
+
+def test_a_newcomer_sends_nothing_before_and_after_a_restart(restarted: Restarted, newcomer: Page) -> None:
     page, outgoing = newcomer, Outgoing(newcomer.context)
     with restarted():
-        enter(page, restarted.url)
+        signed_up(page, restarted.url)
         wait_for_round(page, "simulated")
         page.wait_for_function(OPEN)
         outgoing.clear()
@@ -96,16 +137,17 @@ def test_a_newcomer_signs_up_and_sends_nothing_before_and_after_a_restart(restar
     expect(shield(page)).to_have_attribute("data-phase", "failed", timeout=30_000)
     expect(shield(page)).to_have_attribute("data-shield", "red")
 
+    expect(refusal(page)).to_be_hidden(timeout=30_000)
+    outgoing.clear()
     with restarted():
         page.wait_for_function(OPEN, timeout=RECONNECT_MS)
-        expect(refusal(page)).to_be_hidden(timeout=30_000)
-        outgoing.clear()
+        wait_for_round(page, "simulated")
+        assert len([sent for sent in outgoing.sent if QUOTE in sent]) == 1, "what came back is judged, once, by itself"
         page.locator("#chat-input").click()
         page.keyboard.press("Enter")
         expect(refusal(page)).to_be_visible()
-        wait_for_round(page, "simulated")
         page.wait_for_timeout(WATCH_MS)
-        assert len([sent for sent in outgoing.sent if QUOTE in sent]) == 1, "one fresh round before the message"
+        assert len([sent for sent in outgoing.sent if QUOTE in sent]) == 1, "that verdict is fresh"
         expect(page.locator("#chat-input")).to_contain_text(SECRET)
         assert outgoing.requests == [] and outgoing.tells() == []
 
@@ -119,16 +161,16 @@ def test_trust_outlives_a_restart_but_not_a_changed_setting(
         replace_verifier(proxy, genuine_verifier)
         change_answer(proxy, "quote", without_doubts)
         with restarted():
-            enter(page, proxy.url)
+            signed_up(page, proxy.url)
             wait_for_round(page, "incomplete")
             trust_all(open_panel(page))
             expect(shield(page)).to_have_attribute("data-shield", "green")
             page.keyboard.press("Escape")
         page.wait_for_function(CLOSED, timeout=RECONNECT_MS)
 
+        outgoing.clear()
         with restarted():
             page.wait_for_function(OPEN, timeout=RECONNECT_MS)
-            outgoing.clear()
             send(page, "Say hello.")
             expect(page.locator(".chat-assistant").last).to_contain_text(re.compile(r"\w"), timeout=ANSWER_MS)
             expect(page.locator("#voice-input-button")).to_be_visible(timeout=ANSWER_MS)
@@ -136,9 +178,9 @@ def test_trust_outlives_a_restart_but_not_a_changed_setting(
             expect(shield(page)).to_have_attribute("data-shield", "green")
         page.wait_for_function(CLOSED, timeout=RECONNECT_MS)
 
+        outgoing.clear()
         with restarted(ENABLE_ADMIN_CHAT_ACCESS="true"):
             page.wait_for_function(OPEN, timeout=RECONNECT_MS)
-            outgoing.clear()
             send(page, SECRET)
             expect(refusal(page)).to_be_visible(timeout=30_000)
             wait_for_round(page, "not-acceptable")

@@ -31,10 +31,17 @@ HANDED_ON = {
 }
 
 
-def translations(language: str) -> dict[str, str]:
-    path = SOURCES / "i18n" / "locales" / language / "tee.json"
+def namespace(language: str, name: str) -> dict[str, str]:
+    path = SOURCES / "i18n" / "locales" / language / f"{name}.json"
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def translations(language: str) -> dict[str, str]:
+    """Both of a language's files: no sentence is in both."""
+    first, later = (namespace(language, name) for name in ("tee", "tee-panel"))
+    assert set(first) & set(later) == set()
+    return first | later
 
 
 def used() -> set[str]:
@@ -161,6 +168,15 @@ def test_the_english_of_a_reason_is_its_key() -> None:
     """Where a key is the sentence itself, en-US must say what the verifier says."""
     sentences = {key: text for key, text in translations("en-US").items() if not key.startswith("tee.check.")}
     assert {key: text for key, text in sentences.items() if key != text} == {}
+
+
+def test_the_first_page_loads_what_it_may_say_and_no_more() -> None:
+    """The shield's sentences and what the page says while nothing else is loaded; everything else comes with the panel."""
+    first = (SOURCES / "components/tee/Shield.svelte", SOURCES / "tee/page.ts", WEB / "client/wording.ts")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in first)
+    patterns = (*USES, rf"\bclause\(\s*{TEXT}")
+    said = {unquoted(sentence) for pattern in patterns for sentence in re.findall(pattern, text, re.M)}
+    assert set(namespace("en-US", "tee")) == said
 
 
 def test_no_translation_is_left_over() -> None:

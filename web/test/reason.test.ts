@@ -13,7 +13,7 @@ import { messages, type MessageKey } from '../src/verifier/messages.js';
 import { judge, NOW, readCase, vectorNames } from './helpers.js';
 import { CACHE } from './paths.js';
 
-const TRANSLATIONS = join(HERE, '../patches/files/src/lib/i18n/locales/en-US/tee.json');
+const TRANSLATIONS = join(HERE, '../patches/files/src/lib/i18n/locales/en-US/tee-panel.json');
 const listed = JSON.parse(readFileSync(TRANSLATIONS, 'utf8')) as Record<string, string>;
 
 /** What dcap-qvl and its ASN.1 parser say in the vectors, with values or too seldom to be worth translating; last, what a vector says itself. */

@@ -69,7 +69,7 @@ const guardXhr = () => {
 		const target = targets.get(this);
 		const { method, url } = target ?? { method: 'POST', url: new URL(document.baseURI) };
 		if (url.pathname === '/ws/socket.io/') {
-			this.addEventListener('loadend', () => (this.status === 200 ? reconnected() : distrust()), { once: true });
+			this.addEventListener('loadend', () => (this.status === 200 ? void reconnected() : distrust()), { once: true });
 		}
 		if (!requestCarriesContent(method, url, ours(url), body)) { send.call(this, body); return; }
 		void mayLeave(kindOf(url, ours(url))).then((yes) => (yes ? send.call(this, body) : this.dispatchEvent(new ProgressEvent('error'))));
@@ -105,11 +105,6 @@ const watchConnections = () => {
 	const Native = window.WebSocket;
 	let connected = false;
 	let broken = false;
-	/** Also after a round that failed meanwhile: what was wrong may be over. */
-	const back = () => {
-		distrust();
-		reconnected();
-	};
 	window.WebSocket = new Proxy(Native, {
 		construct(target, args) {
 			const socket = Reflect.construct(target, args) as WebSocket;
@@ -120,14 +115,14 @@ const watchConnections = () => {
 			});
 			socket.addEventListener('open', () => {
 				connected = true;
-				if (broken) back();
+				if (broken) void reconnected(true);
 				broken = false;
 			});
 			return socket;
 		}
 	});
 	window.addEventListener('offline', distrust);
-	window.addEventListener('online', back);
+	window.addEventListener('online', () => void reconnected(true));
 };
 
 /** Stand between the page and the network; called once, before the application starts. */

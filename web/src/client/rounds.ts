@@ -128,9 +128,14 @@ export const distrust = () => {
 	stale = true;
 };
 
-/** The connection is back: judge what answers there now, whether or not anybody is about to send something. */
-export const reconnected = () => {
-	if (stale && get(state).phase !== 'checking') void startRound();
+/**
+ * The connection is back: judge what answers there now, whether or not anybody is about to send something. A round since
+ * the break is enough, but for one that failed: `anew` says that what was wrong then may be over now.
+ */
+export const reconnected = async (anew = false): Promise<void> => {
+	if (anew && running && get(state).phase === 'checking') await running;
+	const { phase } = get(state);
+	if (phase !== 'checking' && (stale || (anew && phase === 'failed'))) await startRound();
 };
 
 /** A failed round is repeated sooner: the next message may find the server well again. */

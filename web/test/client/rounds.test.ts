@@ -209,16 +209,43 @@ test('a connection that broke makes the verdict old, until the next round', asyn
 test('a connection that is back is judged by itself, once', async () => {
 	const rounds = await opened();
 	await rounds.startRound();
-	rounds.reconnected();
-	await settle();
+	await rounds.reconnected(true);
 	expect(nonces.length, 'nothing broke').toBe(1);
 	rounds.distrust();
 	expect(rounds.isFresh()).toBe(false);
 	verdict = () => FORGED;
-	rounds.reconnected();
-	rounds.reconnected();
-	await settle();
+	await Promise.all([rounds.reconnected(), rounds.reconnected(true), rounds.reconnected(true)]);
 	expect([nonces.length, rounds.shieldOf(get(rounds.state)), rounds.isFresh()]).toEqual([2, 'red', true]);
+});
+
+test('a round since the connection broke is enough when it is back, but for one that failed', async () => {
+	const rounds = await opened();
+	await rounds.startRound();
+	rounds.distrust();
+	await rounds.freshState();
+	await rounds.reconnected(true);
+	expect(nonces.length, 'who was about to send had it judged already').toBe(2);
+	rounds.distrust();
+	answers.quote = () => Promise.reject(new TypeError());
+	await rounds.freshState();
+	await rounds.reconnected();
+	expect(nonces.length, 'a poll that succeeds asks for no more').toBe(3);
+	answers.quote = () => json(QUOTE);
+	await rounds.reconnected(true);
+	expect([nonces.length, rounds.shieldOf(get(rounds.state))]).toEqual([4, 'green']);
+});
+
+test('a connection that is back while a round runs is judged again if that round fails or the connection broke in it', async () => {
+	const rounds = await opened();
+	for (const fails of [true, false]) {
+		const before = nonces.length;
+		answers.quote = () => (fails ? Promise.reject(new TypeError()) : json(QUOTE));
+		const running = rounds.startRound();
+		if (!fails) rounds.distrust();
+		answers.quote = () => json(QUOTE);
+		await Promise.all([running, rounds.reconnected(true)]);
+		expect([nonces.length - before, rounds.shieldOf(get(rounds.state))], String(fails)).toEqual([2, 'green']);
+	}
 });
 
 test('whoever asks while a round runs, or is due, waits for it', async () => {

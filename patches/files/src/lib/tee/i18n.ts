@@ -5,11 +5,17 @@ import i18n from '$lib/i18n';
 
 import type { Clause } from './shared/sentence';
 
-/** Our strings' namespace: `src/lib/i18n/locales/<language>/tee.json`, loaded by upstream's own loader. */
-const NAMESPACE = 'tee';
+/**
+ * Our strings' namespaces, files below `src/lib/i18n/locales/<language>/` that upstream's own loader loads: what the first
+ * page may say, and what only the panel, the gate's question and an administrator's settings say.
+ */
+const NAMESPACES = ['tee', 'tee-panel'];
+
+/** Load the second namespace; resolves also where it cannot be had, since English needs none. */
+export const loadSentences = (): Promise<void> => i18next.loadNamespaces(NAMESPACES[1]);
 
 const load = () => {
-	i18next.loadNamespaces(NAMESPACE);
+	i18next.loadNamespaces(NAMESPACES[0]);
 };
 
 if (i18next.isInitialized) {
@@ -38,22 +44,27 @@ const spoken = (values: Values): Record<string, string | number> =>
 		Object.entries(values).map(([name, value]) => [name, typeof value === 'object' ? say(value) : spelled(name, value)])
 	);
 
-/**
- * Translate a sentence. The key is the English sentence itself, so a language without our file shows
- * English; colons and full stops in it are text, not separators.
- */
+/** Colons and full stops in a key are text, not separators. No other language than this one, such as the server's default, speaks for it. */
+const options = (values: Values) => ({
+	...spoken(values),
+	lng: spokenIn(),
+	lngs: [spokenIn()],
+	ns: NAMESPACES,
+	nsSeparator: false as const,
+	keySeparator: false as const
+});
+
+/** Translate a sentence. The key is the English sentence itself, so a language without our file shows English. */
 export const translate = (text: string, values: Values = {}): string =>
-	i18next.isInitialized
-		? i18next.t(text, { ...spoken(values), lng: spokenIn(), ns: NAMESPACE, nsSeparator: false, keySeparator: false })
-		: text;
+	i18next.isInitialized ? i18next.t(text, options(values)) : text;
 
 /** A clause in the person's language. */
 export const say = ({ text, values }: Clause): string => translate(text, values);
 
 /** Translate by a stable key of the verifier's; `english` where this language has no such sentence. */
 export const translateKey = (key: string, values: Values, english: string): string => {
-	const options = { ...spoken(values), lng: spokenIn(), ns: NAMESPACE, nsSeparator: false as const, keySeparator: false as const };
-	return i18next.isInitialized && i18next.exists(key, options) ? i18next.t(key, options) : english;
+	const asked = options(values);
+	return i18next.isInitialized && i18next.exists(key, asked) ? i18next.t(key, asked) : english;
 };
 
 /** Svelte store of the translation function: changes when the language does, or when our file arrives. */

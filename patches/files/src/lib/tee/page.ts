@@ -9,11 +9,14 @@ import type { Page } from './client/page';
 import type { State } from './client/state';
 import type { Kind } from './client/content';
 import { openChecks, refusalOf, summaryOf } from './client/wording';
-import { say, translate, translateKey } from './i18n';
+import { loadSentences, say, translate, translateKey } from './i18n';
 import { state } from './client/rounds';
 import { loadPanel, openPanel } from './panel';
 
-const dialog = () => import('$lib/components/tee/GateDialog.svelte');
+const dialog = async () => {
+	const [loaded] = await Promise.all([import('$lib/components/tee/GateDialog.svelte'), loadSentences()]);
+	return loaded;
+};
 
 const ask = async (_: State, kind: Kind): Promise<boolean> => {
 	const loaded = await dialog().catch(() => null);

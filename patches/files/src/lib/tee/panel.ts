@@ -1,11 +1,14 @@
 /** Opens the panel, whose code is loaded when somebody first asks for it, or after the first round. */
 import { toast } from 'svelte-sonner';
 
-import { translate } from './i18n';
+import { loadSentences, translate } from './i18n';
 
 let panel: { show: () => void } | null = null;
 
-export const loadPanel = () => import('$lib/components/tee/Panel.svelte');
+export const loadPanel = async () => {
+	const [loaded] = await Promise.all([import('$lib/components/tee/Panel.svelte'), loadSentences()]);
+	return loaded;
+};
 
 export const openPanel = async () => {
 	if (!panel) {
