@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from quote_verifier.references import Platform, References, load_references, mer
 
 from .world import platform, references
 
+RELEASES = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "reference_releases.json").read_text())
 PLATFORM = Platform({field: value for field, value in platform().items() if field != "root"}, verity=True)
 
 
@@ -52,8 +54,6 @@ def test_a_platform_may_name_its_service_td() -> None:
         ({"rtmr_3": 5}, "rtmr_3 is empty or not a string"),
         ({"platforms": [platform() | {"mr_td": "0x" + "ab" * 48}]}, "begins with 0x"),
         ({"surprise": 1}, "unknown member"),
-        ({"release": {"color": "red"}}, "release holds"),
-        ({"release": {"version": 1}}, "release holds"),
         ({"events": None}, "events is missing"),
         ({"events": [""]}, "empty"),
         ({"events": ["a\nb"]}, "not one line"),
@@ -72,6 +72,17 @@ def test_a_platform_may_name_its_service_td() -> None:
 def test_refuses(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         load(references() | change)
+
+
+@pytest.mark.parametrize("release", RELEASES["taken"])
+def test_what_is_said_of_a_release_decides_nothing(release: Any) -> None:
+    assert load(references() | {"release": release}) == load(references())
+
+
+@pytest.mark.parametrize("release", RELEASES["refused"])
+def test_what_is_said_of_a_release_is_three_texts(release: Any) -> None:
+    with pytest.raises(UsageError, match="release holds something else than version, commit, upstream"):
+        load(references() | {"release": release})
 
 
 def test_not_json() -> None:

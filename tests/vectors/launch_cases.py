@@ -215,6 +215,15 @@ def release_cases() -> None:
         bundle("good"),
         references=[REFERENCES | {"events": []}],
     )
+    about = {"version": "0.5.20-tdx1", "commit": "01" * 20, "upstream": "Open WebUI v0.5.20"}
+    case(
+        "release-about",
+        "References that say what release they are for: texts for people, which decide nothing",
+        "verified",
+        {},
+        bundle("good"),
+        references=[REFERENCES | {"release": about}],
+    )
     case(
         "release-two-documents",
         "Events from one document, platforms from another",
