@@ -93,7 +93,7 @@ def test_a_password_stays_here_until_the_server_is_verified(
     """Signing up is sending content: it is refused, nothing of it leaves, and the same form is open once all is green."""
     page, outgoing = newcomer, Outgoing(newcomer.context)
     with Proxy(restarted.url) as proxy, restarted():
-        page.goto(f"{proxy.url}/auth")
+        page.goto(f"{restarted.url}/auth")
         wait_for_round(page, "simulated")
         fill_in(page)
         page.click("form button[type=submit]")
