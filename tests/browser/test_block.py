@@ -90,14 +90,16 @@ def position(outgoing: Outgoing, what: bytes) -> int:
 def test_a_password_stays_here_until_the_server_is_verified(
     restarted: Restarted, newcomer: Page, genuine_verifier: bytes
 ) -> None:
-    """Signing up is sending content: it is refused, nothing of it leaves, and the same form is open once all is green."""
+    """Signing up sends content: it is refused, nothing of it leaves, and the same form is open once all is green."""
     page, outgoing = newcomer, Outgoing(newcomer.context)
     with Proxy(restarted.url) as proxy, restarted():
         page.goto(f"{restarted.url}/auth")
         wait_for_round(page, "simulated")
         fill_in(page)
         page.click("form button[type=submit]")
-        refused = page.locator("[data-sonner-toast]", has_text="Your password was not sent: this server is not verified.")
+        refused = page.locator(
+            "[data-sonner-toast]", has_text="Your password was not sent: this server is not verified."
+        )
         expect(refused.first).to_be_visible()
         page.wait_for_timeout(WATCH_MS)
         expect(page.locator("input[type=password]")).to_have_value(PASSWORD)
