@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
+from typing import Any
 
 _TEXT = re.compile(r"(^|/)(licen[cs]e|copying|notice|authors)[^/]*$|/(licenses|licences)/[^/]+$", re.IGNORECASE)
 _CODE = (".py", ".pyc", ".js", ".mjs", ".ts", ".json", ".so")
@@ -19,6 +20,7 @@ BUILDERS = (
     "tailwindcss",
     "vite",
 )  # dev packages whose code reaches the pages
+NEEDS = ("dependencies", "optionalDependencies", "peerDependencies")
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,20 @@ def _wheel(path: Path) -> Component:
     return _from_metadata(content, texts)
 
 
-def npm(folder: Path) -> list[Component]:
-    """The packages of `folder/package-lock.json` that may be part of the bundle, with the texts in node_modules."""
-    lock = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))
+def npm(folder: Path, tools: Sequence[str] = ()) -> list[Component]:
+    """The packages of `folder/package-lock.json` that may be part of the bundle, with the texts in node_modules.
+
+    `tools` only make the bundle: neither they nor what they alone need is part of it.
+    """
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    parts = (
+        _reached(packages, [name for name in packages[""]["dependencies"] if name not in tools]) if tools else packages
+    )
     found: dict[tuple[str, str], Component] = {}
-    for place, entry in sorted(lock["packages"].items()):
+    for place, entry in sorted(packages.items()):
         name = place.rpartition("node_modules/")[2]
         installed = folder / place
-        if place and (not entry.get("dev") or name in BUILDERS) and installed.is_dir():
+        if place in parts and place and (not entry.get("dev") or name in BUILDERS) and installed.is_dir():
             texts = tuple(
                 _read(path) for path in sorted(installed.iterdir()) if path.is_file() and _is_text(f"/{path.name}")
             )
@@ -86,6 +94,22 @@ def npm(folder: Path) -> list[Component]:
                 name, entry["version"], str(entry.get("license", "not declared")), texts
             )
     return list(found.values())
+
+
+def _reached(packages: Mapping[str, Any], names: Sequence[str]) -> set[str]:
+    """The places in a lock of these packages and of all that they need; of a name each finds the nearest, as in Node."""
+    reached: set[str] = set()
+    wanted = [("", name) for name in names]
+    while wanted:
+        above, name = wanted.pop()
+        place = f"{above}/node_modules/{name}".lstrip("/")
+        if place in packages:
+            if place not in reached:
+                reached.add(place)
+                wanted += [(place, each) for kind in NEEDS for each in packages[place].get(kind, ())]
+        elif above:
+            wanted.append((above.rpartition("node_modules/")[0].rstrip("/"), name))
+    return reached
 
 
 def write(components: Iterable[Component], title: str, out: Path) -> None:

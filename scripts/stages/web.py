@@ -20,6 +20,7 @@ from scripts.tools.node import node
 NAME = "web"
 DEPENDS: tuple[str, ...] = ()
 NOT_BUNDLED = ("test", "tests", "node_modules", ".ruff_cache")
+BUNDLERS = ("esbuild", "rollup", "rollup-plugin-dts", "typescript")  # of package.json's dependencies; part of no page
 SOURCES = ("client", "shared", "data")
 DATA = "quote_verifier/src/quote_verifier/data"  # what both verifiers know; a link in src/ leads there
 SIMULATOR_ROOT = "simulator/pki/root.der"  # the published test root, so that a simulated quote is recognised
@@ -52,8 +53,8 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
         package = Path(folder) / "web"
         copy_package(cfg.root, package)
         qvl = unpack(obtain(cfg, run, "dcap_qvl"), Path(folder) / "dcap-qvl")
-        npm = [tools.folder / "node", tools.npm]
-        run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=package, env=environment, what="npm ci")
+        npm = [tools.folder / "node", tools.npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
+        run(npm, cwd=package, env=environment, what="npm ci")
         bundle = [tools.folder / "node", "build.mjs", "--dcap-qvl", qvl / "dcap-qvl-js", "--out", pages]
         bundle += ["--simulator-root", cfg.root / SIMULATOR_ROOT]
         run(bundle, cwd=package, env=environment, what="bundling the web verifier")
@@ -63,7 +64,9 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
             "dcap-qvl", cfg.pins["dcap_qvl"].version, "MIT", ((qvl / "LICENSE").read_text(encoding="utf-8"),)
         )
         licences.write(
-            [dcap, *licences.npm(package)], "JavaScript of the browser's verifier", out / outputs.VERIFIER_LICENCES
+            [dcap, *licences.npm(package, BUNDLERS)],
+            "JavaScript of the browser's verifier",
+            out / outputs.VERIFIER_LICENCES,
         )
     for name in (outputs.VERIFIER, "verifier.d.ts"):
         if not (pages / name).is_file():

@@ -53,6 +53,24 @@ def test_npm_packages_of_the_pages_but_not_of_the_tools(tmp_path: Path) -> None:
     assert "code" not in written
 
 
+def test_what_only_makes_a_bundle_is_no_part_of_it(tmp_path: Path) -> None:
+    """Also not what it alone needs; of two versions of one package each finds its own, as Node does."""
+    packages: dict[str, dict[str, object]] = {
+        "": {"dependencies": {"page": "1", "bundler": "1"}},
+        "node_modules/page": {"version": "1.0.0", "dependencies": {"shared": "^2"}},
+        "node_modules/bundler": {"version": "1.0.0", "dependencies": {"shared": "^1", "deep": "1"}},
+        "node_modules/bundler/node_modules/shared": {"version": "1.0.0"},
+        "node_modules/shared": {"version": "2.0.0", "optionalDependencies": {"bundler-less": "1", "absent": "1"}},
+        "node_modules/bundler-less": {"version": "3.0.0"},
+        "node_modules/deep": {"version": "1.0.0"},
+    }
+    (tmp_path / "package-lock.json").write_text(json.dumps({"packages": packages}))
+    for place in packages:
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    found = {(part.name, part.version) for part in licences.npm(tmp_path, ["bundler"])}
+    assert found == {("page", "1.0.0"), ("shared", "2.0.0"), ("bundler-less", "3.0.0")}
+
+
 def test_packages_inside_pyodide(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "numpy-2.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("numpy-2.0.dist-info/METADATA", "Name: numpy\nVersion: 2.0\nLicense: BSD\n")
