@@ -97,7 +97,7 @@ def npm(folder: Path, tools: Sequence[str] = ()) -> list[Component]:
 
 
 def _reached(packages: Mapping[str, Any], names: Sequence[str]) -> set[str]:
-    """The places in a lock of these packages and of all that they need; of a name each finds the nearest, as in Node."""
+    """The places in a lock of these packages and of all they need; of a name each finds the nearest, as in Node."""
     reached: set[str] = set()
     wanted = [("", name) for name in names]
     while wanted:
