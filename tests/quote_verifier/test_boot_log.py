@@ -1,0 +1,102 @@
+"""The parser of boot event logs, against logs that machines of others wrote."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from quote_verifier.boot_log import SEPARATOR, BootEvent, from_tpm, parse_ccel, replay
+from quote_verifier.errors import Malformed
+
+DATA = Path(__file__).with_name("boot_logs")
+HEADER = 32  # bytes of the first event before its content
+
+
+def log_of(*events: tuple[int, int, bytes, bytes]) -> bytes:
+    """A log with SHA-384 only: register, type, digest, data."""
+    content = b"Spec ID Event03\0" + struct.pack("<IBBBBIHHB", 0, 0, 2, 0, 2, 1, 0xC, 48, 0)
+    out = struct.pack("<II20sI", 0, 3, bytes(20), len(content)) + content
+    for index, kind, digest, data in events:
+        out += struct.pack("<IIIH", index, kind, 1, 0xC) + digest + struct.pack("<I", len(data)) + data
+    return out
+
+
+EVENT = struct.pack("<IIIH", 1, 5, 1, 0xC)  # register, type, number of digests, algorithm
+ONE = log_of((1, 5, bytes(48), b""))
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "rtmr_1"),
+    [
+        ("ccel-gcp.bin", 21, "204d49f78d29"),
+        ("ccel-ovmf.bin", 20, "775b9f6bfe99"),
+        ("ccel-alibaba.bin", 87, "3b0b906140fc"),
+    ],
+)
+def test_logs_of_others_are_read_to_their_end(name: str, count: int, rtmr_1: str) -> None:
+    log = (DATA / name).read_bytes()
+    events = parse_ccel(log)
+    assert len(events) == count
+    assert replay(events)[1].hex().startswith(rtmr_1)
+    # The table's memory after the last event changes nothing, whether it is zeros or ones.
+    assert parse_ccel(log + bytes(64)) == parse_ccel(log + b"\xff" * 64) == events
+
+
+def test_an_events_digest_is_that_of_its_data_where_the_format_says_so() -> None:
+    import hashlib
+
+    checked = 0
+    for path in sorted(DATA.glob("*.bin")):
+        for event in parse_ccel(path.read_bytes()):
+            if event.kind in (0x80000006, 0x80000007, SEPARATOR):  # EV_EFI_GPT_EVENT, EV_EFI_ACTION, EV_SEPARATOR
+                assert hashlib.sha384(event.data).digest() == event.digest
+                checked += 1
+    assert checked >= 12
+
+
+def test_each_cut_is_refused_or_leaves_whole_events() -> None:
+    log = log_of((1, 5, b"a" * 48, b"data"), (2, 5, b"b" * 48, b""))
+    whole = parse_ccel(log)
+    for size in range(len(log)):
+        try:
+            read = parse_ccel(log[:size])
+        except Malformed:
+            continue
+        assert read == whole[: len(read)]
+        assert len(read) < len(whole)
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        (b"", "cut off"),
+        (bytes(64), "does not begin with a Spec ID event"),
+        (log_of((5, 5, bytes(48), b"")), "extends register 5"),
+        (log_of((1, 5, bytes(48), b"x"))[:-1], "cut off within an event"),
+        (ONE.replace(EVENT, struct.pack("<IIIH", 1, 5, 2, 0xC)), "has 2 digests"),
+        (ONE.replace(EVENT, struct.pack("<IIIH", 1, 5, 1, 0xB)), "header does not name"),
+        (log_of().replace(struct.pack("<HH", 0xC, 48), struct.pack("<HH", 0xC, 32)), "no SHA-384"),
+        (log_of().replace(struct.pack("<HH", 0xC, 48), struct.pack("<HH", 0xB, 32)), "no SHA-384"),
+    ],
+)  # fmt: skip
+def test_what_is_malformed_is_refused_by_name(log: bytes, says: str) -> None:
+    with pytest.raises(Malformed, match=says):
+        parse_ccel(log)
+
+
+def test_a_tpms_log_becomes_the_registers_of_a_td() -> None:
+    zeros, one = bytes(48), b"\x01" * 48
+    tpm = log_of(
+        (0, 5, one, b""), (7, 5, one, b""), (1, SEPARATOR, zeros, b""), (2, SEPARATOR, zeros, b""),
+        (4, SEPARATOR, zeros, b""), (5, 5, one, b""), (9, 6, one, b""), (11, 5, one, b""), (16, 5, one, b""),
+    )  # fmt: skip
+    assert [(event.register, event.kind) for event in from_tpm(tpm)] == [(0, 5), (0, 4), (1, 4), (1, 5), (2, 6), (2, 5)]
+
+
+def test_a_register_is_extended_from_zeros_in_order() -> None:
+    import hashlib
+
+    events = (BootEvent(1, 5, b"a" * 48, b""), BootEvent(1, 5, b"b" * 48, b""))
+    first = hashlib.sha384(bytes(48) + b"a" * 48).digest()
+    assert replay(events) == (bytes(48), hashlib.sha384(first + b"b" * 48).digest(), bytes(48), bytes(48))
