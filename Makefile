@@ -13,7 +13,7 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin web nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help instance deploy test-deploy fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock tdx stages $(STAGE_TARGETS)
+.PHONY: help instance deploy test-deploy image image-reference test-image lock-image fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock tdx stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 # The value of a variable that a target cannot do without.
 given = $(or $($(1)),$(error $@ needs $(1)=; see `make help`))
@@ -47,6 +47,12 @@ release: build ## the archive of the release, with checksums
 doctor: ## what this machine has and lacks for each step
 	@$(TOOL) doctor
 
+image: build ## the machine image in dist/, and what the hardware will measure of it
+	@$(TOOL) image
+
+image-reference: ## reference values of the image: CONFIG= its configuration, BUNDLE= evidence of a trusted machine
+	@$(TOOL) image-reference $(if $(CONFIG),--config $(CONFIG)) $(if $(BUNDLE),--bundle $(BUNDLE))
+
 instance: ## print the call that makes the documented instance: IMAGE_ID= KEY_PAIR= SECURITY_GROUP= VSWITCH=
 	@$(TOOL) instance
 
@@ -62,10 +68,13 @@ test: build ## every test of one build: units, the release, the browser, the web
 	@$(TOOL) test
 
 test-fast: ## the tests that need no build, in seconds
-	@$(TESTS) -m pytest tests -q -n auto --dist loadfile -m "not slow and not release and not browser and not deploy"
+	@$(TESTS) -m pytest tests -q -n auto --dist loadfile -m "not slow and not release and not browser and not deploy and not image"
 
 test-deploy: ## set up a fresh Debian 12 with systemd, in a container, down to the verdict (as root)
 	@$(TESTS) -m pytest tests/deploy -q -m deploy
+
+test-image: image ## boot the image in QEMU with a TPM: measurements, evidence, refusals; needs no KVM and no TDX
+	@$(TESTS) -m pytest tests/image -q -m image
 
 test-attacks: build ## the ways by which something else than what was measured could run (part of `make test`)
 	@$(TESTS) -m pytest tests -q -m attack
@@ -118,6 +127,9 @@ check-patches: ## check the form of the patch queue, without upstream's source
 
 lock: ## lock the environments of the build tool and the tests anew
 	@$(TOOL) lock
+
+lock-image: ## lock the Debian packages of the image anew, on a machine with Debian's apt
+	@$(TOOL) lock-image
 
 ##@ Only one part of the build
 

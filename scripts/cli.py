@@ -69,6 +69,54 @@ def lock() -> None:
     make(cfg, run)
 
 
+@app.command("lock-image")
+def lock_image() -> None:
+    """Lock the Debian packages of the machine image anew, in the newest version of each."""
+    from scripts.building.files import write_durably
+    from scripts.image import mirror, packages
+    from scripts.run import Runner
+
+    cfg = config()
+    run = Runner("lock-image", cfg.logs / "lock-image.log")
+    run.start_log()
+    found = mirror.lock(cfg, run)
+    write_durably(cfg.root / packages.LOCK, packages.write(found).encode())
+    print(f"{packages.LOCK}: {len(found)} packages")
+
+
+@app.command()
+def image() -> None:
+    """Build the machine image of the built release, and predict what the hardware will measure of it."""
+    from scripts.image.building import build as make
+    from scripts.run import Runner
+
+    cfg = config()
+    run = Runner("image", cfg.logs / "image.log")
+    run.start_log()
+    print(make(cfg, run))
+
+
+@app.command("image-reference")
+def image_reference(
+    bundle: Annotated[Path | None, typer.Option(help="Evidence of a machine that is trusted, which booted it.")] = None,
+    settings: Annotated[Path | None, typer.Option("--config", help="The configuration that it is given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to; default: dist/<release>.image-reference.json")] = None,
+) -> None:
+    """Write the reference values of a launch in the machine image; with a bundle, of its platform too."""
+    from scripts.image import inside, platform
+    from scripts.run import Runner
+
+    cfg = config()
+    run = Runner("image-reference", cfg.logs / "image-reference.log")
+    run.start_log()
+    document = inside.references(cfg, run, settings)
+    if bundle is not None:
+        document = platform.references_from(cfg, bundle, document)
+    place = out or cfg.dist / f"{cfg.release_name}.image-reference.json"
+    platform.write(place, document)
+    print(place)
+
+
 @app.command("check-patches")
 def check_patches() -> None:
     """Check the form of the patch queue, without upstream's source."""

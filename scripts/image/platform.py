@@ -1,0 +1,96 @@
+"""The prediction as a file, and reference values of a platform from it and one look at a machine that is trusted.
+
+`dist/<release>.platform.json`:
+    {"v": 1, "name", "image_sha256", "root": "verity", "verity": "<data blocks>,<salt>,<root hash>",
+     "rtmr_1": {"separator": hex, "plain": hex}, "rtmr_2": hex,
+     "events": {"rtmr_1": [{"type", "sha384", "what"}, ...], "rtmr_2": [...]}}
+Firmware decides MRTD, RTMR 0 and which of the two layouts RTMR 1 has; the image decides the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from scripts.building.files import write_durably
+from scripts.config import Config
+from scripts.errors import MismatchError, UsageError
+from scripts.image import gpt, prediction
+from scripts.image.prediction import Expected
+
+FIRMWARES = ("mr_td", "rtmr_0", "xfam", "td_attributes", "mr_seam")
+
+
+def predict(name: str, kernel_image: bytes, table: gpt.Table, image: Path, verity: str) -> dict[str, Any]:
+    """The document for this image."""
+    with image.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    layouts = {layout: prediction.rtmr_1(kernel_image, table, layout) for layout in prediction.LAYOUTS}
+    second = prediction.rtmr_2(kernel_image)
+    return {
+        "v": 1,
+        "name": name,
+        "image_sha256": digest,
+        "root": "verity",
+        "verity": verity,
+        "rtmr_1": {layout: _register(events) for layout, events in layouts.items()},
+        "rtmr_2": _register(second),
+        "events": {"rtmr_1": _listed(layouts[prediction.LAYOUTS[0]]), "rtmr_2": _listed(second)},
+    }
+
+
+def _register(events: Iterable[Expected]) -> str:
+    return prediction.replay(event.digest for event in events).hex()
+
+
+def _listed(events: Iterable[Expected]) -> list[dict[str, str]]:
+    return [{"type": f"{item.kind:#x}", "sha384": item.digest.hex(), "what": item.what} for item in events]
+
+
+def place(cfg: Config) -> Path:
+    """Where the prediction lies."""
+    return cfg.dist / f"{cfg.release_name}.platform.json"
+
+
+def write(out: Path, document: Mapping[str, Any]) -> None:
+    """Write a document as people read it."""
+    write_durably(out, (json.dumps(document, indent=1) + "\n").encode())
+
+
+def references(predicted: Mapping[str, Any], body: Mapping[str, str], release: Mapping[str, Any]) -> dict[str, Any]:
+    """Reference values, version 2: the release's events, and the platform of a quote's body that this image booted.
+
+    `body`: the quote's fields by name, lower-case hex. Whoever takes them trusts the machine for its firmware (MRTD,
+    RTMR 0) and TDX module; that it booted this image is compared. Raises MismatchError.
+    """
+    expected = predicted["rtmr_1"]
+    if body["rtmr_1"] not in expected.values():
+        raise MismatchError(
+            f"RTMR 1 is {body['rtmr_1']}, expected {' or '.join(expected.values())}: it did not boot this image, or "
+            "its firmware measures more into RTMR 1 than this version knows."
+        )
+    if body["rtmr_2"] != predicted["rtmr_2"]:
+        raise MismatchError(
+            f"RTMR 2 is {body['rtmr_2']}, expected {predicted['rtmr_2']}: it did not boot this image as built."
+        )
+    bound = body.get("mr_service_td", "")
+    platform = {name: body[name] for name in FIRMWARES} | {"rtmr_1": body["rtmr_1"], "rtmr_2": body["rtmr_2"]}
+    if bound.strip("0"):
+        platform["mr_service_td"] = bound
+    return {**release, "name": predicted["name"], "platforms": [{**platform, "root": predicted["root"]}]}
+
+
+def references_from(cfg: Config, bundle: Path, release: Mapping[str, Any]) -> dict[str, Any]:
+    """The same from an evidence bundle that `quote-verifier --save` wrote. Raises UsageError, MismatchError."""
+    from quote_generator.formats import parse_quote
+
+    try:
+        predicted = json.loads(place(cfg).read_text(encoding="utf-8"))
+        quote = bytes.fromhex(json.loads(bundle.read_text(encoding="utf-8"))["evidence"]["quote"])
+        body = parse_quote(quote).fields()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"The image's prediction or the bundle {bundle} cannot be used: {error}.") from None
+    return references(predicted, body, release)

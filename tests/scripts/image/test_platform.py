@@ -1,0 +1,38 @@
+"""Reference values of the image's platform: what was predicted, and one look at a machine that booted it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from quote_verifier.references import references_from
+
+from scripts.errors import MismatchError
+from scripts.image import platform
+
+PREDICTED: dict[str, Any] = {
+    "name": "an image", "root": "verity", "rtmr_1": {"separator": "11" * 48, "plain": "22" * 48}, "rtmr_2": "33" * 48,
+}  # fmt: skip
+BODY = {
+    "mr_td": "aa" * 48, "rtmr_0": "bb" * 48, "rtmr_1": "22" * 48, "rtmr_2": "33" * 48, "rtmr_3": "44" * 48,
+    "xfam": "cc" * 8, "td_attributes": "dd" * 8, "mr_seam": "ee" * 48, "mr_service_td": "00" * 48,
+}  # fmt: skip
+RELEASE = {"v": 2, "name": "", "events": ["a b {}"], "rtmr_3": "44" * 48, "platforms": []}
+
+
+def test_verifiers_take_them_as_a_platform_whose_every_program_is_covered() -> None:
+    (found,) = references_from(platform.references(PREDICTED, BODY, RELEASE)).platforms
+    assert found.verity
+    assert found.values == {name: BODY[name] for name in found.values}
+    assert "mr_service_td" not in found.values
+
+
+def test_a_service_td_is_part_of_the_look() -> None:
+    document = platform.references(PREDICTED, BODY | {"mr_service_td": "55" * 48}, RELEASE)
+    assert document["platforms"][0]["mr_service_td"] == "55" * 48
+
+
+@pytest.mark.parametrize("name", ["rtmr_1", "rtmr_2"])
+def test_a_machine_that_did_not_boot_this_image_is_refused(name: str) -> None:
+    with pytest.raises(MismatchError, match=f"RTMR {name[-1]} is {'66' * 48}, expected .*: it did not boot this image"):
+        platform.references(PREDICTED, BODY | {name: "66" * 48}, RELEASE)
