@@ -6,28 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
+from tests.browser.axe import problems
 from tests.browser.pages import new_page, open_panel, send, wait_for_round
 from tests.browser.proxy import Proxy
 from tests.browser.running import Server
 from tests.browser.tampering import change_answer
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
-
-SERIOUS = ("serious", "critical")
-
-
-def problems(page: Page, within: str | None = None) -> list[str]:
-    """Serious findings of axe: rule, then the elements."""
-    context: Any = [within] if within else None
-    found = Axe().run(page, context=context).response["violations"]
-    return [
-        f"{violation['id']}: {[node['html'][:120] for node in violation['nodes']]}"
-        for violation in found
-        if violation["impact"] in SERIOUS
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
