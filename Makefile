@@ -70,7 +70,7 @@ test: build ## every test of one build: units, the release, the browser, the web
 test-fast: ## the tests that need no build, in seconds
 	@$(TESTS) -m pytest tests -q -n auto --dist loadfile -m "not slow and not release and not browser and not deploy and not image"
 
-test-deploy: ## set up a fresh Debian 12 with systemd, in a container, down to the verdict (as root)
+test-deploy: build ## set up a fresh Debian 12 with systemd, in a container, down to the verdict (as root)
 	@$(TESTS) -m pytest tests/deploy -q -m deploy
 
 test-image: image ## boot the image in QEMU with a TPM: measurements, evidence, refusals; needs no KVM and no TDX

@@ -1,7 +1,8 @@
 """Secrets that systemd hands over as files (`LoadCredential=`): settings that stand in no unit and no environment file.
 
 A file `settings_NAME` in CREDENTIALS_DIRECTORY holds the value of the setting NAME; systemd names them so when
-`LoadCredential=settings:FOLDER` is given a folder. Other credentials are somebody else's.
+`LoadCredential=settings:FOLDER` is given a folder. Other credentials are somebody else's. A systemd before version 250
+hands over none; then files called NAME are read from SECRETS_FOLDER, where root can.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 
 from .errors import SettingError, reason
 
-FOLDER = "CREDENTIALS_DIRECTORY"
-PREFIX = "settings_"
+FOLDER, PREFIX = "CREDENTIALS_DIRECTORY", "settings_"
+OLD_FOLDER = "SECRETS_FOLDER"
 MAX_BYTES = 64 * 1024
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -24,12 +25,14 @@ def with_credentials(environ: Mapping[str, str]) -> dict[str, str]:
 
     Raises SettingError for a name that is none, a value that is no text, and what the environment says otherwise.
     """
-    found = {name: value for name, value in environ.items() if name != FOLDER}
-    folder = environ.get(FOLDER)
+    found = {name: value for name, value in environ.items() if name not in (FOLDER, OLD_FOLDER)}
+    folder, prefix = environ.get(FOLDER), PREFIX
+    if not folder:
+        folder, prefix = environ.get(OLD_FOLDER), ""
     if not folder:
         return found
-    for path in sorted(Path(folder).glob(f"{PREFIX}*")):
-        name = path.name.removeprefix(PREFIX)
+    for path in sorted(Path(folder).glob(f"{prefix}*")):
+        name = path.name.removeprefix(prefix)
         if not _NAME.fullmatch(name):
             raise SettingError(f"The credential {path.name} names no setting: call its file as the setting is called.")
         value = _read(path, name)

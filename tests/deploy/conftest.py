@@ -2,127 +2,142 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.server
-import io
+import base64
 import json
 import os
+import shlex
+import socket
+import ssl
 import subprocess
 import sys
-import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
+from door.tls import spki_sha256
 from scripts.cli import config
-from scripts.release import archive, signing
-from scripts.run import Runner
-from scripts.tools.node import node
-from simulator.serving import HttpServing
-from tests.standins import ollama_program
+from tests.door.authorities import TestAuthority
+from tests.door.issuing.pebble import Pebble
 from tests.standins.registry import Registry
 
-from .container import Container, free_port, missing
+from . import published
+from .container import PACKAGES, Container, image, missing
+from .outside import Files, TlsEnd, context, ollama_archive
 
 ROOT = Path(__file__).resolve().parents[2]
+NAME = "chat.example"
 WEIGHTS = os.urandom(6_000_000)
-
-
-@pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built release's archive and manifest, with checksums and their signature by a key of this test."""
-    folder = tmp_path_factory.mktemp("published")
-    cfg = config()
-    run = Runner("test-deploy", folder / "log")
-    name = f"{cfg.release_name}-{cfg.profile}-py{cfg.python_version}-x86_64"
-    files = [folder / f"{name}.tar.gz", folder / f"{name}.release.json"]
-    archive.write(cfg.release, files[0], node(cfg, run))
-    files[1].write_bytes((cfg.release / "release.json").read_bytes())
-    key = folder / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    signing.sign(run, signing.write_sums(folder, files), key)
-    (folder / "signers").write_text(f"release {key.with_suffix('.pub').read_text()}")
-    return folder
-
-
-class Files(HttpServing):
-    """A folder over HTTP, in place of where Ollama's archive is published."""
-
-    def __init__(self, folder: Path) -> None:
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            def log_message(self, *args: object) -> None:
-                pass
-
-        super().__init__(0, partial(Handler, directory=str(folder)))  # type: ignore[arg-type]
+Dress = Callable[[Container], None]
 
 
 @dataclass
 class Site:
-    """What an operator has: a host, a release, variables. `play` is `make deploy`."""
+    """What an operator has: a host, a release, variables; `files`: where files are fetched from."""
 
     host: Container
     folder: Path
     variables: dict[str, Any]
     registry: Registry
-    port: int
-    settled: dict[str, Any] = field(default_factory=dict)
+    packed: Path
+    key: Path
+    files: str
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://{NAME}"
+
+    def shown_key(self) -> str:
+        """SHA-256 (base64) of the public key that the service shows now, whose certificate must be of the test's CA."""
+        trusted = ssl.create_default_context(cafile=self.folder / "pebble.pem")
+        with (
+            socket.create_connection((self.host.address, 443), 10) as plain,
+            trusted.wrap_socket(plain, server_hostname=NAME) as tls,
+        ):
+            shown = x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
+        return base64.b64encode(bytes.fromhex(spki_sha256(shown))).decode()
 
     def play(self, *options: str, **changed: Any) -> subprocess.CompletedProcess[str]:
+        """`make deploy`, in a mount namespace of its own, where the service's name leads to the container."""
         path = self.folder / "variables.yml"
         path.write_text(json.dumps(self.variables | changed))  # JSON is YAML, too
         starter = [sys.executable, str(ROOT / "scripts" / "bootstrap.py"), "--", "-m", "scripts"]
-        command = [*starter, "deploy", "root@127.0.0.1", "--vars", str(path), *options]
+        command = [*starter, "deploy", f"root@{self.host.address}", "--vars", str(path), *options]
+        hosts = shlex.quote(str(self.folder / "hosts"))
+        shell = f"mount --bind {hosts} /etc/hosts && exec {shlex.join(command)}"
         env = {**os.environ, "ANSIBLE_HOME": str(self.folder / "ansible"), "ANSIBLE_NOCOLOR": "1"}
-        return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-c", shell], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+
+    def release(self, name: str, **renamed: str) -> dict[str, str]:
+        """Variables that name another release, signed by the same key."""
+        folder = published.publish(self.packed, self.folder / name, self.key, **renamed)
+        return {"deploy_release_folder": str(folder), "deploy_release_signers": str(folder / "signers")}
 
 
-@pytest.fixture(scope="session")
-def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    if lacking := missing():
-        pytest.skip(f"a container needs {lacking}")
-    folder = tmp_path_factory.mktemp("deploy")
+def site_of(stack: ExitStack, folder: Path, packages: str = PACKAGES, dress: Dress | None = None) -> Site:
+    """A container from an image with these packages, booted once `dress` has changed its root, and all around it."""
+    cfg, authority = config(), TestAuthority()
+    packed = published.pack(cfg)
+    container = Container(folder / "container")
+    container.make(image(cfg.cache, packages), authority.root)
+    if dress:
+        dress(container)
+    stack.callback(container.stop)
+    container.boot()
+    made = context(authority, container.outside, folder)
     outside = folder / "outside"
     outside.mkdir()
     digest = ollama_archive(outside / "ollama-linux-amd64.tgz")
-    container, port = Container(folder / "container"), free_port()
-    with Files(outside) as files, Registry(WEIGHTS) as registry:
-        variables = {
-            "ansible_port": container.port,
-            "ansible_ssh_private_key_file": str(container.key),
-            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
-            "deploy_release_folder": str(published),
-            "deploy_release_signers": str(published / "signers"),
-            "deploy_reference_folder": str(folder),
+    registry = stack.enter_context(Registry(WEIGHTS))
+    registry.host = stack.enter_context(TlsEnd(container.outside, made, registry.url)).host
+    files = stack.enter_context(TlsEnd(container.outside, made, stack.enter_context(Files(outside)).url))
+    (folder / "hosts").write_text(f"127.0.0.1 localhost\n{container.address} {NAME}\n")
+    variables = {
+        "ansible_ssh_private_key_file": str(container.key),
+        "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+        "deploy_reference_folder": str(folder),
+        "deploy_ollama_url": f"https://{files.host}/ollama-linux-amd64.tgz",
+        "deploy_ollama_sha256": digest,
+        "deploy_models": [registry.model],
+        "deploy_pull_settings": {"ATTEMPTS": 2, "RETRY_S": 1},
+    }
+    site = Site(container, folder, variables, registry, packed, folder / "signer", files.host)
+    site.variables |= site.release("published")
+    return site
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Debian 12, to be set up with a simulated TD and a certificate of an ACME server's."""
+    if lacking := missing():
+        pytest.skip(f"a container needs {lacking}")
+    with ExitStack() as stack:
+        made = site_of(stack, tmp_path_factory.mktemp("deploy"))
+        pebble = Pebble(made.folder / "pebble", 80, address=made.host.outside)
+        stack.callback(pebble.close)
+        pebble.start()
+        pebble.addresses(NAME, made.host.address)
+        (made.host.root / "etc/acme-ca.pem").write_text(pebble.ca_file.read_text())
+        (made.folder / "pebble.pem").write_text(pebble.root())
+        made.variables |= {
             "deploy_tdx": "simulated",
-            "deploy_ollama_url": f"{files.url}/ollama-linux-amd64.tgz",
-            "deploy_ollama_sha256": digest,
-            "deploy_models": [registry.model],
-            "deploy_settings": {"PORT": port, "WEBUI_NAME": 'A "quoted" name'},
+            "deploy_settings": {
+                "HOST": "0.0.0.0",
+                "PORT": 443,
+                "ORIGIN": made.url,
+                "TLS": "acme",
+                "ACME_DIRECTORY": pebble.directory,
+                "ACME_CA_FILE": "/etc/acme-ca.pem",
+                "WEBUI_NAME": 'A "quoted" name',
+                "TEE_GATE": "off",
+            },
             "deploy_secrets": {"OPENAI_API_KEY": "sk-secret"},
-            "deploy_verify_url": f"http://127.0.0.1:{port}",
+            "deploy_verify_ca_file": str(made.folder / "pebble.pem"),
         }
-        container.make()
-        container.boot()
-        try:
-            yield Site(container, folder, variables, registry, port)
-        finally:
-            container.stop()
-
-
-def ollama_archive(path: Path) -> str:
-    """An archive as Ollama publishes it (`bin/ollama`, `lib/ollama/`), of the stand-in; its SHA-256."""
-    content = b"#!/usr/bin/python3\n" + Path(ollama_program.__file__).read_bytes()
-    with tarfile.open(path, "w:gz") as file:
-        for name, data, mode in (("bin/ollama", content, 0o755), ("lib/ollama/runner", b"none", 0o644)):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(data), mode
-            file.addfile(entry, io.BytesIO(data))
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        yield made

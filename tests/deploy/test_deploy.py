@@ -5,21 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import urllib.request
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
-from .conftest import Site
+from scripts.machine import chromium
+from tests.browser import pages
+from tests.browser.conftest import ARGUMENTS
+
+from .conftest import NAME, Site
+from .said import counts, refusal
 
 pytestmark = pytest.mark.deploy
 
-RECAP = re.compile(r"127\.0\.0\.1\s+: ok=\d+\s+changed=(\d+)\s+unreachable=0\s+failed=(\d+)")
+VERDICT = "quote-verifier https://chat.example: exit code 6: SIMULATED"
 
 
-def words(text: str) -> str:
-    """A sentence that the terminal's width or YAML has broken, in one line."""
-    return " ".join(text.replace("|-", "").split())
+def test_looking_changes_nothing(site: Site) -> None:
+    before = site.host.state()
+    done = site.play("--check")
+    assert counts(done)[1] == 0
+    assert "its units, models, settings and service would follow" in " ".join(done.stdout.split()), done.stdout
+    assert site.host.state() == before
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -27,56 +35,98 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"deploy_tdx": "real"}, "This host has no TDX device (/dev/tdx_guest)"),
     ({"deploy_ollama_sha256": ""}, "deploy_ollama_sha256= is no SHA-256: take the line of"),
     ({"deploy_ollama_sha256": "0" * 64}, "compare deploy_ollama_sha256 with the release's sha256sum.txt"),
-    ({"deploy_ollama_url": "http://127.0.0.1:9/ollama.tgz"}, "or mend the network. Nothing was changed"),
+    ({"deploy_ollama_url": "https://127.0.0.1:9/ollama.tgz"}, "or mend the network."),
+    ({"deploy_release_signers": ""}, "An unsigned release is not deployed."),
+    ({"deploy_models": ["127.0.0.1:9/library/tiny"]}, "check its name and the network."),
+    ({"ansible_distribution": "Ubuntu", "ansible_distribution_version": "24.04"}, "Ubuntu 24.04 is not a system"),
 ]
 
 
-@pytest.mark.parametrize(("changed", "sentence"), WRONG, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("changed", "sentence"), WRONG, ids=[text for _, text in WRONG])
 def test_what_is_wrong_is_said_and_nothing_is_changed(site: Site, changed: dict[str, Any], sentence: str) -> None:
     before = site.host.state()
-    done = site.play(**changed)
-    assert done.returncode != 0
-    assert sentence in words(done.stdout), done.stdout[-3000:]
+    said = refusal(site.play(**changed))
+    assert sentence in said and said.endswith("Nothing was changed.")
     assert site.host.state() == before
 
 
-def test_an_unsigned_release_is_not_deployed(site: Site) -> None:
-    done = site.play(deploy_release_signers="", deploy_llm="embedded")
-    assert "An unsigned release is not deployed" in words(done.stdout)
+def test_a_release_signed_by_somebody_else(site: Site) -> None:
+    before = site.host.state()
     signers = site.folder / "signers"
     signers.write_text("release ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINobodysKeyNobodysKeyNobodysKeyNobodysK8=\n")
-    done = site.play(deploy_release_signers=str(signers), deploy_llm="embedded")
-    assert done.returncode != 0 and "The signature of" in words(done.stdout), done.stdout[-3000:]
-    assert not (site.host.root / "opt/open-webui-tdx").exists()
+    said = refusal(site.play(deploy_release_signers=str(signers)))
+    assert said.startswith("The signature of ") and said.endswith("Nothing was changed.")
+    assert site.host.state() == before
 
 
-def test_from_bare_to_a_verdict(site: Site) -> None:
-    site.registry.cut_after = 2_500_000  # the connection to the model's registry is lost twice
+def test_a_host_without_the_releases_python(site: Site) -> None:
+    before = site.host.state()
+    said = refusal(site.play(**site.release("another python", **{"py3.11": "py3.12"})))
+    assert said.startswith(
+        "This release needs Python 3.12, and this host has neither it nor a package python3.12: add "
+    )
+    assert site.host.state() == before
+
+
+def test_a_model_that_does_not_fit(site: Site) -> None:
+    before, manifest = site.host.state(), site.registry.manifest
+    layers = [{**layer, "size": 1 << 50} for layer in site.registry.document["layers"][:1]]
+    site.registry.manifest = json.dumps({**site.registry.document, "layers": layers}).encode()
+    said = refusal(site.play())
+    site.registry.manifest = manifest
+    assert "need 1125899.9 GB more and 1.1 GB to spare" in said and "are free: make room, or use a larger disk." in said
+    assert site.host.state() == before
+
+
+def test_the_network_is_lost_in_the_middle_of_the_model(site: Site) -> None:
+    site.registry.cut_after, site.registry.lost = 2_500_000, True
+    said = refusal(site.play())
+    assert "could not be fetched in 2 attempts in a row" in said and said.endswith("it goes on from there.")
+    assert site.host.run("systemctl", "is-active", "open-webui-tdx.service").stdout != "active\n"
+
+
+def test_once_more_to_a_verdict(site: Site) -> None:
+    site.registry.cut_after, site.registry.lost = 0, False
     done = site.play()
-    recap = RECAP.search(done.stdout)
-    assert recap and recap[2] == "0", done.stdout[-6000:] + site.host.run("journalctl", "-n", "60", "--no-pager").stdout
-    assert f"quote-verifier {site.url}: exit code 6" in words(done.stdout), done.stdout[-3000:]
-    weights = next(request for request in site.registry.requests if "bytes=2500000-" in request)
-    assert weights, "the second attempt goes on where the first was cut off"
+    assert counts(done)[1] == 0, done.stdout[-6000:]
+    assert done.stdout.splitlines()[-1].startswith(VERDICT)
+    assert any("bytes=2500000-" in request for request in site.registry.requests), "it goes on where it was cut off"
 
 
-def test_a_second_time_changes_nothing(site: Site) -> None:
-    for options in ((), ("--check",)):
-        done = site.play(*options)
-        recap = RECAP.search(done.stdout)
-        assert recap and recap.groups() == ("0", "0"), done.stdout[-6000:]
+@pytest.mark.parametrize("options", [(), ("--check",)], ids=["again", "only looking"])
+def test_a_second_time_changes_nothing(site: Site, options: tuple[str, ...]) -> None:
+    done = site.play(*options)
+    assert counts(done) == (0, 0), done.stdout[-6000:]
 
 
-def test_the_page_and_the_service_are_there(site: Site) -> None:
-    with urllib.request.urlopen(f"{site.url}/", timeout=30) as answer:
-        assert b"<html" in answer.read()
-    with urllib.request.urlopen(f"{site.url}/api/config", timeout=30) as answer:
-        assert 'A "quoted" name' in json.load(answer)["name"]
+def test_what_the_operator_gets(site: Site) -> None:
     status = site.host.run("systemctl", "show", "-P", "StatusText", "open-webui-tdx.service").stdout
-    assert "TDX SIMULATED; measured" in status and "library/tiny" in status
+    assert "Serving https://chat.example; TDX SIMULATED; measured" in status and "library/tiny" in status
     assert "sk-secret" not in (site.host.root / "etc/open-webui-tdx/settings").read_text()
-    references = json.loads((site.folder / "reference-values.127.0.0.1.json").read_text())
+    references = json.loads((site.folder / f"reference-values.{site.host.address}.json").read_text())
     assert any(hashlib.sha256(site.registry.manifest).hexdigest() in line for line in references["events"])
+
+
+def test_a_person_chats_through_tls(site: Site) -> None:
+    """In a browser that takes the CA's certificate as one of a CA it knows; the first to open the link is in charge."""
+    journal = site.host.run("journalctl", "--unit", "open-webui-tdx.service", "--output", "cat", "--no-pager").stdout
+    link = re.findall(r"^\s*(https://chat\.example/\S+)$", journal, re.M)[-1]
+    found = chromium.find()
+    assert found, "There is no Chromium: install one (Debian: chromium), or name it with CHROMIUM=."
+    with sync_playwright() as playwright:
+        arguments = [*ARGUMENTS, f"--host-resolver-rules=MAP {NAME} {site.host.address}"]
+        arguments.append(f"--ignore-certificate-errors-spki-list={site.shown_key()}")
+        context = playwright.chromium.launch_persistent_context(
+            site.folder / "browser", executable_path=found, args=arguments, locale="en-US"
+        )
+        page = context.pages[0]
+        page.goto(link)
+        pages.enter(page, site.url)
+        assert 'A "quoted" name' in page.title()
+        pages.wait_for_round(page, "simulated")
+        pages.send(page, "Is all well?")
+        expect(page.get_by_text("All is well.")).to_be_visible(timeout=60_000)
+        context.close()
 
 
 def test_the_doctor_finds_every_step_done(site: Site) -> None:
@@ -86,15 +136,26 @@ def test_the_doctor_finds_every_step_done(site: Site) -> None:
 
 def test_another_version_of_ollama_is_not_installed_unasked(site: Site) -> None:
     before = site.host.state()
-    done = site.play(deploy_ollama_version="0.5.8")
-    assert "set deploy_ollama_replace=true to exchange it" in words(done.stdout), done.stdout[-3000:]
+    said = refusal(site.play(deploy_ollama_version="0.5.8"))
+    assert "set deploy_ollama_replace=true to exchange it" in said and said.endswith("Nothing was changed.")
     assert site.host.state() == before
 
 
-def test_a_model_that_does_not_fit(site: Site) -> None:
+def test_another_release_is_not_set_up_unasked(site: Site) -> None:
     before = site.host.state()
-    site.registry.document["layers"][0]["size"] = 1 << 60
-    site.registry.manifest = json.dumps(site.registry.document).encode()
-    done = site.play(deploy_models=[site.registry.model.replace(":latest", ":large")])
-    assert "are free: make room, or use a larger disk" in words(done.stdout), done.stdout[-3000:]
+    said = refusal(site.play(**site.release("newer", **{"tdx1": "tdx2"})))
+    assert "This host runs open-webui-tdx-0.5.20-tdx1, and open-webui-tdx-0.5.20-tdx2 " in said
+    assert "set deploy_release_replace=true to exchange it" in said and said.endswith("Nothing was changed.")
     assert site.host.state() == before
+
+
+def test_another_setting_is_carried_out_and_judged(site: Site) -> None:
+    """Without a CA: the certificate comes back over ssh. After a reboot, for until then the event log shows both."""
+    site.host.run("systemctl", "stop", "open-webui-tdx.service")
+    launcher = "/opt/open-webui-tdx/open-webui-tdx"
+    rebooted = site.host.run("env", "DATA_DIR=/var/lib/open-webui-tdx", launcher, "reboot-simulator")
+    assert rebooted.returncode == 0, rebooted.stderr
+    settings = {name: value for name, value in site.variables["deploy_settings"].items() if "ACME" not in name}
+    done = site.play(deploy_settings={**settings, "TLS": "self-signed"}, deploy_verify_ca_file="")
+    assert counts(done)[1] == 0, done.stdout[-6000:]
+    assert done.stdout.splitlines()[-1].startswith(VERDICT)

@@ -17,6 +17,14 @@ def test_a_credential_is_a_setting(tmp_path: Path) -> None:
     assert found == {"PORT": "8443", "OPENAI_API_KEY": "sk-secret"}
 
 
+def test_an_old_systemd_hands_over_none_and_the_folder_itself_counts(tmp_path: Path) -> None:
+    (tmp_path / "OPENAI_API_KEY").write_text("sk-secret\n")
+    assert with_credentials({"SECRETS_FOLDER": str(tmp_path)}) == {"OPENAI_API_KEY": "sk-secret"}
+    handed = tmp_path / "handed"
+    handed.mkdir()
+    assert with_credentials({"SECRETS_FOLDER": str(tmp_path), "CREDENTIALS_DIRECTORY": str(handed)}) == {}
+
+
 def test_none_were_handed_over() -> None:
     assert with_credentials({"PORT": "8443"}) == {"PORT": "8443"}
 

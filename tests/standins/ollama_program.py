@@ -28,15 +28,16 @@ def path_of(name: str) -> tuple[str, str, str]:
     return host, f"{namespace}/{model}", tag or "latest"
 
 
-def pull(name: str) -> Iterator[Line]:
+def pull(name: str, insecure: bool) -> Iterator[Line]:
     """Lines of a pull, as they happen. OSError where the connection is lost."""
     host, model, tag = path_of(name)
+    address = f"{'http' if insecure else 'https'}://{host}/v2/{model}"
     yield {"status": "pulling manifest"}
-    with urllib.request.urlopen(f"http://{host}/v2/{model}/manifests/{tag}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{address}/manifests/{tag}", timeout=10) as answer:
         manifest = answer.read()
     document = json.loads(manifest)
     for layer in [*document["layers"], document["config"]]:
-        yield from fetch(f"http://{host}/v2/{model}/blobs/{layer['digest']}", layer)
+        yield from fetch(f"{address}/blobs/{layer['digest']}", layer)
     place = STORE / "manifests" / host / model / tag
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(manifest)
@@ -91,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self._head()
         try:
-            for line in pull(asked["model"]) if self.path == "/api/pull" else chat(asked):
+            for line in pull(asked["model"], asked.get("insecure", False)) if self.path == "/api/pull" else chat(asked):
                 self._line(line)
         except OSError as error:
             self._line({"error": str(error)})

@@ -15,7 +15,8 @@ NAME = "library/tiny"
 class Registry(HttpServing):
     """On 127.0.0.1 with one model `library/tiny:latest` of `weights`.
 
-    `cut_after`: each answer with a blob is cut after so many bytes (0: none is). `requests`: paths and ranges so far.
+    `cut_after`: each answer with a blob is cut after so many bytes (0: none is). `lost`: every later one before its
+    first byte. `requests`: paths and ranges so far. `host`: under which it is known.
     """
 
     def __init__(self, weights: bytes, port: int = 0) -> None:
@@ -24,8 +25,10 @@ class Registry(HttpServing):
         self.document: dict[str, Any] = {"schemaVersion": 2, "config": self._layer(b"{}", "config"), "layers": layers}
         self.manifest = json.dumps(self.document).encode()
         self.cut_after = 0
+        self.lost = False
         self.requests: list[str] = []
         super().__init__(port, type("Handler", (_Handler,), {"registry": self}))
+        self.host = self.url.removeprefix("http://")
 
     @staticmethod
     def _layer(blob: bytes, kind: str) -> dict[str, Any]:
@@ -35,7 +38,7 @@ class Registry(HttpServing):
     @property
     def model(self) -> str:
         """The name under which Ollama fetches the model from here."""
-        return f"{self.url.removeprefix('http://')}/{NAME}:latest"
+        return f"{self.host}/{NAME}:latest"
 
 
 class _Handler(Answering):
@@ -50,6 +53,9 @@ class _Handler(Answering):
         blob = self.registry.blobs.get(self.path.rpartition("sha256:")[2])
         if blob is None:
             self._answer(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}')
+            return
+        if self.registry.lost and any("bytes=" in line for line in self.registry.requests[:-1]):
+            self.close_connection = True
             return
         begin = re.fullmatch(r"bytes=(\d+)-", wanted)
         self._answer(206 if begin else 200, blob[int(begin[1]) :] if begin else blob, self.registry.cut_after)

@@ -38,13 +38,15 @@ def free_port() -> int:
 
 @dataclass
 class Pebble:
-    """`http_port`: where it validates names; `config`: members of pebble's configuration beside the usual ones."""
+    """`http_port`: where it validates names; `config`: members of pebble's configuration beside the usual ones;
+    `address`: where it listens."""
 
     folder: Path
     http_port: int
     config: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     days: float = 3650
+    address: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     management: int = field(default_factory=free_port)
     _names: int = field(default_factory=free_port)
@@ -55,7 +57,7 @@ class Pebble:
         key, own = draw(), TestAuthority("The CA of pebble's own address")
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "key.pem").write_bytes(pem(key))
-        leaf = own.leaf(key.public_key(), "localhost", "127.0.0.1", days=self.days)
+        leaf = own.leaf(key.public_key(), "localhost", self.address, days=self.days)
         (self.folder / "cert.pem").write_bytes(leaf)
         self.ca_file.write_bytes(own.root)
         dns = [program("pebble-challtestsrv"), "-defaultIPv6", "", "-dns01", f"127.0.0.1:{self._names}"]
@@ -68,12 +70,12 @@ class Pebble:
 
     @property
     def directory(self) -> str:
-        return f"https://localhost:{self.port}/dir"
+        return f"https://{'localhost' if self.address == '127.0.0.1' else self.address}:{self.port}/dir"
 
     def start(self) -> None:
         """Answer from now on."""
         config = {
-            "listenAddress": f"127.0.0.1:{self.port}",
+            "listenAddress": f"{self.address}:{self.port}",
             "managementListenAddress": f"127.0.0.1:{self.management}",
             "certificate": str(self.folder / "cert.pem"),
             "privateKey": str(self.folder / "key.pem"),
@@ -84,7 +86,7 @@ class Pebble:
         }
         (self.folder / "config.json").write_text(json.dumps({"pebble": config}))
         command = [program("pebble"), "-config", str(self.folder / "config.json")]
-        self._start([*command, "-dnsserver", f"127.0.0.1:{self._names}"], self.port)
+        self._start([*command, "-dnsserver", f"127.0.0.1:{self._names}"], self.port, self.address)
 
     def kill(self) -> None:
         """Answer no longer."""
@@ -113,14 +115,14 @@ class Pebble:
         with urllib.request.urlopen(address, timeout=10, context=context) as answer:
             return str(answer.read().decode())
 
-    def _start(self, command: list[str], port: int) -> None:
+    def _start(self, command: list[str], port: int, address: str = "127.0.0.1") -> None:
         with (self.folder / f"{Path(command[0]).name}.log").open("ab") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | QUIET | self.environment)
         self._running.append(process)
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:
             try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
+                socket.create_connection((address, port), 1).close()
             except OSError:
                 time.sleep(0.02)
             else:
