@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--only", choices=("start", "hash"))
     options = parser.parse_args()
-    built = sorted((ROOT / "dist").glob("open-webui-tdx-*/release.json"))
+    built = sorted(Path(os.environ.get("DIST_DIR", ROOT / "dist")).glob("open-webui-tdx-*/release.json"))
     release = options.release or (built[0].parent if built else Path("absent"))
     if options.only != "hash" and not (release / "open-webui-tdx").exists():
         raise SystemExit("There is no release in dist/: run `make build` first.")

@@ -14,6 +14,7 @@ from scripts.run import Runner
 
 LONG = ("build",)
 """Benchmarks that take ten minutes and more, for which there are targets of their own."""
+IN_BROWSER = {"shield"}
 
 
 def run_all(cfg: Config) -> bool:
@@ -46,10 +47,14 @@ def run_benchmarks(cfg: Config, names: Sequence[str] = ()) -> bool:
     if unknown:
         raise UsageError(f"There is no benchmark {unknown[0]}; there are: {', '.join(known)}.")
 
-    def part(script: Path) -> Part:
-        return lambda: call([python, script], cfg.root, {"PYTHONPATH": str(cfg.root)})
-
     chosen = names or [name for name in known if name not in LONG]
+    needed = {"PYTHONPATH": str(cfg.root), "DIST_DIR": str(cfg.dist)}
+    if IN_BROWSER & set(chosen):  # before the minutes that the others take
+        needed["CHROMIUM"] = str(chromium.obtain(cfg, _runner(cfg, "bench"), python))
+
+    def part(script: Path) -> Part:
+        return lambda: call([python, script], cfg.root, needed)
+
     return report({f"bench/{name}.py": part(known[name]) for name in chosen})
 
 
