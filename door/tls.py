@@ -119,6 +119,14 @@ class Certificates:
         """When the certificate that is shown now expires (UTC); None before there is one."""
         return self._chain[0].not_valid_after_utc if self._chain else None
 
+    def is_due(self, now: datetime, early: timedelta) -> bool:
+        """Whether the certificate that is shown has to be made anew: it ends within `early`, or, the clock having been
+        set back, has not begun."""
+        return (
+            not self._chain
+            or not self._chain[0].not_valid_before_utc <= now < self._chain[0].not_valid_after_utc - early
+        )
+
     def shown_names(self) -> frozenset[str]:
         """Host names (lower case) and IP addresses that the certificate that is shown now is for."""
         try:

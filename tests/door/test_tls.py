@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from door import tls
+from door import beside, tls
 from door.tls import Certificates, TlsError
 
 NAMES = ("chat.example", "127.0.0.1")
@@ -112,6 +112,22 @@ def test_a_renewed_certificate_is_shown_and_no_connection_ends(drawn: Certificat
             assert tls.spki_sha256(shown(after)) == drawn.spki_sha256
         before.sendall(b"still here")
         assert before.recv(100) == b"still here"
+
+
+@pytest.mark.parametrize(
+    ("passed", "due"), [(timedelta(), False), (timedelta(days=500), True), (timedelta(days=-365), True)], ids=str
+)
+def test_a_self_signed_certificate_is_made_anew_when_it_ends_or_the_clock_is_set(
+    drawn: Certificates, passed: timedelta, due: bool
+) -> None:
+    """The clock was a year ahead when it was made, and is right now: nobody would accept it for that year."""
+    now = datetime.now(UTC)
+    assert drawn.is_due(now + passed, beside.EARLY) == due
+    drawn.self_sign(now + passed)
+    assert not drawn.is_due(now + passed, beside.EARLY)
+    end = drawn.not_after
+    assert end and drawn.is_due(end - beside.EARLY, beside.EARLY)
+    assert not drawn.is_due(end - beside.EARLY - timedelta(seconds=1), beside.EARLY)
 
 
 def pem(made: Certificates) -> bytes:

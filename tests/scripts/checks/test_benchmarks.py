@@ -37,7 +37,7 @@ class Called:
         self.environments: list[dict[str, str]] = []
         monkeypatch.setattr(testing, "call", self._call)
         monkeypatch.setattr(testing, "tests_python", lambda cfg: Path("python"))
-        monkeypatch.setattr(testing.chromium, "obtain", lambda *_: Path(browser))
+        monkeypatch.setattr("scripts.machine.chromium.obtain", lambda *_: Path(browser))
 
     def _call(self, command: list[str | Path], folder: Path, environment: dict[str, str]) -> None:
         self.scripts.append(Path(command[1]).name)
