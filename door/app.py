@@ -19,7 +19,7 @@ from sealed_http.outside import PATH as CHANNEL
 from . import sockets
 from .challenges import reserved
 from .channel import sockets as sealed_sockets
-from .channel.keys import Keys, Taken
+from .channel.keys import Keys
 from .channel.requests import Ends, answer
 from .config import Config
 from .pages import FRONTEND, Pages
@@ -36,7 +36,7 @@ class App:
     """The door's application (ASGI) for `config`; `environ` holds what attestation needs."""
 
     def __init__(self, config: Config, environ: Mapping[str, str], channel: Keys) -> None:
-        self._channel = Ends(self, channel, Taken())
+        self._channel = Ends(self, channel, channel.taken)
         self.upstream = Upstream(config.web_socket)
         self._pages = Pages(config.release, environ.get("TEE_LAUNCH") == "modified")
         api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)

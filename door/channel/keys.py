@@ -10,6 +10,7 @@ import asyncio
 import base64
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -43,6 +44,7 @@ class Keys:
         self._number = -1
         self.secrets: dict[bytes, bytes] = {}
         self.current = self._draw()
+        self.taken = Taken()
 
     def _draw(self) -> KeyConfig:
         secret = X25519PrivateKey.generate()
@@ -57,19 +59,23 @@ class Keys:
         return _text(self.current)
 
     async def rotate(self, bind: Callable[[str], Awaitable[None]]) -> None:
-        """For ever: a new key each day. It is taken before `bind` has the attester bind it, and the old one still is
-        for a while after, so that nobody waits."""
+        """For ever: a new key each day, or when more was taken within a window than is remembered. It is taken before
+        `bind` has the attester bind it, and the old one still is for a while after, so that nobody waits."""
         while True:
-            await asyncio.sleep(DAY_S)
+            await self.taken.crowded_within(DAY_S)
             await self.renew(bind)
 
     async def renew(self, bind: Callable[[str], Awaitable[None]]) -> None:
-        """One rotation, with its overlap."""
+        """One rotation, with its overlap; without it where no more can be remembered: what was sealed to the old keys
+        opens no more, and need not be remembered, and who sealed to them asks for evidence again."""
         old, new = self.current, self._draw()
         await bind(_text(new))
         self.current = new
-        await asyncio.sleep(OVERLAP_S)
-        del self.secrets[old.header]
+        if await self.taken.crowded_within(OVERLAP_S):
+            self.secrets = {new.header: self.secrets[new.header]}
+            self.taken.forget()
+        else:
+            self.secrets.pop(old.header, None)
 
 
 def _text(config: KeyConfig) -> str:
@@ -84,6 +90,18 @@ class Taken:
         self._latest = self._turned = now()
         self._recent: set[bytes] = set()
         self._earlier: set[bytes] = set()
+        self._crowded = asyncio.Event()
+
+    async def crowded_within(self, seconds: float) -> bool:
+        """Wait so long, but not longer than until no more can be remembered: whether that is so."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._crowded.wait(), seconds)
+        return self._crowded.is_set()
+
+    def forget(self) -> None:
+        """Everything; only where nothing that was taken can be opened again."""
+        self._recent, self._earlier = set(), set()
+        self._crowded.clear()
 
     def take(self, encapsulated: bytes, date: str | None) -> None:
         """Take a request once. Raises ClockError, ReplayedError, CrowdedError."""
@@ -97,6 +115,7 @@ class Taken:
         if name in self._recent or name in self._earlier:
             raise ReplayedError("This message was taken before: somebody on its way may have sent it again.")
         if len(self._recent) >= REMEMBERED:
+            self._crowded.set()
             raise CrowdedError("More sealed requests arrive than can be told apart from repeated ones; try again soon.")
         self._recent.add(name)
 

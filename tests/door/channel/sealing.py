@@ -73,6 +73,11 @@ class Exchange:
         self.sent.append(message)
 
     def run(self, ends: Ends, method: str = "POST", kind: str = outside.REQUEST_TYPE) -> Exchange:
+        return asyncio.run(asyncio.wait_for(self.answered(ends, method, kind), 20))
+
+    async def answered(self, ends: Ends, method: str = "POST", kind: str = outside.REQUEST_TYPE) -> Exchange:
+        """The same in a loop that runs already."""
+
         def abort() -> None:
             self.aborted = True
 
@@ -87,7 +92,7 @@ class Exchange:
             "headers": [(b"host", b"outside"), (b"content-type", kind.encode()), (b"cookie", b"token=outside")],
             "extensions": {"door.abort": abort},
         }
-        asyncio.run(asyncio.wait_for(requests.answer(ends, scope, self.receive, self.send), 20))
+        await requests.answer(ends, scope, self.receive, self.send)
         return self
 
     @property

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import time
 from typing import Any
 
 import pytest
 
-from door.channel import requests
+from door.channel import keys, requests
 from door.channel.keys import WINDOW_S, Keys
+from door.channel.requests import Ends
 from sealed_http import outside
 from sealed_http.binary_http import Head
 from sealed_http.errors import TruncatedError
@@ -269,3 +272,73 @@ def test_a_new_key_each_day_and_nobody_waits() -> None:
         task.cancel()
 
     asyncio.run(rotated())
+
+
+@pytest.mark.attack
+def test_more_requests_than_are_remembered_cost_a_new_key_and_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can seal requests; 500,000 within the window once made the door refuse everybody's for minutes."""
+    monkeypatch.setattr(keys, "REMEMBERED", 20)
+    app = Recorder()
+    here = Ends(app, (mine := Keys()), mine.taken)
+
+    async def flooded() -> None:
+        bound: list[str] = []
+
+        async def bind(text: str) -> None:
+            bound.append(text)
+
+        rotating = asyncio.ensure_future(here.keys.rotate(bind))
+        old = here.keys.current
+        first = Sealed(old, head(at=time.time()))
+        assert (await Exchange([first.request]).answered(here)).status == 200
+        for _ in range(19):
+            await Exchange([Sealed(old, head(at=time.time())).request]).answered(here)
+        assert problem(await Exchange([Sealed(old, head(at=time.time())).request]).answered(here))[0] == 503
+        while here.keys.current is old or len(here.keys.secrets) > 1:
+            await asyncio.sleep(0)
+        assert bound == [here.keys.bound]
+        # nothing that was taken is taken again, and whoever asks for evidence again goes on
+        assert problem(await Exchange([first.request]).answered(here))[1].endswith("#ohttp-key")
+        answered = await Exchange([Sealed(here.keys.current, head(at=time.time())).request]).answered(here)
+        assert answered.status == 200 and len(app.scopes) == 21
+        rotating.cancel()
+
+    asyncio.run(asyncio.wait_for(flooded(), 20))
+
+
+def test_ten_thousand_bad_requests_leave_nothing_behind() -> None:
+    app = Recorder()
+    here = ends(app)
+    good = Sealed(here.keys.current, head(), bytes(3000))
+    old = Sealed(Keys().current, head())
+
+    def made(number: int) -> Exchange:
+        late = Sealed(here.keys.current, head(at=NOW - 600)) if number % 8 == 0 else good
+        return {
+            0: Exchange([late.request]),  # ten minutes late
+            1: Exchange([b"\0" * (number % 60)]),
+            2: Exchange([good.request[: 60 + number % 2000]]),  # cut off
+            3: Exchange([good.request[: 60 + number % 2000]], ends_well=False),  # its client left
+            4: Exchange([old.request]),
+            5: Exchange([good.parts[0] + b"\xbf\xff\xff\xff" + bytes(number % 100)]),  # too large
+            6: Exchange([good.request[:-1] + bytes([good.request[-1] ^ 1])]),
+            7: Exchange([], ends_well=False),
+        }[number % 8]
+
+    def alive() -> int:
+        gc.collect()
+        # some of other packages have a module that is no text
+        return sum(str(type(each).__module__).startswith(("sealed_http", "door.channel")) for each in gc.get_objects())
+
+    async def asked() -> list[int]:
+        counts = []
+        for number in range(10_001):
+            if number in (1000, 10_000):
+                counts.append(alive())
+            exchange = await made(number).answered(here)
+            assert not exchange.sent or exchange.status in (400, 409), number
+        return counts
+
+    early, late = asyncio.run(asked())
+    assert late <= early and app.scopes == []
+    assert len(here.taken._recent) == 1  # `good`, whose head opened when it came first
