@@ -68,6 +68,10 @@ def main() -> int:
     if len(sys.argv) > 3 and sys.argv[1] == "_module":
         run_module(int(sys.argv[2]), sys.argv[3], sys.argv[4:])
         return 0
+    if len(sys.argv) > 5 and sys.argv[1] == "_fenced":
+        from launcher.serve import fenced
+
+        fenced.main(sys.argv[2:])
     from launcher.cli import main as command_line
 
     return command_line(sys.argv[1:], RELEASE)

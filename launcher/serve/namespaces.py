@@ -1,0 +1,15 @@
+"""The calls of the C library by which a process gets namespaces of its own (namespaces(7)), with its numbers."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWNET = 0x00020000, 0x08000000, 0x40000000
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result: int) -> None:
+    """Raise OSError where a call of the C library failed."""
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
