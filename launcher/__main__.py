@@ -71,7 +71,7 @@ def main() -> int:
     if len(sys.argv) > 5 and sys.argv[1] == "_fenced":
         from launcher.serve import fenced
 
-        fenced.main(sys.argv[2:])
+        return fenced.main(sys.argv[2:])
     from launcher.cli import main as command_line
 
     return command_line(sys.argv[1:], RELEASE)

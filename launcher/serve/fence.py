@@ -1,17 +1,19 @@
 """A fence around what reads people's words: a network that ends at this machine, and none of its other programs.
 
 What runs inside has a network namespace with only `lo`, so nothing of it reaches any other machine, nor a port of this
-one; and a mount namespace in which the folders of other programs' sockets are empty, since a Unix socket is found by
-its path whatever the network is (a resolver or a log daemon behind one would carry words on). It gains no rights by
-starting set-uid programs. Sockets that the launcher opens inside are how what belongs there is reached.
+one; a mount namespace in which the folders of other programs' sockets are empty, since a Unix socket is found by its
+path whatever the network is (a resolver or a log daemon behind one would carry words on); a namespace of processes, so
+that it can look into no program of the same account that runs outside; and no kind of socket that is not held by these
+(`sockets_allowed`). It has no rights, and gains none by starting set-uid programs. Sockets that the launcher opens
+inside are how what belongs there is reached.
 """
 
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,50 +30,50 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fence:
-    """An open network namespace: descriptor `network` keeps it, however many processes are in it."""
+    """An open network namespace: descriptor `network` keeps it, however many processes are in it.
+
+    `entry`: the words that start the launcher's `__main__.py` as root, with bytecode that only root can write.
+    `launcher`: the process that starts what is inside. `keep`: the folders that are to be seen there.
+    """
 
     network: int
+    entry: tuple[str, ...]
+    launcher: int
+    keep: tuple[Path, ...]
 
     def listen(self, host: str, port: int = 0) -> socket.socket:
         """A TCP socket that listens at this address inside. Raises OSError."""
+        return self.inside(lambda: socket.create_server((host, port), family=_family(host), backlog=128))
 
-        def make() -> socket.socket:
-            made = socket.socket()
-            made.bind((host, port))
-            made.listen(128)
-            return made
-
-        return self._inside(make)
-
-    def command(self, command: Sequence[str], entry: Path, user: User | None, keep: Sequence[Path]) -> list[str]:
-        """What starts `command` inside, as `user`, with the folders `keep` to be seen there. `entry`: the launcher's
-        `__main__.py`. Its first three words have to be Python and its options."""
-        python, *options = command[: command.index(str(entry))]
+    def command(self, command: Sequence[str], user: User | None) -> list[str]:
+        """What starts `command` inside, as `user`. A process sees the first one inside as its parent."""
         uid, gid = (user.uid, user.gid) if user else (os.geteuid(), os.getegid())
-        kept = os.pathsep.join(map(str, keep))
-        return [python, *options, str(entry), "_fenced", str(self.network), f"{uid}:{gid}", kept, *command]
+        kept, words = os.pathsep.join(map(str, self.keep)), list(command)
+        if "_module" in words:
+            words[words.index("_module") + 1] = "1"
+        return [*self.entry, "_fenced", str(self.network), f"{uid}:{gid}", kept, str(self.launcher), *words]
 
-    def _inside(self, work: Callable[[], T]) -> T:
+    def inside(self, work: Callable[[], T]) -> T:
         """Do `work` in a thread that is inside: a socket stays where it was made."""
-        done: list[T | OSError] = []
+        done: list[T | Exception] = []
 
         def run() -> None:
             try:
                 checked(libc.setns(self.network, CLONE_NEWNET))
                 done.append(work())
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 -- it is raised where the work was asked for
                 done.append(error)
 
         thread = threading.Thread(target=run)
         thread.start()
         thread.join()
-        if isinstance(done[0], OSError):
+        if isinstance(done[0], Exception):
             raise done[0]
         return done[0]
 
 
-def build() -> Fence:
-    """A new fence. Raises UnavailableError where this kernel or account cannot have one."""
+def build(entry: Sequence[str], keep: Sequence[Path]) -> Fence:
+    """A new fence, which was tried. Raises UnavailableError where this kernel or account cannot have one."""
     made: list[int | OSError] = []
 
     def run() -> None:  # a thread's namespace is its own; the descriptor keeps it when the thread is gone
@@ -87,9 +89,24 @@ def build() -> Fence:
     thread.start()
     thread.join()
     if isinstance(made[0], OSError):
-        why = "it was not started by root" if made[0].errno == errno.EPERM else made[0].strerror
-        raise UnavailableError(f"This launch cannot have network namespaces of its own: {why}.")
-    return Fence(made[0])
+        raise UnavailableError(_why(made[0]))
+    fence = Fence(made[0], tuple(entry), os.getpid(), tuple(keep))
+    tried = subprocess.run(  # noqa: S603 -- our own command
+        fence.command(["/bin/true"], None), pass_fds=[fence.network], cwd="/", env={}, capture_output=True, text=True
+    )
+    if tried.returncode:
+        os.close(fence.network)
+        raise UnavailableError(tried.stderr.strip() or f"/bin/true ended with {tried.returncode} inside the fence.")
+    return fence
+
+
+def _why(error: OSError) -> str:
+    why = "it was not started by root" if os.geteuid() else f"{error.strerror} (as in a container without CAP_SYS_ADMIN)"
+    return f"This launch cannot have network namespaces of its own: {why}."
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _set_up(any_socket: socket.socket, name: str) -> None:

@@ -6,14 +6,16 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from launcher.plan.processes import User
-from launcher.serve import fence
+from launcher.serve import fence, sockets_allowed
 from launcher.serve.fence import Fence
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +56,15 @@ def back(number):
         import ctypes
         if ctypes.CDLL(None, use_errno=True).setns(it.fileno(), 0) != 0:
             raise PermissionError
+def system_call(*words):
+    import ctypes
+    if ctypes.CDLL(None, use_errno=True).syscall(*words) == -1 and ctypes.get_errno() in (1, 38, 97):
+        raise PermissionError
+def of_any_process():
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        if os.path.exists(f"/proc/{number}/root/run/fence-test-{parent}"):
+            return
+    raise FileNotFoundError
 host_port, parent = int(sys.argv[1]), sys.argv[2]
 attempt("tcp to the machine", lambda: tcp(("127.0.0.1", host_port)))
 attempt("tcp elsewhere", lambda: tcp(("192.0.2.1", 443)))
@@ -69,33 +80,40 @@ attempt("abstract socket", lambda: unix("\\0fence-test-" + parent))
 attempt("socket in /run", lambda: unix("/run/fence-test-" + parent))
 attempt("socket in /tmp", lambda: unix("/tmp/fence-test-" + parent))
 attempt("back to the machine's network", lambda: back(parent))
+attempt("socket in the memory file system", lambda: unix("/dev/shm/fence-test-" + parent))
+attempt("vsock", lambda: socket.socket(socket.AF_VSOCK))
+attempt("io_uring", lambda: system_call(425, 1, None))
+attempt("the numbers of another architecture", lambda: system_call(0x40000000 + 39))
+attempt("the parent's folder", lambda: os.stat("../fence-test-" + parent))
+attempt("through another process", of_any_process)
+attempt("a process of the same account", lambda: os.kill(int(parent), 0))
 attempt("set-uid", lambda: open("/proc/self/status").read().index("NoNewPrivs:\\t0"))
+capabilities = [line for line in open("/proc/self/status") if line[:6] in ("CapEff", "CapPrm", "CapInh")]
+attempt("capabilities", lambda: [line for line in capabilities if int(line.split()[1], 16)][0])
 print("uid", os.getuid(), os.getgroups())
 """
 
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Fence]:
-    built = fence.build()
+    built = fence.build([sys.executable, "-I", "-S", str(ENTRY)], [ROOT])
     yield built
     os.close(built.network)
 
 
 def start(
-    made: Fence, script: str, *arguments: str, keep: list[Path] | None = None
+    made: Fence, script: str, *arguments: str, keep: list[Path] | None = None, cwd: str = "/"
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", "-S", str(ENTRY), "_module", str(os.getpid()), "x"]
-    command = made.command(command, ENTRY, ROOT_ACCOUNT, [ROOT, *(keep or [])])
-    at = command.index("_module") - len([sys.executable, "-I", "-S", str(ENTRY)])
-    inner = [sys.executable, "-I", "-S", "-c", script, *arguments]
-    return subprocess.run([*command[:at], *inner], pass_fds=[made.network], capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-I", "-S", "-c", script, *arguments]
+    inside = replace(made, keep=(ROOT, *(keep or []))).command(command, ROOT_ACCOUNT)
+    return subprocess.run(inside, pass_fds=[made.network], capture_output=True, text=True, timeout=60, cwd=cwd)
 
 
 @pytest.fixture
 def machine() -> Iterator[int]:
     """Listeners of the machine's own, by TCP and by every kind of Unix socket."""
     tcp = socket.create_server(("127.0.0.1", 0))
-    names = [f"/{folder}/fence-test-{os.getpid()}" for folder in ("run", "tmp")]
+    names = [f"/{folder}/fence-test-{os.getpid()}" for folder in ("run", "tmp", "dev/shm")]
     opened = [tcp]
     for name in [f"\0fence-test-{os.getpid()}", *names]:
         each = socket.socket(socket.AF_UNIX)
@@ -111,18 +129,49 @@ def machine() -> Iterator[int]:
         Path(name).unlink()
 
 
+#: What does not need a network, so that it gets out where nothing fences it in, and the test would see that.
+SEEN = (
+    "tcp to the machine", "abstract socket", "socket in /run", "socket in /tmp", "socket in the memory file system",
+    "vsock", "io_uring", "the parent's folder", "through another process",
+    "a process of the same account", "capabilities", "set-uid",
+)  # fmt: skip
+
+
 @pytest.mark.attack
 def test_nothing_gets_out(made: Fence, machine: int) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        _try(made, machine, folder)
+
+
+def _try(made: Fence, machine: int, folder: str) -> None:
+    arguments = str(machine), str(os.getpid())
     outside = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", TRIES, str(machine), str(os.getpid())], capture_output=True, text=True
+        [sys.executable, "-I", "-S", "-c", TRIES, *arguments], capture_output=True, text=True, cwd=folder
     )
-    for way in ("tcp to the machine", "abstract socket", "socket in /run", "socket in /tmp", "set-uid"):
-        assert f"{way} WENT OUT" in outside.stdout, "the test would not see it"
-    inside = start(made, TRIES, str(machine), str(os.getpid()))
+    for way in SEEN:
+        assert f"{way} WENT OUT" in outside.stdout, f"the test would not see {way}: {outside.stdout}"
+    inside = start(made, TRIES, *arguments, keep=[Path(folder)], cwd=folder)
     assert inside.returncode == 0, inside.stderr
     assert "WENT OUT" not in inside.stdout, inside.stdout
-    assert inside.stdout.count("refused") == 15
+    assert inside.stdout.count("refused") == 23
     assert "uid 0 []" in inside.stdout
+
+
+def test_a_machine_whose_calls_are_not_known_has_no_fence() -> None:
+    with pytest.raises(OSError, match="no list of calls for sparc"):
+        sockets_allowed.program("sparc")
+
+
+@pytest.mark.parametrize(("script", "code"), [("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 15)", -15)])
+def test_it_ends_as_the_program_does(made: Fence, script: str, code: int) -> None:
+    assert start(made, script).returncode == code
+
+
+def test_what_is_inside_ends_with_the_program(made: Fence) -> None:
+    leaves = "import os, time; os.fork() or (os.setsid(), time.sleep(600))"
+    assert start(made, leaves).returncode == 0
+    names = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert leaves not in names
 
 
 def test_a_socket_of_the_launcher_s_is_how_it_is_reached(made: Fence) -> None:
@@ -154,7 +203,8 @@ def test_what_is_kept_can_be_seen_and_nothing_else_in_those_folders(made: Fence,
 
 
 def test_where_it_cannot_be_entered_nothing_starts(made: Fence) -> None:
-    command = [sys.executable, "-I", "-S", str(ENTRY), "_fenced", "0", "65534:65534", "", "/bin/echo", "outside"]
+    command = [sys.executable, "-I", "-S", str(ENTRY), "_fenced", "0", "65534:65534", "", str(os.getpid())]
+    command += ["/bin/echo", "outside"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert "cannot be started inside the fence" in done.stderr
