@@ -89,6 +89,11 @@ class DataDir:
         return self.run / "measured-models.json"
 
     @property
+    def fence(self) -> Path:
+        """Where the network of a running service's Ollama is, if that is inside the fence."""
+        return self.run / "fence"
+
+    @property
     def certificates(self) -> Path:
         """The measured copy of SSL_CERT_FILE."""
         return self.run / "certificates.pem"

@@ -14,15 +14,16 @@ from pathlib import Path
 from .datadir import DataDir, boot_id
 from .errors import Stopped
 from .measure import found, interpreter, manifest, models, registers, tdx
+from .measure.found import Accounts
 from .measure.manifest import Checked
 from .measure.registers import Outcome
 from .plan import environment, plan, settings, webserver
 from .plan.events import Event
 from .plan.launch import Launch
-from .plan.model import ModelServer
+from .plan.model import ModelServer, Prepared
 from .plan.plan import Plan
 from .plan.processes import Process
-from .serve import accounts, door, folders, measured_models, ready, starting
+from .serve import accounts, door, folders, measured_models, ready, starting, ways_out
 from .serve.certificate import Certificate
 from .serve.measurer import Measurer
 from .serve.supervisor import Child, Supervisor
@@ -50,8 +51,9 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
                 checked = check_release(release, allow_modified, supervisor)
                 kind, pid = _kind(chosen, release, environ), os.getpid()
                 launch = Launch(release, chosen, data, kind, environ, interpreter.executable(), pid, sockets)
+                supervisor.fence, no_fence = ways_out.build(launch)
                 supervisor.notifier.status("Measuring what answers chats")
-                planned = _plan(launch, checked, allow_modified, supervisor)
+                planned = _plan(launch, checked, allow_modified, supervisor, no_fence)
                 supervisor.notifier.status("Measuring the launch and starting its processes")
                 summary = _Running(planned, supervisor, opened).start(bool(checked.differences))
                 summary.print(time.monotonic() - started)
@@ -62,7 +64,7 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
                 supervisor.notifier.stopping()
             finally:
                 supervisor.stop()
-                for file in (data.measured_models, data.certificate_state):  # they also say that a service runs
+                for file in (data.measured_models, data.certificate_state, data.fence):  # these also say that it runs
                     with suppress(OSError):
                         file.unlink()
                 with suppress(OSError):
@@ -91,17 +93,37 @@ def _kind(chosen: settings.Settings, release: Path, environ: Mapping[str, str]) 
     return kind
 
 
-def _plan(launch: Launch, checked: Checked, allow_modified: bool, supervisor: Supervisor) -> Plan:
+def _plan(launch: Launch, checked: Checked, allow_modified: bool, supervisor: Supervisor, no_fence: str) -> Plan:
     real = launch.kind == "tdx"
     needs = [Path(launch.python), launch.release, launch.data.root]
     user, account_notice = accounts.choose(launch.settings.run_as, real, needs)
     if account_notice:
         notice(account_notice)
-    users = user, accounts.for_door(real, needs, user)
-    starting.ollama_where_none_answers(launch, supervisor)
-    prepared = models.prepare(launch, checked.manifest, allow_modified, supervisor.check, seal=real)
+    users = Accounts(user, accounts.for_door(real, needs, user), accounts.for_broker(real, needs))
+    prepared = _prepare_models(launch, checked, allow_modified, supervisor, no_fence)
     key = launch.data.secret_key()
-    return plan.make(launch, found.find(launch, checked, prepared, users, key))
+    planned = plan.make(launch, found.find(launch, checked, prepared, users, key, no_fence))
+    ways_out.say(planned.egress)
+    return planned
+
+
+def _prepare_models(
+    launch: Launch, checked: Checked, allow_modified: bool, supervisor: Supervisor, no_fence: str
+) -> Prepared:
+    """Measure what answers chats; an Ollama that has to be started for that runs where the web server will."""
+    names = found.upstream_names(launch.release)
+    fenced = plan.egress_of(launch, ModelServer("ollama"), names, no_fence).fenced
+    started = starting.ollama_where_none_answers(launch, supervisor, fenced)
+    inside = supervisor.fence if fenced and started else None
+
+    def measure() -> Prepared:
+        seal = launch.kind == "tdx"
+        return models.prepare(launch, checked.manifest, allow_modified, supervisor.check, seal, inside is not None)
+
+    if inside is None:
+        return measure()
+    ways_out.mark(launch.data, inside)
+    return inside.inside(measure)
 
 
 @dataclass(frozen=True)
@@ -125,7 +147,7 @@ class _Running:
         web = self.supervisor.start(planned.web)
         model = self._start(planned.model_server)
         pccs = self._start(planned.pccs)
-        relay = self._start(planned.relay)
+        relay = ways_out.start(planned, self.supervisor)
         folders.give_static_files(planned.launch.release, data, planned.user)
         outcome = registers.extend(planned.registrar, planned.events)
         if not outcome.measured:
@@ -184,6 +206,7 @@ class _Running:
             model=_describe_model(self.plan.model.server, launch.settings),
             account=user.name if user else accounts.current(),
             tls=launch.settings.tls,
+            egress=self.plan.egress.said,
             data=str(launch.data.root),
         )
 

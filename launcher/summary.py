@@ -11,6 +11,10 @@ _TLS = {
     "acme": "ends in here, with a key drawn in here",
     "files": "ends in here, with a key that was given",
 }
+_EGRESS = {
+    "closed": "nothing: what runs in here reaches no other machine",
+    "open": "anything: what runs in here is not fenced in, and every verifier says so",
+}
 BOLD, AMBER, RESET = "\x1b[1m", "\x1b[33m", "\x1b[0m"
 
 
@@ -37,6 +41,7 @@ class Summary:
     account: str
     data: str
     tls: str
+    egress: str | list[str]
 
     @property
     def line(self) -> str:
@@ -51,6 +56,7 @@ class Summary:
         rows = {
             "address": self.address + (f"  (public: {self.origin})" if self.origin else ""),
             "TLS": _TLS[self.tls],
+            "gets out": _EGRESS[self.egress] if isinstance(self.egress, str) else f"to {', '.join(self.egress)} alone",
             "TDX": tdx,
             "launch": self.launch,
             "model": self.model,

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..datadir import DataDir
@@ -22,12 +23,20 @@ MAX_CERTIFICATES = 16 << 20
 _READS = re.compile(r"""os\.(?:environ\.get|getenv)\(\s*["']([A-Z][A-Z0-9_]*)["']""")
 
 
-def find(launch: Launch, checked: Checked, model: Prepared, users: tuple[User | None, User | None], key: str) -> Found:
+@dataclass(frozen=True)
+class Accounts:
+    """Who runs what; None keeps the launcher's own account."""
+
+    web: User | None = None
+    door: User | None = None
+    broker: User | None = None
+
+
+def find(launch: Launch, checked: Checked, model: Prepared, users: Accounts, key: str, no_fence: str) -> Found:
     """Everything that is measured besides the files of the release and the model. Raises LauncherError.
 
-    `users`: the web server's account and the door's; `key` signs sessions.
+    `key` signs sessions; `no_fence`: why there is no fence, or "".
     """
-    user, door_user = users
     code = database(launch.data, launch.environ.get("DATABASE_URL", ""))
     return Found(
         release_digest=checked.manifest.digest,
@@ -35,12 +44,14 @@ def find(launch: Launch, checked: Checked, model: Prepared, users: tuple[User | 
         python=interpreter.measure(),
         upstream_names=upstream_names(launch.release),
         model=model,
-        code=tuple(plugins.events_as(processes.code_reader(launch, code, user), code)),
-        user=user,
-        door_user=door_user,
+        code=tuple(plugins.events_as(processes.code_reader(launch, code, users.web), code)),
+        user=users.web,
+        door_user=users.door,
+        broker_user=users.broker,
         own_uid=os.geteuid(),
         session_key=key,
         administrator_key=secrets.token_urlsafe(32),
+        no_fence=no_fence,
         certificates=certificates(launch.environ),
     )
 

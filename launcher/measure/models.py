@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ModifiedError, UnavailableError
@@ -24,11 +25,18 @@ def prepare(
     allow_modified: bool = False,
     check: Callable[[], None] = lambda: None,
     seal: bool = False,
+    inside: bool = False,
 ) -> Prepared:
-    """Choose what answers chats and measure it; nothing is started. `check` may end it. Raises LauncherError."""
+    """Choose what answers chats and measure it; nothing is started. `check` may end it. Raises LauncherError.
+
+    `inside`: the Ollama that answers was started inside the fence, and so is this thread.
+    """
     kind = model_server.choose(launch.settings, launch.kind)
     if kind == "ollama":
-        return with_ollama(launch.settings, allow_modified, check, seal, must_see=launch.kind == "tdx")
+        prepared = with_ollama(launch.settings, allow_modified, check, seal, must_see=launch.kind == "tdx")
+        measured = prepared.server.ollama
+        server = replace(prepared.server, ollama=replace(measured, inside=inside) if measured else None)
+        return replace(prepared, server=server)
     if kind == "embedded":
         return embedded(launch.release, listed)
     return Prepared(ModelServer("none"))

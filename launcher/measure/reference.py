@@ -18,6 +18,7 @@ from ..plan import environment, events, plan, settings
 from ..plan.events import Event
 from ..plan.launch import Launch
 from . import found, interpreter, manifest, models, tdx
+from .found import Accounts
 from .manifest import Checked
 
 PLATFORM = ("mr_td", "rtmr_0", "rtmr_1", "rtmr_2", "xfam", "td_attributes", "mr_seam")
@@ -31,10 +32,11 @@ print(json.dumps(parse_quote(quote_generator.generate_quote(bytes(64))).fields()
 """
 
 
-def launch_events(release: Path, environ: Mapping[str, str], check: bool) -> tuple[Event, ...]:
+def launch_events(release: Path, environ: Mapping[str, str], check: bool, no_fence: str = "") -> tuple[Event, ...]:
     """The events of a first launch with these settings. `LLM=auto` means the embedded model, unless Ollama answers.
 
-    `check` compares the files with the manifest first; the build just wrote both. Raises LauncherError.
+    `check` compares the files with the manifest first; the build just wrote both. `no_fence`: why a launch here has
+    no fence; "" for one by root, as it should be. Raises LauncherError.
     """
     listed = manifest.load(release)
     if check:
@@ -43,7 +45,7 @@ def launch_events(release: Path, environ: Mapping[str, str], check: bool) -> tup
     nowhere = DataDir(Path("/nonexistent"), "no-boot")
     launch = Launch(release, settings.load(environ), nowhere, "tdx-simulated", environ)
     prepared = models.prepare(launch, listed)
-    return plan.make(launch, found.find(launch, Checked(listed, []), prepared, (None, None), "")).events
+    return plan.make(launch, found.find(launch, Checked(listed, []), prepared, Accounts(), "", no_fence)).events
 
 
 def document(release: Path, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which process is behind a TCP address of this machine, from /proc/net/tcp and tcp6 (proc_net_tcp.rst).
+"""Which process is behind a TCP address of this machine, from /proc/thread-self/net/tcp and tcp6 (proc_net_tcp.rst).
 
 A row names two addresses (hexadecimal, each 32-bit word in the machine's byte order), the state and the socket's inode;
 the process that holds `socket:[inode]` among its open files is behind it. A connection that nobody has accepted yet
@@ -44,10 +44,10 @@ def _decoded(text: str) -> Address:
 
 
 def rows(proc: Path = PROC) -> Iterator[Row]:
-    """Every TCP socket that the kernel shows."""
+    """Every TCP socket of the network that this thread is in."""
     for name in ("tcp", "tcp6"):
         with suppress(OSError):
-            for line in (proc / "net" / name).read_text().splitlines()[1:]:
+            for line in (proc / "thread-self" / "net" / name).read_text().splitlines()[1:]:
                 columns = line.split()
                 yield Row(_decoded(columns[1]), _decoded(columns[2]), columns[3], columns[9])
 

@@ -103,7 +103,7 @@ ADMIN_ACCESS = {
 }
 ENDPOINT = "<endpoint>"
 OWN = "<own>"
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s;,\"'<>\]}]+")
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s;,\"'<>\]}]+")
 
 # A URL setting and what switches it on: (setting, its value or None for "true"). What is off leads nowhere.
 _ENDPOINTS: tuple[tuple[str, str, str], ...] = (
@@ -201,33 +201,43 @@ def admin_access(env: Mapping[str, str]) -> bool:
     return any(env.get(name, default).lower() != default for name, default in ADMIN_ACCESS.items())
 
 
-def endpoints(env: Mapping[str, str]) -> list[dict[str, str]]:
-    """The endpoints of the `site` event: every switched-on setting that leads off this machine, in order of name."""
+def addresses(env: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Every switched-on setting that leads anywhere, this machine included, and its values, secrets too."""
     found: set[tuple[str, str]] = set()
     for name, switch, wanted in _ENDPOINTS:
         if env.get(switch, "").lower() == wanted:
-            found |= {(name, url) for url in env.get(name, "").split(";") if url.strip() and not is_local(url)}
-    for name, local in _LOCAL_ENGINES.items():
-        if env.get(name, "") not in local:
-            found.add((name, env[name]))
-    for name in _ALWAYS:
-        if env.get(name) and not is_local(env[name]):
-            found.add((name, "set" if _SECRET.search(name) else env[name]))
-    return [{"setting": name, "value": without_login(value.strip())} for name, value in sorted(found)]
+            found |= {(name, url.strip()) for url in env.get(name, "").split(";")}
+    found |= {(name, env[name]) for name, local in _LOCAL_ENGINES.items() if env.get(name, "") not in local}
+    found |= {(name, env.get(name, "").strip()) for name in _ALWAYS}
+    return sorted((name, value) for name, value in found if value)
+
+
+def endpoints(env: Mapping[str, str]) -> list[dict[str, str]]:
+    """The endpoints of the `site` event: every switched-on setting that leads off this machine, in order of name."""
+    found = {(name, _told(name, value)) for name, value in addresses(env) if not is_local(value)}
+    return [{"setting": name, "value": value} for name, value in sorted(found)]
+
+
+def _told(name: str, value: str) -> str:
+    """A value as the `site` event has it."""
+    return "set" if _SECRET.search(name) else without_login(value)
+
+
+def other_addresses(theirs: Mapping[str, str], own: str) -> list[tuple[str, str]]:
+    """Each address in any other setting of the operator's, this machine included, in order of name.
+
+    `own` is the address of this server. What `addresses` knows is left to it: it also knows what is switched off.
+    """
+    known = {name for name, _, _ in _ENDPOINTS} | set(_ALWAYS) | {"CORS_ALLOW_ORIGIN", "WEBUI_URL"}
+    found = {(name, url) for name in theirs.keys() - known for url in URL.findall(theirs[name])}
+    return sorted((name, url) for name, url in found if not f"{url}/".startswith(f"{own}/"))
 
 
 def other_urls(theirs: Mapping[str, str], own: str) -> list[dict[str, str]]:
-    """An `endpoint` event for each address elsewhere in any other setting of the operator's, in order of name.
-
-    `own` is the address of this server. What `endpoints` knows is left to it: it also knows what is switched off.
-    """
-    known = {name for name, _, _ in _ENDPOINTS} | set(_ALWAYS) | {"CORS_ALLOW_ORIGIN", "WEBUI_URL"}
-    found: set[tuple[str, str]] = set()
-    for name in theirs.keys() - known:
-        for url in _URL.findall(theirs[name]):
-            if not is_local(url) and not f"{url}/".startswith(f"{own}/"):
-                found.add((name, "set" if _SECRET.search(name) else without_login(url)))
-    return [{"setting": name, "value": url} for name, url in sorted(found)]
+    """The endpoints of the `site` event among `other_addresses`."""
+    elsewhere = [(name, url) for name, url in other_addresses(theirs, own) if not is_local(url)]
+    found = {(name, _told(name, url)) for name, url in elsewhere}
+    return [{"setting": name, "value": value} for name, value in sorted(found)]
 
 
 def is_local(url: str) -> bool:

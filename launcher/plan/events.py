@@ -70,15 +70,18 @@ def python_event(found: Mapping[str, str]) -> Event:
     return Event("python", found)
 
 
-def site_event(settings: Settings, endpoints: Sequence[Mapping[str, str]], admin_access: bool) -> Event:
+def site_event(
+    settings: Settings, endpoints: Sequence[Mapping[str, str]], admin_access: bool, egress: str | list[str]
+) -> Event:
     """`site`: what a site chooses for itself, so that no build can know its line; verifiers judge it by rule.
 
     Its `origin`, where people reach it, or ""; `tls`: how it ends in here, or `off`; `endpoints`: everything that
-    leaves this machine, by setting; `admin_access`: whether administrators can read what others wrote.
+    leaves this machine, by setting; `admin_access`: whether administrators can read what others wrote; `egress`: what
+    holds that nothing else leaves (`plan.egress.Egress.said`).
     """
     leading = [dict(each) for each in endpoints]
     content = {"origin": settings.origin, "tls": settings.tls, "endpoints": leading, "admin_access": admin_access}
-    return Event("site", content)
+    return Event("site", content | {"egress": egress})
 
 
 def embedded_events(engine: str, model: str, weights: str) -> list[Event]:

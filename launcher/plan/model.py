@@ -14,11 +14,12 @@ EMBEDDED = "<embedded>"
 @dataclass(frozen=True)
 class Measured:
     """The Ollama that was measured: its program and libraries by SHA-384 (hex, "" for none), and the process that
-    answered then: its id, and its executable's device and inode."""
+    answered then: its id, and its executable's device and inode. `inside`: the launcher started it inside the fence."""
 
     sha384: str
     libraries: str
     answering: tuple[int, int, int]
+    inside: bool = False
 
 
 @dataclass(frozen=True)

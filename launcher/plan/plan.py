@@ -10,10 +10,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from . import effective, environment, processes, webserver
+from . import effective, egress, environment, processes, webserver
+from .egress import Egress
 from .events import Difference, Event, account_event, python_event, release_events, site_event
 from .launch import Launch
-from .model import EMBEDDED, Prepared
+from .model import EMBEDDED, ModelServer, Prepared
 from .processes import Process, User
 
 ADMINISTRATOR = "/api/v1/tee/administrator"  # open_webui/tee/first.py serves it
@@ -31,9 +32,11 @@ class Found:
     code: tuple[Event, ...]  # administrators' Python in the database
     user: User | None
     door_user: User | None
+    broker_user: User | None
     own_uid: int
     session_key: str = field(repr=False)
     administrator_key: str = field(repr=False)
+    no_fence: str = ""  # why this machine or account has none
     certificates: bytes = field(default=b"", repr=False)  # of SSL_CERT_FILE
 
 
@@ -52,6 +55,8 @@ class Plan:
     model_server: Process | None
     pccs: Process | None
     relay: Process | None
+    broker: Process | None
+    egress: Egress
     certificates: bytes  # to be copied to `DataDir.certificates`, or nothing
     asking_uid: int  # the web server's account, which may ask the measurer
 
@@ -76,37 +81,50 @@ class Plan:
         return values
 
 
+def egress_of(launch: Launch, server: ModelServer, upstream_names: frozenset[str], no_fence: str) -> Egress:
+    """What may leave in a launch with this model server, before anything was measured. Raises SettingError."""
+    configuration = webserver.configure(launch, server, upstream_names)
+    return egress.decide(launch, effective.pin(configuration.env), configuration.theirs, no_fence)
+
+
 def make(launch: Launch, found: Found) -> Plan:
-    """The plan of a launch. The same settings and the same machine give the same plan."""
+    """The plan of a launch. The same settings and the same machine give the same plan. Raises SettingError."""
     server = found.model.server
     configuration = webserver.configure(launch, server, found.upstream_names)
     env = effective.pin(configuration.env)
+    ways = egress.decide(launch, env, configuration.theirs, found.no_fence)
     uid = found.user.uid if found.user else found.own_uid
     asking = found.door_user.uid if found.door_user else found.own_uid
     return Plan(
         launch=launch,
         model=found.model,
         user=found.user,
-        events=_events(launch, found, env, configuration.theirs),
+        events=_events(launch, found, env, configuration.theirs, ways),
         registrar=processes.registrar(launch),
         attester=processes.attester(launch, found.release_digest, asking),
         door=processes.door(launch, _door_env(launch, found, env), found.door_user),
-        web=processes.web_server(launch, _web_env(launch, found, env, configuration.theirs), found.user),
-        model_server=processes.model(launch, server, found.user),
+        web=processes.web_server(
+            launch, _web_env(launch, found, env, configuration.theirs, ways), found.user, ways.fenced
+        ),
+        model_server=processes.model(launch, server, found.user, ways.fenced),
         pccs=processes.pccs(launch, found.user),
         relay=processes.relay(launch, server),
+        broker=processes.broker(launch, ways, found.broker_user),
+        egress=ways,
         certificates=found.certificates,
         asking_uid=uid,
     )
 
 
-def _events(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[Event, ...]:
+def _events(
+    launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str], ways: Egress
+) -> tuple[Event, ...]:
     """What goes into RTMR 3, in order (docs/design.md, "Event log")."""
     events = release_events(found.release_digest, found.differences)
     events.append(python_event(found.python))
     events.append(Event("settings", effective.event(env, theirs, found.model.server, launch.settings)))
     leading_away = _endpoints(launch, found, env, theirs)
-    events.append(site_event(launch.settings, leading_away, effective.admin_access(env)))
+    events.append(site_event(launch.settings, leading_away, effective.admin_access(env), ways.said))
     events += found.model.events
     events += found.code
     if launch.kind == "tdx" and found.user is None:
@@ -122,7 +140,9 @@ def _endpoints(launch: Launch, found: Found, env: Mapping[str, str], theirs: Map
     return sorted(contents, key=lambda content: (content["setting"], content["value"]))
 
 
-def _web_env(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+def _web_env(
+    launch: Launch, found: Found, env: Mapping[str, str], theirs: Mapping[str, str], ways: Egress
+) -> dict[str, str]:
     """The whole environment of the web server: `Plan.told` only fills in what is not known yet."""
     own = {
         "TEE_LOCKED_SETTINGS": ",".join(effective.locked(theirs)),
@@ -133,7 +153,9 @@ def _web_env(launch: Launch, found: Found, env: Mapping[str, str], theirs: Mappi
         own["TEE_FIRST_SIGNUP"] = found.administrator_key
     if found.model.allowed is not None:
         own["TEE_MEASURED_MODELS"] = str(launch.data.measured_models)
-    return {**environment.base(launch.environ), **_network(launch, found, env), **env, **own}
+    if ways.fenced:
+        own["TEE_FENCED"] = "true"
+    return {**environment.base(launch.environ), **_network(launch, found, env), **ways.network(), **env, **own}
 
 
 def _network(launch: Launch, found: Found, env: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import environment
+from .egress import Egress
 from .launch import Launch
 from .model import ModelServer
 
@@ -43,6 +44,7 @@ class Process:
     user: User | None = None
     stop_s: float = 5.0
     told: bool = False  # waits on its standard input for what only the running launch knows
+    fenced: bool = False  # runs inside the fence, or not at all
 
 
 def attester(launch: Launch, release_digest: str, asking_uid: int) -> Process:
@@ -63,7 +65,7 @@ def registrar(launch: Launch) -> Process:
     return Process("registrar", command, launch.device_env(), launch.data.run, Ready(), told=True)
 
 
-def ollama(launch: Launch, binary: Path, user: User | None) -> Process:
+def ollama(launch: Launch, binary: Path, user: User | None, fenced: bool = False) -> Process:
     """An Ollama of the launcher's own, where none answers: with nothing from the operator's environment."""
     home, url = launch.data.ollama, launch.settings.ollama_base_url
     env = environment.base(launch.environ) | {
@@ -73,11 +75,14 @@ def ollama(launch: Launch, binary: Path, user: User | None) -> Process:
         "OLLAMA_NOPRUNE": "1",  # what it does not know in the store is not its to delete
     }
     command = launch.module("ollama", "launcher.serve.program", str(binary), "serve")
-    return Process("ollama", command, env, home, Ready(url=f"{url}/api/version"), user)
+    return Process("ollama", command, env, home, Ready(url=f"{url}/api/version"), user, fenced=fenced)
 
 
 def relay(launch: Launch, server: ModelServer) -> Process | None:
-    """What passes words to the Ollama that was measured, and to no other; its ready file gets its address."""
+    """What passes words to the Ollama that was measured, and to no other; its ready file gets its address.
+
+    The open files that it is given (where it listens, the network in which Ollama does) are named when it starts.
+    """
     if server.ollama is None:
         return None
     ready = launch.data.run / "relay.json"  # not in DataDir.ready: the web server's account could write there
@@ -87,10 +92,19 @@ def relay(launch: Launch, server: ModelServer) -> Process | None:
             "sha384": server.ollama.sha384,
             "libraries": server.ollama.libraries,
             "answering": server.ollama.answering,
+            "models": str(launch.data.measured_models),
         }
     )
     command = launch.module("relay", "launcher.serve.relay", config, str(ready))
     return Process("relay", command, environment.base(launch.environ), launch.data.run, Ready(file=ready))
+
+
+def broker(launch: Launch, egress: Egress, user: User | None) -> Process | None:
+    """What connects those inside the fence to what the settings name; it listens on open files that it is given."""
+    if not egress.fenced or not (egress.hosts or egress.forwards):
+        return None
+    command = launch.module("broker", "launcher.serve.broker", json.dumps(egress.hosts))
+    return Process("broker", command, environment.base(launch.environ), launch.data.run, Ready(), user)
 
 
 def code_reader(launch: Launch, database: Path, user: User | None) -> Process:
@@ -110,21 +124,21 @@ def pccs(launch: Launch, user: User | None) -> Process | None:
     )
 
 
-def model(launch: Launch, server: ModelServer, user: User | None) -> Process | None:
+def model(launch: Launch, server: ModelServer, user: User | None, fenced: bool = False) -> Process | None:
     """The embedded model's server; its ready file gets its addresses."""
     if server.kind != "embedded":
         return None
     ready = launch.data.ready / "llm.json"
     command = launch.module("llm", "launcher.serve.llm", str(server.weights), str(ready))
     env = environment.base(launch.environ) | {"LLM_API_KEY": server.key}
-    return Process("model server", command, env, launch.data.run, Ready(file=ready), user)
+    return Process("model server", command, env, launch.data.run, Ready(file=ready), user, fenced=fenced)
 
 
-def web_server(launch: Launch, env: Mapping[str, str], user: User | None) -> Process:
+def web_server(launch: Launch, env: Mapping[str, str], user: User | None, fenced: bool = False) -> Process:
     """Open WebUI itself, as an account without access to the device; it serves once it is told the rest of `env`."""
     command = launch.module("web", "launcher.serve.web", *uvicorn(launch.web_socket))
     ready = Ready(socket=launch.web_socket)
-    return Process("web server", command, env, launch.data.webui, ready, user, stop_s=8.0, told=True)
+    return Process("web server", command, env, launch.data.webui, ready, user, stop_s=8.0, told=True, fenced=fenced)
 
 
 def uvicorn(path: Path) -> list[str]:

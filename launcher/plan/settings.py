@@ -23,6 +23,8 @@ DEFAULT_STORE = "/usr/share/ollama/.ollama/models"
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 #: To listen on everything, and where this machine reaches that.
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what an operator may set
+#: EGRESS where nothing is to be held.
+OPEN = "open"
 _NAME = re.compile(r"[0-9a-z._-]+")
 _ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:0x[0-9a-f]*|[0-9]+)\.?$")
 
@@ -57,6 +59,7 @@ class Settings:
     acme_ca_file: str
     http_port: int | None
     forwarded_allow_ips: tuple[str, ...]
+    egress: tuple[str, ...]
     run_as: str
     start_timeout_s: int
 
@@ -192,6 +195,20 @@ def _names(name: str, value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in re.split(r"[,\s]+", value) if part))
 
 
+def _egress(name: str, value: str) -> tuple[str, ...]:
+    """`open`, or hosts with their ports (443 by default), separated by commas."""
+    found = []
+    for word in _names(name, value.lower()):
+        match = re.fullmatch(r"([0-9a-z_](?:[0-9a-z._-]*[0-9a-z_])?|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", word)
+        port = int(match[2] or 443) if match else 0
+        if not 0 < port < 65536:
+            raise SettingError(f"{name}: {word} is no host that may be reached, such as api.example:443, nor {OPEN}.")
+        found.append(word if word == OPEN or not match else f"{match[1]}:{port}")
+    if OPEN in found and len(found) > 1:
+        raise SettingError(f"{name}={value} names hosts beside {OPEN}, which lets everything through: choose one.")
+    return tuple(found)
+
+
 def _text(name: str, value: str) -> str:
     if any(ord(char) < 32 for char in value):
         raise SettingError(f"{name} holds a control character.")
@@ -242,6 +259,7 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("ACME_CA_FILE", "acme_ca_file", "", _text),
     ("HTTP_PORT", "http_port", "", _optional(_integer(0, 65535))),
     ("FORWARDED_ALLOW_IPS", "forwarded_allow_ips", "", _addresses),
+    ("EGRESS", "egress", "", _egress),
     ("RUN_AS", "run_as", "", _text),
     ("START_TIMEOUT_S", "start_timeout_s", "180", _integer(5, 3600)),
 )

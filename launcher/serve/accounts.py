@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+from itertools import islice
 from pathlib import Path
 
 from ..errors import SettingError, UnavailableError
@@ -13,9 +14,9 @@ from ..plan.processes import User
 
 ACCOUNT = "open-webui-tdx"
 FALLBACK = "nobody"
-DOOR_ACCOUNT = "open-webui-tdx-door"
+DOOR_ACCOUNT, BROKER_ACCOUNT = "open-webui-tdx-door", "open-webui-tdx-broker"
 #: Given to nobody by distributions, systemd or containers (systemd's UIDS-GIDS).
-DOOR_NUMBERS = range(60706, 61184)
+OWN_NUMBERS = range(60706, 61184)
 OLLAMA_ACCOUNTS = ("open-webui-tdx-ollama", "ollama")
 
 
@@ -70,18 +71,28 @@ def for_door(must_drop: bool, needs: list[Path], web: User | None) -> User | Non
     None keeps the launcher's own account: where that is not root, or where no other one can read the release and
     `must_drop` is false (a simulation). Raises UnavailableError.
     """
+    user = _of_its_own("door", DOOR_ACCOUNT, must_drop, needs, 0)
+    if web and user and user.uid == web.uid:
+        raise UnavailableError(f"The door and the web server must not run as one account, {user.name}: set RUN_AS.")
+    return user
+
+
+def for_broker(must_drop: bool, needs: list[Path]) -> User | None:
+    """The account of the broker, as `for_door`: with the network, and nothing else."""
+    return _of_its_own("broker", BROKER_ACCOUNT, must_drop, needs, 1)
+
+
+def _of_its_own(what: str, name: str, must_drop: bool, needs: list[Path], place: int) -> User | None:
+    """The account `name`, or the free number at `place` of those that are nobody's."""
     if os.geteuid() != 0:
         return None
-    user = _lookup(DOOR_ACCOUNT) or next(
-        User(str(number), number, number) for number in DOOR_NUMBERS if not _lookup(str(number))
-    )
-    if web and user.uid == web.uid:
-        raise UnavailableError(f"The door and the web server must not run as one account, {user.name}: set RUN_AS.")
+    free = (User(str(number), number, number) for number in OWN_NUMBERS if not _lookup(str(number)))
+    user = _lookup(name) or next(islice(free, place, None))
     blocked = next((path for path in needs if not readable(user, path)), None)
     if blocked is None:
         return user
     if must_drop:
-        raise UnavailableError(f"The door must not run as root, but its account {user.name} cannot reach {blocked}.")
+        raise UnavailableError(f"The {what} must not run as root, but its account {user.name} cannot reach {blocked}.")
     return None
 
 

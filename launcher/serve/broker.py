@@ -1,9 +1,10 @@
 """Between the fence and the machine's network: connects to exactly the hosts that a site measured, for who is inside.
 
-Runs outside as `_module launcher.serve.broker LISTENER ALLOWED`: the number of a listening socket that the launcher
-opened inside the fence, and a JSON list of `host:port`. It is a plain HTTP proxy (RFC 9110, section 9.3.6 for CONNECT,
-RFC 9112, section 3.2.2 for http), which is how Open WebUI's clients are told to leave. Names are looked up here, once
-a connection: nothing inside can ask a name server for anything. It keeps no log of what is asked.
+Runs outside as `_module launcher.serve.broker ALLOWED [proxy=N] [forward=N:HOST:PORT ...]`: a JSON list of `host:port`,
+and the numbers of listening sockets that the launcher opened inside the fence. `proxy` is a plain HTTP proxy (RFC 9110,
+section 9.3.6 for CONNECT, RFC 9112, section 3.2.2 for http), which is how Open WebUI's clients are told to leave. Names
+are looked up here, once a connection: nothing inside can ask a name server for anything. `forward` leads to one other
+program of this machine, whatever it speaks. It keeps no log of what is asked.
 """
 
 from __future__ import annotations
@@ -145,6 +146,28 @@ async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -
         target.write_eof()
 
 
+async def forward(listener: socket.socket, host: str, port: int) -> None:
+    """Pass every connection on to one address, for ever."""
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, TimeoutError):
+            far = await asyncio.wait_for(asyncio.open_connection(host, port, limit=CHUNK), CONNECT_S)
+            await _between(reader, writer, *far)
+        writer.close()
+
+    server = await asyncio.start_server(client, sock=listener, limit=CHUNK)
+    await server.serve_forever()
+
+
+async def main(allowed: frozenset[str], given: list[str]) -> None:
+    """Serve all that was given, for ever."""
+    async with asyncio.TaskGroup() as tasks:
+        for kind, _, value in (word.partition("=") for word in given):
+            number, _, place = value.partition(":")
+            listener, (host, _, port) = socket.socket(fileno=int(number)), place.rpartition(":")
+            work = Broker(allowed).serve(listener) if kind == "proxy" else forward(listener, host, int(port))
+            tasks.create_task(work)
+
+
 if __name__ == "__main__":
-    allowed_hosts = frozenset(json.loads(sys.argv[2]))
-    asyncio.run(Broker(allowed_hosts).serve(socket.socket(fileno=int(sys.argv[1]))))
+    asyncio.run(main(frozenset(json.loads(sys.argv[1])), sys.argv[2:]))

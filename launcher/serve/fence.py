@@ -61,7 +61,7 @@ class Fence:
             try:
                 checked(libc.setns(self.network, CLONE_NEWNET))
                 done.append(work())
-            except Exception as error:  # noqa: BLE001 -- it is raised where the work was asked for
+            except Exception as error:
                 done.append(error)
 
         thread = threading.Thread(target=run)
@@ -101,7 +101,7 @@ def build(entry: Sequence[str], keep: Sequence[Path]) -> Fence:
 
 
 def _why(error: OSError) -> str:
-    why = "it was not started by root" if os.geteuid() else f"{error.strerror} (as in a container without CAP_SYS_ADMIN)"
+    why = "it was not started by root" if os.geteuid() else f"{error.strerror} (is this a container?)"
     return f"This launch cannot have network namespaces of its own: {why}."
 
 

@@ -80,7 +80,7 @@ def end_with(parent_is_there: bool) -> None:
         os._exit(1)
 
 
-def first_inside(user: tuple[int, int], keep: Sequence[Path], command: Sequence[str], outside: socket.socket) -> None:
+def first_inside(user: tuple[int, int], keep: Sequence[Path], command: list[str], outside: socket.socket) -> None:
     """Start the program, wait for everything that ends, and tell `outside` how the program did. Does not return."""
     try:
         enter(keep)

@@ -13,7 +13,7 @@ from ..plan import environment, processes, settings
 from ..plan.events import model_event
 from ..plan.launch import Launch
 from ..summary import say
-from . import measured_models
+from . import measured_models, ways_out
 
 
 def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
@@ -25,7 +25,10 @@ def measure_model(release: Path, environ: Mapping[str, str], name: str) -> int:
         raise UnavailableError(
             f"No service with Ollama on this machine is running on {data.root}: name its folder with DATA_DIR."
         )
-    model = models.load_offered(chosen, name, ollama.models(chosen.ollama_base_url))
+    with ways_out.of_running(data) as inside:
+        url = chosen.ollama_base_url
+        offered = inside.inside(lambda: ollama.models(url)) if inside else ollama.models(url)
+    model = models.load_offered(chosen, name, offered)
     problems = model_store.verify(chosen.ollama_models, [model])
     if problems:
         raise ModifiedError(problems[0].sentence)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from ..datadir import DataDir
 from ..errors import writing
@@ -17,8 +18,13 @@ from ..files import beside, sync_folder
 
 def read(data: DataDir) -> dict[str, str]:
     """What the file holds; nothing where there is none."""
+    return read_file(data.measured_models)
+
+
+def read_file(path: Path) -> dict[str, str]:
+    """The same by the file's path."""
     try:
-        document = json.loads(data.measured_models.read_text())
+        document = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return {}
     return {str(name): str(digest) for name, digest in document.get("models", {}).items()}

@@ -16,7 +16,7 @@ import struct
 from .namespaces import checked, libc
 
 PR_SET_SECCOMP, MODE_FILTER = 22, 2
-#: Of struct seccomp_data: the call's number, the architecture, the lower half of its first argument (both little-endian).
+#: Of struct seccomp_data: the call's number, the architecture, the lower half of its first argument (little-endian).
 NUMBER, ARCHITECTURE, FIRST = 0, 4, 16
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000

@@ -15,15 +15,15 @@ from .giving import give
 from .supervisor import Supervisor
 
 
-def ollama_where_none_answers(launch: Launch, supervisor: Supervisor) -> None:
+def ollama_where_none_answers(launch: Launch, supervisor: Supervisor, fenced: bool) -> bool:
     """With LLM=ollama and nobody at its address: start the installed one; it is measured next, as any that answers.
 
-    Raises UnavailableError, ChildError.
+    Whether it did; inside the fence where what is to ask it is (`fenced`). Raises UnavailableError, ChildError.
     """
     settings = launch.settings
     url = settings.ollama_base_url
     if model_server.wanted(settings, launch.kind) != "ollama" or not is_local(url) or ollama.version(url) is not None:
-        return
+        return False
     try:
         binary = ollama_program.installed(settings.ollama_binary)
     except UnavailableError as error:
@@ -37,5 +37,6 @@ def ollama_where_none_answers(launch: Launch, supervisor: Supervisor) -> None:
         launch.data.ollama.mkdir(mode=0o700, exist_ok=True)
     give(user, launch.data.ollama)
     say(f"No Ollama answers at {url}: starting {binary} as {user.name if user else accounts.current()}.")
-    child = supervisor.start(processes.ollama(launch, binary, user))
+    child = supervisor.start(processes.ollama(launch, binary, user, fenced))
     supervisor.wait([child], float(settings.start_timeout_s))
+    return True

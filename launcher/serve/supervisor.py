@@ -21,6 +21,7 @@ from ..errors import ChildError, Stopped, UnavailableError, writing
 from ..plan.processes import Process
 from ..summary import notice
 from . import descendants
+from .fence import Fence
 from .notify import Notifier
 from .ready import is_ready
 
@@ -64,6 +65,7 @@ class Supervisor:
     adopts: bool = False
     orphans: descendants.Orphans = field(default_factory=descendants.Orphans)
     notifier: Notifier = field(default_factory=Notifier)
+    fence: Fence | None = None
 
     def catch_signals(self) -> None:
         """From now on a signal ends the launch in order, and nothing that it starts can leave it.
@@ -96,7 +98,13 @@ class Supervisor:
 
     def _all_answer(self) -> bool:
         """Whether every child still gives its sign: one that hangs is no service, though its process is there."""
-        return all(is_ready(child.spec.ready) for child in self.children)
+        return all(self._is_ready(child.spec) for child in self.children)
+
+    def _is_ready(self, spec: Process) -> bool:
+        """Whether a process has given its sign, which may have to be looked for where it is."""
+        if spec.fenced and spec.ready.url and self.fence:
+            return self.fence.inside(lambda: is_ready(spec.ready))
+        return is_ready(spec.ready)
 
     def start(self, spec: Process, files: Sequence[int] = ()) -> Child:
         """Start one process, which gets the open `files` under the same numbers; `wait` for it before relying on it.
@@ -118,7 +126,7 @@ class Supervisor:
         """Wait until all of `children` are ready. Raises ChildError, UnavailableError, Stopped."""
         deadline = time.monotonic() + timeout_s
         for child in children:
-            while not is_ready(child.spec.ready):
+            while not self._is_ready(child.spec):
                 self.check()
                 if time.monotonic() > deadline:
                     raise UnavailableError(
@@ -128,11 +136,17 @@ class Supervisor:
                 time.sleep(POLL_S)
 
     def _popen(self, spec: Process, output: int, files: Sequence[int]) -> subprocess.Popen[bytes]:
-        user, group = (spec.user.uid, spec.user.gid) if spec.user else (None, None)
-        groups: list[int] | None = [] if spec.user else None
+        command, account = list(spec.command), spec.user
+        if spec.fenced:
+            if self.fence is None:
+                raise UnavailableError(f"{spec.name} is to run inside the fence, and there is none.")
+            command, account = self.fence.command(command, account), None  # it changes the account once it is inside
+            files = [*files, self.fence.network]
+        user, group = (account.uid, account.gid) if account else (None, None)
+        groups: list[int] | None = [] if account else None
         try:
             return subprocess.Popen(  # noqa: S603 - our own commands
-                spec.command,
+                command,
                 env=dict(spec.env),
                 cwd=spec.cwd,
                 stdin=subprocess.PIPE if spec.told else subprocess.DEVNULL,

@@ -45,7 +45,7 @@ def write_here(cfg: Config, out: Path, environment: Mapping[str, str] = os.envir
 def events(cfg: Config, settings: Mapping[str, str]) -> list[dict[str, str]]:
     """What the release's launcher answers: objects with `event` (an exact AAEL line), the last one with `rtmr_3`."""
     environment = {**settings, "PATH": os.environ["PATH"], "PYTHON": str(cfg.python)}
-    answer = _run(cfg, [str(cfg.release / "open-webui-tdx"), "events"], environment)
+    answer = _run(cfg, [str(cfg.release / "open-webui-tdx"), "events", "--as-root"], environment)
     return [json.loads(line) for line in answer.splitlines()]
 
 

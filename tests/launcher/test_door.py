@@ -229,7 +229,7 @@ def test_the_cas_of_a_ca_are_handed_over(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.attack
 def test_the_door_has_an_account_that_nothing_else_runs_as() -> None:
     user = accounts.for_door(True, [Path("/usr/bin/env")], None)
-    assert user is not None and user.uid in accounts.DOOR_NUMBERS and user.uid == user.gid
+    assert user is not None and user.uid in accounts.OWN_NUMBERS and user.uid == user.gid
     with pytest.raises(UnavailableError, match="one account"):
         accounts.for_door(True, [], user)
 

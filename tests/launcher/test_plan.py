@@ -25,7 +25,7 @@ from launcher.plan.processes import Process, User
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = frozenset({"WEBUI_NAME", "OPENAI_API_BASE_URLS", "OPENAI_API_KEYS", "DATABASE_URL"})
 LLM = ModelServer("embedded", key="sk-1", weights=Path("/release/llm/tiny.gguf"), models=("tiny",))
-FOUND = Found("ab" * 48, (), {"version": "3"}, NAMES, Prepared(LLM), (), None, None, 1000, "k" * 40, "one-time")
+FOUND = Found("ab" * 48, (), {"version": "3"}, NAMES, Prepared(LLM), (), None, None, None, 1000, "k" * 40, "one-time")
 
 
 def planned(found: Found = FOUND, kind: str = "tdx-simulated", **environ: str) -> Plan:

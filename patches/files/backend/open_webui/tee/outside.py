@@ -2,7 +2,8 @@
 
 What is judged is the address that a name resolves to, and the connection goes to that very address: asking twice would
 give whoever holds the name a second answer. Nothing is followed: a redirect is a new address, for a person to ask for.
-ENABLE_RAG_LOCAL_WEB_FETCH=true, a measured setting of upstream's, allows addresses inside.
+ENABLE_RAG_LOCAL_WEB_FETCH=true, a measured setting of upstream's, allows addresses inside. Where the launch fences the
+server in (TEE_FENCED), no page is fetched for anybody: its address would carry words out.
 """
 
 from __future__ import annotations
@@ -52,6 +53,24 @@ def is_public(address: Address) -> bool:
 def local_allowed() -> bool:
     """Whether the launch allows addresses inside."""
     return os.environ.get("ENABLE_RAG_LOCAL_WEB_FETCH", "false").lower() == "true"
+
+
+def fenced() -> bool:
+    """Whether this server reaches only what its launch measured."""
+    return os.environ.get("TEE_FENCED") == "true"
+
+
+async def pages(loader: Any, results: list[Any]) -> list[Any]:
+    """The pages that a search found, as Documents; what the search says of each where none can be fetched.
+
+    `results` have `link`, `title` and `snippet`, the last two perhaps None.
+    """
+    if not fenced():
+        return list(await loader.aload())
+    from langchain_core.documents import Document  # the tests of this file do without it
+
+    found = [(each.link, each.title or each.link, each.snippet or "") for each in results]
+    return [Document(f"{title}\n{text}", metadata={"source": link, "title": title}) for link, title, text in found]
 
 
 def _literal(host: str) -> Address | None:
@@ -127,6 +146,11 @@ class PublicResolver(AbstractResolver):
 async def request(method: str, url: str, *, verify: bool = True, **kwargs: Any) -> tuple[str, bytes]:
     """Type and body of the answer. No proxy, no cookie, no redirect, at most MAX_BYTES. Raises OutsideError."""
     target = parse(url)
+    if fenced():
+        raise OutsideError(
+            f"{target.host} is not fetched: this service is fenced in, so that nothing gets out. EGRESS=open at launch "
+            "allows it, and everybody who verifies this server sees that."
+        )
     connector = aiohttp.TCPConnector(resolver=PublicResolver(), use_dns_cache=False, ssl=verify)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     try:
