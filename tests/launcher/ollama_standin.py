@@ -15,10 +15,11 @@ WORDS = ("All", " is", " well.")
 
 
 class FakeOllama(HttpServing):
-    """`tags`: the models that it lists."""
+    """`tags`: the models that it lists. `paths`: what was asked of it by POST."""
 
     def __init__(self) -> None:
         self.tags: list[dict[str, Any]] = []
+        self.paths: list[str] = []
         super().__init__(0, type("Handler", (Handler,), {"ollama": self}))
 
     def offer(self, name: str, digest: str) -> None:
@@ -34,6 +35,7 @@ class Handler(Answering):
         self._answer(json.dumps(answers.get(self.path, {})))
 
     def do_POST(self) -> None:
+        self.ollama.paths.append(self.path)
         self.rfile.read(int(self.headers["Content-Length"]))
         lines = [{"message": {"role": "assistant", "content": word}, "done": False} for word in WORDS]
         end = {"message": {"role": "assistant", "content": ""}, "done": True, "eval_count": 3}

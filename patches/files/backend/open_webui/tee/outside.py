@@ -60,6 +60,15 @@ def fenced() -> bool:
     return os.environ.get("TEE_FENCED") == "true"
 
 
+def refuse_where_fenced(url: str) -> None:
+    """Raises OutsideError where no page can be fetched: the person should read why, and not that a name is unknown."""
+    if fenced():
+        raise OutsideError(
+            f"{url[:200]} is not fetched: this service is fenced in, so that nothing gets out. EGRESS=open at launch "
+            "allows it, and everybody who verifies this server sees that."
+        )
+
+
 async def pages(loader: Any, results: list[Any]) -> list[Any]:
     """The pages that a search found, as Documents; what the search says of each where none can be fetched.
 
@@ -146,11 +155,7 @@ class PublicResolver(AbstractResolver):
 async def request(method: str, url: str, *, verify: bool = True, **kwargs: Any) -> tuple[str, bytes]:
     """Type and body of the answer. No proxy, no cookie, no redirect, at most MAX_BYTES. Raises OutsideError."""
     target = parse(url)
-    if fenced():
-        raise OutsideError(
-            f"{target.host} is not fetched: this service is fenced in, so that nothing gets out. EGRESS=open at launch "
-            "allows it, and everybody who verifies this server sees that."
-        )
+    refuse_where_fenced(url)
     connector = aiohttp.TCPConnector(resolver=PublicResolver(), use_dns_cache=False, ssl=verify)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     try:
