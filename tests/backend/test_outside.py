@@ -103,6 +103,15 @@ def test_cve_2026_45401_no_proxy_decides(monkeypatch: pytest.MonkeyPatch, inside
     assert inside.paths == []
 
 
+@pytest.mark.attack
+def test_inside_the_fence_nothing_is_fetched_by_whoever_asks(monkeypatch: pytest.MonkeyPatch, inside: Standin) -> None:
+    monkeypatch.setenv("TEE_FENCED", "true")
+    monkeypatch.setenv("ENABLE_RAG_LOCAL_WEB_FETCH", "true")  # not by this either
+    with pytest.raises(outside.OutsideError, match="fenced in, so that nothing gets out. EGRESS=open"):
+        outside.request_blocking("GET", f"{inside.url}/page")
+    assert inside.paths == []
+
+
 def test_a_measured_setting_allows_addresses_inside(monkeypatch: pytest.MonkeyPatch, inside: Standin) -> None:
     monkeypatch.setenv("ENABLE_RAG_LOCAL_WEB_FETCH", "true")
     assert outside.request_blocking("GET", f"{inside.url}/page")[0] == "text/html"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,43 @@ def test_the_limit_can_be_missed(tmp_path: Path) -> None:
     bare = tmp_path / "open-webui-tdx.service"
     bare.write_text(re.sub(r"^(Protect|System|Restrict(Na|Ad)).*\n", "", SERVICE, flags=re.M))
     assert exposure(bare).returncode != 0
+
+
+#: What the fence takes is named as such, and no more than that (docs/deployment.md, "What gets out").
+FENCE = (ROOT / "deploy/systemd/fence.conf").read_text()
+FENCED_EXPOSURE = 3.9
+
+
+def rights(*texts: str) -> list[str]:
+    """The capabilities that a unit made of these texts keeps, as setpriv(1) spells them."""
+    lines = [line for text in texts for line in re.findall(r"^CapabilityBoundingSet=(.*)$", text, re.M)]
+    return [name.removeprefix("CAP_").lower() for line in lines for name in line.split()]
+
+
+def test_what_the_fence_takes(tmp_path: Path) -> None:
+    unit = tmp_path / "open-webui-tdx.service"
+    unit.write_text(SERVICE + FENCE)
+    done = exposure(unit)
+    assert not done.stderr.strip(), f"systemd does not understand all of it: {done.stderr}"
+    (found,) = re.findall(r"Overall exposure level for .*: (\d\.\d) ", done.stdout)
+    assert float(found) <= FENCED_EXPOSURE
+    assert set(rights(FENCE)) == {"sys_admin", "net_admin"} and not set(rights(FENCE)) & set(rights(SERVICE))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of its own need root")
+@pytest.mark.parametrize("texts", [(SERVICE, FENCE), (SERVICE,)], ids=["with the drop-in", "without"])
+def test_the_rights_of_the_units_suffice_for_the_fence(texts: tuple[str, ...]) -> None:
+    tool = shutil.which("setpriv")
+    assert tool, "setpriv is not installed (Debian and Ubuntu: util-linux)"
+    build = "from launcher.serve import fence\nimport sys\n"
+    build += f"fence.build([sys.executable, '-I', '-S', {str(ROOT / 'launcher/__main__.py')!r}], [])"
+    bounds = "-all" + "".join(f",+{name}" for name in rights(*texts))
+    command = [tool, "--bounding-set", bounds, "--no-new-privs", sys.executable, "-c", build]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if FENCE in texts:
+        assert done.returncode == 0, done.stderr
+    else:
+        assert "This launch cannot have network namespaces of its own" in done.stderr
 
 
 def test_what_a_person_has_to_mend_is_not_tried_again() -> None:

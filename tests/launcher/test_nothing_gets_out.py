@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from . import ollama_standin
+from . import apart, ollama_standin
 from .conftest import Running
 from .getting_out import TRIES, WAYS, machine
-from .test_release import READY, START_S, Client, begin, built, chat
+from .test_release import PYTHON, READY, START_S, Client, begin, built, chat
 
 __all__ = ["built"]
 pytestmark = [
@@ -84,23 +84,23 @@ def add_function(client: Client, folder: Path, port: int, search: str) -> None:
     client.json("/api/v1/functions/create", {"id": "out", "name": "Out", "content": content, "meta": {}})
 
 
-def test_nothing_gets_out_of_the_release(built: Path, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    with ollama_standin.running() as ollama, searching() as search, machine() as port:
+def test_nothing_gets_out_of_the_release(built: Path) -> None:
+    with apart.public_folder() as folder, ollama_standin.running() as ollama, searching() as search, machine() as port:
+        store = folder / "store"
         ollama.offer("tiny:latest", ollama_standin.add_model(store))
         settings = {
             "ENABLE_RAG_WEB_SEARCH": "true", "RAG_WEB_SEARCH_ENGINE": "searxng", "SEARXNG_QUERY_URL": search,
             "BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL": "true",
             "OLLAMA_BASE_URL": ollama.url, "OLLAMA_MODELS": str(store),
         }  # fmt: skip
-        service = begin(built, tmp_path / "data", LLM="ollama", **settings)
+        service = begin(apart.release(built, folder), folder / "data", LLM="ollama", **PYTHON, **settings)
         try:
             service.until(READY, START_S)
             _try(service, port, search)
         finally:
             service.end()
         assert not {"/api/pull", "/api/push"} & set(ollama.paths)
-    assert not service.members()
+        assert not service.members()
 
 
 def _try(service: Running, port: int, search: str) -> None:

@@ -21,6 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from launcher.datadir import DataDir
+from launcher.serve import ways_out
+
 from .conftest import FENCE, Running, Start, command, environment, free_port, write_manifest
 
 pytestmark = pytest.mark.slow  # each starts real processes
@@ -247,6 +250,31 @@ def test_where_no_ollama_answers_the_measured_one_is_started(start: Start, tmp_p
     assert running.end() == 0
     with pytest.raises(OSError):
         urllib.request.urlopen(f"{url}/api/version")
+
+
+@pytest.mark.attack
+@pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of its own need root")
+def test_an_ollama_of_the_launchers_runs_inside_the_fence(start: Start, release: Path, tmp_path: Path) -> None:
+    binary, home = tmp_path / "bin/ollama", tmp_path / "data/ollama"
+    binary.parent.mkdir()
+    shutil.copy(Path("/proc/self/exe").resolve(), binary)
+    home.mkdir(parents=True)
+    (home / "serve").write_text(OLLAMA)
+    chosen = {"LLM": "ollama", "OLLAMA_BASE_URL": f"http://127.0.0.1:{free_port()}", "OLLAMA_MODELS": str(home)}
+    running = start(OLLAMA_BINARY=str(binary), **chosen)
+    running.until(READY)
+    relay = web_environment(running.data)["OLLAMA_BASE_URLS"]
+    for url in (relay, chosen["OLLAMA_BASE_URL"]):
+        with pytest.raises(OSError):
+            urllib.request.urlopen(f"{url}/api/version", timeout=5)
+    with ways_out.of_running(DataDir(running.data, "")) as inside:
+        assert inside is not None
+        answer = inside.inside(lambda: urllib.request.urlopen(f"{relay}/api/version", timeout=20).read())
+    assert answer == b'{"version": "0.5.7"}'
+    env = environment(DATA_DIR=str(running.data), **chosen)
+    (running.data / "run/measured-models.json").write_text('{"v": 1, "models": {}}')
+    asked = subprocess.run(command(release, "measure-model", "nope"), env=env, capture_output=True, text=True)
+    assert "does not offer the model nope:latest" in asked.stderr, "it was asked, and has none"
 
 
 @pytest.mark.attack
