@@ -24,6 +24,8 @@ _PORTS = {
     "postgres": 5432, "postgresql": 5432, "mysql": 3306,
 }  # fmt: skip
 _BY_PROXY = ("http", "https")
+# Upstream's clients that know no proxy, so that no broker can be put before them.
+_WITHOUT_PROXY = ("CODE_EXECUTION_JUPYTER_URL", "CODE_INTERPRETER_JUPYTER_URL")
 # Hosts without an address around them, and the setting that has the port.
 _PORT_SETTINGS = {"CHROMA_HTTP_HOST": ("CHROMA_HTTP_PORT", "8000"), "LDAP_SERVER_HOST": ("LDAP_SERVER_PORT", "389")}
 # Sign-ins at services that upstream knows by name, where these are set.
@@ -83,10 +85,10 @@ def decide(launch: Launch, env: Mapping[str, str], theirs: Mapping[str, str], pr
         place = _place(setting, value, env)
         if place and effective.is_local(value):
             forwards.add((place[1], place[2]))
-        elif place and place[0] in _BY_PROXY:
+        elif place and place[0] in _BY_PROXY and setting not in _WITHOUT_PROXY:
             hosts.add(_named(*place[1:]))
         elif place:
-            why = why or f"{setting} leads to {place[1]}, which is not reached by http"
+            why = why or f"{setting} leads to {place[1]}, which is not reached by a proxy"
         elif not named:
             why = why or f"which hosts {setting} leads to is not known, and EGRESS does not name them"
     return Egress(tuple(sorted(hosts)), tuple(sorted(forwards)), why)

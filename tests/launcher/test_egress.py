@@ -17,7 +17,7 @@ NAMES = frozenset({
     "AUDIO_STT_ENGINE", "CHROMA_HTTP_HOST", "CHROMA_HTTP_PORT", "CONTENT_EXTRACTION_ENGINE", "DATABASE_URL",
     "ENABLE_LDAP", "ENABLE_RAG_WEB_SEARCH", "GOOGLE_CLIENT_ID", "LDAP_SERVER_HOST", "OPENAI_API_BASE_URLS",
     "OPENID_PROVIDER_URL", "RAG_WEB_SEARCH_ENGINE", "SEARXNG_QUERY_URL", "SOME_URL", "TIKA_SERVER_URL",
-    "AUTOMATIC1111_BASE_URL", "STORAGE_PROVIDER",
+    "AUTOMATIC1111_BASE_URL", "CODE_EXECUTION_ENGINE", "CODE_EXECUTION_JUPYTER_URL", "STORAGE_PROVIDER",
 })  # fmt: skip
 
 
@@ -56,6 +56,9 @@ SEARCH = {"ENABLE_RAG_WEB_SEARCH": "true", "RAG_WEB_SEARCH_ENGINE": "searxng"}
         ({"DATABASE_URL": "postgresql://u:secret@db.example/chats"}, "open"),
         ({"DATABASE_URL": "postgresql:///chats?host=/run/postgresql", "EGRESS": "a.example"}, ["a.example:443"]),
         ({"SOME_URL": "gopher://127.0.0.1/"}, "open"),
+        ({"CODE_EXECUTION_ENGINE": "jupyter", "CODE_EXECUTION_JUPYTER_URL": "https://j.example"}, "open"),
+        ({"CODE_EXECUTION_ENGINE": "jupyter", "CODE_EXECUTION_JUPYTER_URL": "http://localhost:8888"},
+         ["localhost:8888"]),
         ({"ENABLE_LDAP": "true", "LDAP_SERVER_HOST": "ldap.example", "EGRESS": "a.example"}, "open"),
     ],
 )  # fmt: skip
