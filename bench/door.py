@@ -30,8 +30,9 @@ sys.path.insert(0, str(ROOT))
 
 from bench import launch  # noqa: E402 - the line above makes it importable
 from door.tls import Certificates, draw  # noqa: E402
-from tests.browser.running import free_port, release, serve  # noqa: E402
+from tests.browser.running import release, serve  # noqa: E402
 from tests.door.conftest import World, start_web  # noqa: E402
+from tests.ports import free_port  # noqa: E402
 
 ROUNDS = 7
 UPLOAD = 100 * 1024 * 1024

@@ -22,10 +22,11 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright  # noqa: E402 - the line above makes it importable
 
-from bench.launch import free_port, plain, running  # noqa: E402
+from bench.launch import plain, running  # noqa: E402
 from scripts.machine import chromium  # noqa: E402
 from tests.browser.pages import EMAIL, PASSWORD  # noqa: E402
 from tests.browser.running import release, serve  # noqa: E402
+from tests.ports import free_port  # noqa: E402
 
 ROUNDS = 5
 TARGET_S = 3.0

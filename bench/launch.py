@@ -11,7 +11,6 @@ import argparse
 import os
 import resource
 import signal
-import socket
 import ssl
 import statistics
 import subprocess
@@ -26,17 +25,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.ports import free_port  # noqa: E402 - the line above makes it importable
+
 FILES = 4
 FILE_MIB = 128
 ROUNDS = 2
 HASH_ROUNDS = 7
 ANYBODY = ssl._create_unverified_context()  # who answers is known: this program started it
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import threading
@@ -29,6 +28,7 @@ from launcher.plan import effective
 from scripts.config import from_environment
 from tests import leftovers
 from tests.attacks.standin import PROVIDER, Standin
+from tests.ports import free_port
 
 ATTACKS = (
     "administrators", "channels", "data_of_others", "features", "files_served", "gateway", "logs", "plugins",
@@ -120,12 +120,6 @@ class Site:
         answer = self.admin.post("/api/v1/auths/add", json=form)
         assert answer.status_code == 200, answer.text
         return self.sign_in(email)
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(release: Path, data: Path, url: str, model: Standin, changed: dict[str, str]) -> dict[str, str]:

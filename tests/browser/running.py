@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -16,17 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import leftovers
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ANYBODY = ssl._create_unverified_context()  # what answers is told from others by its port alone
 START_S = 300.0
 STOP_S = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # Pages may ask only services that the launch names: where the tests' stand-ins listen, and where nobody does.

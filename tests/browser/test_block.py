@@ -29,9 +29,10 @@ from tests.browser.pages import (
     wait_for_round,
 )
 from tests.browser.proxy import Proxy
-from tests.browser.running import Server, free_port, serve
+from tests.browser.running import Server, serve
 from tests.browser.tampering import change_answer, replace_verifier, without_doubts
 from tests.browser.ways import SECRET
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession, WSMsgType, web
 
 from tests.browser.proxy import Answer, Proxy
-from tests.browser.running import free_port
+from tests.ports import free_port
 
 
 class Upstream:

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests import leftovers
+from tests.ports import free_port
 
 from . import apart
 
@@ -164,12 +164,6 @@ def public_path() -> Iterator[Path]:
     """A folder that every account can reach."""
     with apart.public_folder() as folder:
         yield folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def command(release: Path, *arguments: str) -> list[str]:

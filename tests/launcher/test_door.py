@@ -19,8 +19,7 @@ from launcher.errors import SettingError, UnavailableError
 from launcher.plan import settings
 from launcher.serve import accounts, listening, tls_keys
 from tests.door.authorities import TestAuthority
-
-from .conftest import free_port
+from tests.ports import free_port
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root keeps keys below /run")
 ORIGIN = "https://chat.example"

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from launcher.measure import interpreter
+from tests.ports import free_port
 
-from .conftest import Running, command, environment, free_port
+from .conftest import Running, command, environment
 
 pytestmark = pytest.mark.attack
 

@@ -18,8 +18,9 @@ from launcher.datadir import DataDir, boot_id
 from launcher.plan.processes import Process
 from launcher.serve import keeper
 from launcher.serve.supervisor import Supervisor
+from tests.ports import free_port
 
-from .conftest import environment, free_port
+from .conftest import environment
 
 Launch = Callable[..., tuple[int, str]]
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -20,8 +20,7 @@ from launcher.measure import ollama_program, sockets
 from launcher.serve import judge, relay
 from launcher.serve.ollama_calls import BODY_LIMIT, Refusal, judge_body, judge_head
 from launcher.serve.relay import Target
-
-from .conftest import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.attack
 

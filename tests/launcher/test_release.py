@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from launcher.serve import tls_keys
+from tests.ports import free_port
 
 from . import apart, ollama_standin
-from .conftest import Running, environment, free_port
+from .conftest import Running, environment
 
 pytestmark = [pytest.mark.release, pytest.mark.slow]
 

@@ -23,8 +23,9 @@ import pytest
 
 from launcher.datadir import DataDir
 from launcher.serve import ways_out
+from tests.ports import free_port
 
-from .conftest import FENCE, Running, Start, command, environment, free_port, write_manifest
+from .conftest import FENCE, Running, Start, command, environment, write_manifest
 
 pytestmark = pytest.mark.slow  # each starts real processes
 

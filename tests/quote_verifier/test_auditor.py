@@ -18,7 +18,8 @@ import pytest
 from scripts.config import from_environment
 from scripts.release import reference
 from tests.browser import running as runner
-from tests.browser.running import Server, free_port, release, serve
+from tests.browser.running import Server, release, serve
+from tests.ports import free_port
 
 from .world import platform
 

@@ -16,8 +16,8 @@ import openai
 import pytest
 import requests
 
-from tests.browser import running
 from tests.browser.running import Server, serve
+from tests.ports import free_port
 from tests.quote_verifier.world import platform
 
 pytestmark = [pytest.mark.release, pytest.mark.slow]
@@ -28,7 +28,7 @@ WHO = {"name": "Ada", "email": "ada@example.org", "password": "a long password 1
 @pytest.fixture(scope="module")
 def server(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("connect")
-    with serve(release / "open-webui-tdx", folder / "data", running.free_port()) as made:
+    with serve(release / "open-webui-tdx", folder / "data", free_port()) as made:
         yield made
 
 

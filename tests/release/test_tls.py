@@ -22,6 +22,7 @@ from quote_verifier.verdict import Verdict
 
 from tests.browser import running
 from tests.door.issuing.pebble import Pebble
+from tests.ports import free_port
 from tests.quote_verifier.test_tls_ends import NAME, Ending
 from tests.quote_verifier.world import make_certificate, platform
 
@@ -88,7 +89,7 @@ class Service:
 
 @contextmanager
 def serve(release: Path, folder: Path, **settings: str) -> Iterator[Service]:
-    port, http_port = running.free_port(), int(settings.get("HTTP_PORT") or running.free_port())
+    port, http_port = free_port(), int(settings.get("HTTP_PORT") or free_port())
     chosen = {
         "PORT": str(port),
         "HTTP_PORT": str(http_port),
@@ -149,7 +150,7 @@ def test_a_drawn_key_is_the_tds_and_a_proxys_is_not(release: Path, tmp_path: Pat
 
 def test_a_cas_certificate_is_for_the_drawn_key(release: Path, tmp_path: Path) -> None:
     """From the launch's first second on there is TLS; the CA's certificate is shown when there is one."""
-    pebble = Pebble(tmp_path / "pebble", running.free_port())
+    pebble = Pebble(tmp_path / "pebble", free_port())
     pebble.start()
     try:
         acme = {

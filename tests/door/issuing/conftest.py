@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from scripts.config import from_environment
-from tests.door.issuing.pebble import Pebble, free_port
+from tests.door.issuing.pebble import Pebble
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "chat.example"

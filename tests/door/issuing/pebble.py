@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.door.authorities import TestAuthority, draw, pem
+from tests.ports import free_port
 
 QUIET = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"}
 
@@ -29,11 +30,6 @@ def program(name: str) -> str:
     if found is None:
         pytest.fail(f"{name} is not here: apt-get install pebble.", pytrace=False)
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -13,7 +13,8 @@ import pytest
 from tests.door.authorities import TestAuthority, draw
 from tests.door.issuing.conftest import NAME, Door, Start
 from tests.door.issuing.meddler import Meddler, Reply, Rule
-from tests.door.issuing.pebble import Pebble, free_port
+from tests.door.issuing.pebble import Pebble
+from tests.ports import free_port
 
 pytestmark = pytest.mark.release
 ORDER, ACCOUNT, CERTIFICATE = "/order-plz", "/sign-me-up", "/certZ"
