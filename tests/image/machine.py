@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
+
 # Emulated vector instructions are slower than none: the oldest processor that the release's packages run on.
 CPU = "Nehalem,+rdrand,+aes,+pclmulqdq"
 PROGRAMS = ("qemu-system-x86_64", "swtpm", "swtpm_setup")
@@ -69,7 +71,7 @@ def booted(folder: Path, ovmf: Path, disk: Path, config: str | None, extra: Sequ
     setup = ["swtpm_setup", "--tpm2", "--tpmstate", str(state), "--pcr-banks", "sha384", "--createek"]
     subprocess.run(setup, check=True, capture_output=True, timeout=120)
     shutil.copy(ovmf / "OVMF_VARS_4M.fd", folder / "vars")
-    port = _free_port()
+    port = free_port()
     tpm = subprocess.Popen(
         ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--ctrl", f"type=unixio,path={folder}/tpm.socket"]
     )
@@ -108,13 +110,6 @@ def _command(folder: Path, ovmf: Path, disk: Path, port: int, config: str | None
         (folder / "config").write_text(config, encoding="utf-8")
         command += ["-fw_cfg", f"name=opt/org.open-webui-tdx/config,file={folder}/config"]
     return command
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_for(path: Path) -> None:
