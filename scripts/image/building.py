@@ -212,4 +212,4 @@ def make_esp(pinned: tools.Tools, kernel: Path, number: str, out: Path) -> None:
     pinned("mkfs.fat", "--invariant", "-F", "32", "-i", number, "-n", "ESP", out, what="making the ESP")
     for folder in ("::/EFI", "::/EFI/BOOT"):
         pinned("mmd", "-i", out, folder, what="making the ESP's folders")
-    pinned("mcopy", "-m", "-i", out, kernel, "::/EFI/BOOT/BOOTX64.EFI", what="copying the kernel image")
+    pinned("mcopy", "-i", out, kernel, "::/EFI/BOOT/BOOTX64.EFI", what="copying the kernel image")

@@ -67,5 +67,5 @@ def serving(built: Built, ovmf: Path, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("serving")
     settings = {"LLM": "none", "HOST": "0.0.0.0", "PORT": "8443", "TLS": "self-signed", "START_TIMEOUT_S": "3600"}
     config = json.dumps({"v": 1, "settings": settings})
-    with booted(folder, ovmf, built.disk, config, SMBIOS) as machine:
+    with booted(folder, ovmf, built.disk, config, ["-m", "6144", *SMBIOS]) as machine:
         yield machine, folder / "config"

@@ -63,8 +63,11 @@ class Machine:
 
 
 @contextmanager
-def booted(folder: Path, ovmf: Path, disk: Path, config: str | None, extra: Sequence[str] = ()) -> Iterator[Machine]:
-    """Boot a disk, which is not written to, with a configuration by fw_cfg. At the end it is switched off."""
+def booted(folder: Path, ovmf: Path, disk: Path, config: str | None, extra: Sequence[str]) -> Iterator[Machine]:
+    """Boot a disk, which is not written to, with a configuration by fw_cfg. At the end it is switched off.
+
+    `extra`: more options, the memory among them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / "tpm"
     state.mkdir()
@@ -94,7 +97,7 @@ def booted(folder: Path, ovmf: Path, disk: Path, config: str | None, extra: Sequ
 
 def _command(folder: Path, ovmf: Path, disk: Path, port: int, config: str | None) -> list[str]:
     command = [
-        "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", CPU, "-m", "6144",
+        "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", CPU,
         "-smp", str(min(os.cpu_count() or 1, 4)),
         "-display", "none", "-nodefaults", "-no-reboot",
         "-drive", f"if=pflash,format=raw,readonly=on,file={ovmf}/OVMF_CODE_4M.fd",

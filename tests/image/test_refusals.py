@@ -15,7 +15,7 @@ from tests.image.conftest import Built
 from tests.image.machine import booted
 
 pytestmark = pytest.mark.image
-SERVES = "Starting open-webui-tdx.service"
+SERVES = "Starting open-webui-tdx.se"  # systemd shortens names on the console
 PANIC = "Kernel panic"
 
 
@@ -23,7 +23,7 @@ def refused(
     built: Built, ovmf: Path, folder: Path, disk: Path, says: str, config: str | None = None, extra: Sequence[str] = ()
 ) -> str:
     """Boot, and wait for the reason. Nothing is served."""
-    with booted(folder, ovmf, disk, config, extra) as machine:
+    with booted(folder, ovmf, disk, config, ["-m", "1024", *extra]) as machine:
         shown = machine.wait_for(says, SERVES)
         assert says in shown, shown[-3000:]
         assert SERVES not in shown
