@@ -38,8 +38,11 @@ class Machine:
 
     @property
     def real(self) -> bool:
-        """A quote from the hardware can be had, through the library or the kernel's own interface."""
-        return (self.device is not None and self.library == "real") or (self.configfs and self.library != "simulated")
+        """A quote from the hardware can be had, through the library or the kernel's own interface.
+
+        That interface alone says nothing: it is there without a provider, or with another technology's.
+        """
+        return self.device is not None and (self.library == "real" or (self.configfs and self.library != "simulated"))
 
 
 def look(environ: Mapping[str, str], root: Path = Path("/")) -> Machine:
@@ -88,8 +91,8 @@ def choose(wanted: str, machine: Machine, simulator: Path) -> str:
 
 def missing(machine: Machine) -> str:
     """Why real TDX cannot be used here, as part of a sentence."""
-    if machine.device is None and not machine.configfs:
-        return "this machine has no TDX device (/dev/tdx_guest) and no configfs-tsm"
+    if machine.device is None:
+        return "this machine has no TDX device (/dev/tdx_guest)"
     if machine.library == "simulated":
         return f"the {LIBRARY} that the system finds is the simulator's"
     return (

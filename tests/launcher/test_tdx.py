@@ -13,6 +13,7 @@ LAPTOP = Machine(None, False, "missing")
 REAL = Machine("/dev/tdx_guest", False, "real")
 NO_LIBRARY = Machine("/dev/tdx_guest", False, "missing")
 CONFIGFS = Machine("/dev/tdx_guest", True, "missing")
+NO_PROVIDER = Machine(None, True, "missing")  # a kernel with configfs-tsm that is no TD: not in one, or SEV-SNP's
 DISGUISED = Machine("/dev/tdx_guest", True, "simulated")
 
 
@@ -27,6 +28,7 @@ def simulator(tmp_path: Path) -> Path:
     [
         ("auto", LAPTOP, "tdx-simulated"),
         ("auto", REAL, "tdx"),
+        ("auto", NO_PROVIDER, "tdx-simulated"),
         ("auto", CONFIGFS, "tdx"),
         ("real", REAL, "tdx"),
         ("real", CONFIGFS, "tdx"),
@@ -42,6 +44,7 @@ def test_choice(simulator: Path, wanted: str, machine: Machine, kind: str) -> No
     ("wanted", "machine", "words"),
     [
         ("real", LAPTOP, "no TDX device"),
+        ("real", NO_PROVIDER, "no TDX device"),
         ("real", NO_LIBRARY, "yum install libtdx-attest"),
         ("real", DISGUISED, "simulator's"),
         ("auto", NO_LIBRARY, "yum install libtdx-attest"),
