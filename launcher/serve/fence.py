@@ -18,11 +18,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import UnavailableError
-from ..plan.processes import User
 from .namespaces import CLONE_NEWNET, checked, libc
+
+if TYPE_CHECKING:
+    from ..plan.processes import User
 
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
 T = TypeVar("T")
