@@ -16,6 +16,7 @@ from .binding import Binder, BindError
 from .channel.keys import Keys
 from .config import Config, Descriptors
 from .keeping import Keep, KeepError
+from .locking import Lock
 from .protecting import ExposedError
 from .tls import Certificates, TlsError
 
@@ -28,9 +29,12 @@ def main() -> int:
         keep = Keep(given.keep)
         certificates = keys.certificates(config.tls, config.names, keep)
         channel, binder = Keys(), Binder(given.bind) if given.bind >= 0 else None
+        lock = Lock(config.data, socket.socket(fileno=given.unlock), binder) if given.unlock >= 0 and binder else None
         if binder:
-            binder.bind(tls=certificates.bound if certificates else None, channel=channel.bound)
-        return serve(config, given, keep, certificates, channel, binder)
+            waiting = {"unlock": lock.bound} if lock else {}
+            tls = certificates.bound if certificates else None
+            binder.bind(tls=tls, channel=channel.bound, data=config.data, **waiting)
+        return serve(config, given, keep, certificates, channel, binder, lock)
     except (TlsError, KeepError, BindError, ExposedError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -43,6 +47,7 @@ def serve(
     certificates: Certificates | None,
     channel: Keys,
     binder: Binder | None,
+    lock: Lock | None,
 ) -> int:
     """Load what takes long, wait to be told, serve."""
     from . import app, beside, connections, serving
@@ -51,12 +56,16 @@ def serve(
     if not told:
         print("The launcher ended before it said what to serve.", file=sys.stderr)
         return 1
-    application = app.build(config, {**os.environ, **json.loads(told)}, channel)
+    application = app.build(config, {**os.environ, **json.loads(told)}, channel, lock)
     most = min(connections.MAX_SOCKETS, protecting.open_files() // 2 - 64)  # each may need one to the web server
     door = serving.Door(
         serving.configuration(application, most),
         certificates,
-        [*beside.tasks(config, given, keep, certificates, binder), *beside.rotation(channel, binder)],
+        [
+            *beside.tasks(config, given, keep, certificates, binder),
+            *beside.rotation(channel, binder),
+            *([lock.hear] if lock else []),
+        ],
     )
     door.run([socket.socket(fileno=number) for number in given.listen])
     return 0

@@ -14,14 +14,16 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from data_unlock.outside import PATH as UNLOCK
 from sealed_http.outside import PATH as CHANNEL
 
-from . import sockets
+from . import locked, sockets
 from .challenges import reserved
 from .channel import sockets as sealed_sockets
 from .channel.keys import Keys
 from .channel.requests import Ends, answer
 from .config import Config
+from .locking import Lock
 from .pages import FRONTEND, Pages
 from .proxy import UNREACHABLE, Upstream
 
@@ -35,7 +37,8 @@ HSTS = "max-age=31536000"
 class App:
     """The door's application (ASGI) for `config`; `environ` holds what attestation needs."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], channel: Keys) -> None:
+    def __init__(self, config: Config, environ: Mapping[str, str], channel: Keys, lock: Lock | None = None) -> None:
+        self._lock = lock
         self._channel = Ends(self, channel, channel.taken)
         self.upstream = Upstream(config.web_socket)
         self._pages = Pages(config.release, environ.get("TEE_LAUNCH") == "modified")
@@ -46,7 +49,9 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
         path: str = scope["path"]
-        if path == CHANNEL:
+        if self._lock and not self._lock.open and not self._of_the_locked(path):
+            await locked.answer(self._lock, scope, receive, send)
+        elif path == CHANNEL:
             await (sealed_sockets.pass_on if scope["type"] == "websocket" else answer)(
                 self._channel, scope, receive, send
             )
@@ -62,6 +67,12 @@ class App:
             await self.upstream(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
+
+    @staticmethod
+    def _of_the_locked(path: str) -> bool:
+        """What a service is asked while its data is locked: what it is, and what CAs ask."""
+        attested = path.startswith(f"{ATTESTATION}/") and path not in (ADMINISTRATOR, CHANNEL, UNLOCK)
+        return attested or reserved(path)
 
     def _health(self) -> JSONResponse:
         """Whether the web server's process is there. The kernel says so, however busy its Python is."""
@@ -102,9 +113,9 @@ def _own(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def build(config: Config, environ: Mapping[str, str], channel: Keys) -> ASGIApp:
+def build(config: Config, environ: Mapping[str, str], channel: Keys, lock: Lock | None = None) -> ASGIApp:
     """The application with all that is around it."""
-    app: ASGIApp = App(config, environ, channel)
+    app: ASGIApp = App(config, environ, channel, lock)
     app = SecurityHeaders(app, frontend=config.release / FRONTEND, environ=environ)
     app = StrictTransport(app)
     if config.trusted:

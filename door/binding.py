@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections.abc import Mapping
 
 TIMEOUT_S = 120.0  # the attester starts only when the launch has been measured
 MAX_ANSWER_BYTES = 65536
@@ -30,7 +31,7 @@ class Binder:
         """Bind nothing any more."""
         self._channel.close()
 
-    def bind(self, **members: dict[str, str] | str | None) -> None:
+    def bind(self, **members: Mapping[str, str | int] | str | None) -> None:
         """Bind these members of `runtime_data`, None for none, and wait until that is so. Raises BindError."""
         names = " and ".join(members)
         try:

@@ -12,7 +12,8 @@ MODES = ("off", "self-signed", "acme", "files")
 @dataclass(frozen=True)
 class Config:
     """`names`: what the certificate is for; `origin`: at which people reach the door, for redirects, or "";
-    `trusted`: proxies whose forwarded headers are believed; `acme`: `directory` and `contact` (door/authority.py)."""
+    `trusted`: proxies whose forwarded headers are believed; `acme`: `directory` and `contact` (door/authority.py);
+    `data`: how the service's data lies, as it is bound into every quote."""
 
     release: Path
     web_socket: Path
@@ -21,6 +22,7 @@ class Config:
     origin: str = ""
     trusted: tuple[str, ...] = ()
     acme: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=lambda: {"state": "plain"})
 
     @classmethod
     def parse(cls, text: str) -> Config:
@@ -36,13 +38,14 @@ class Config:
 @dataclass(frozen=True)
 class Descriptors:
     """Open files that the launcher handed over: listening sockets, those for plain http, the keep, the channels to
-    the attester and to the launcher; -1 for what there is not."""
+    the attester and to the launcher, and the one over which data is opened; -1 for what there is not."""
 
     listen: tuple[int, ...]
     http: tuple[int, ...] = ()
     keep: int = -1
     bind: int = -1
     talk: int = -1
+    unlock: int = -1
 
     @classmethod
     def parse(cls, arguments: list[str]) -> Descriptors:

@@ -2,6 +2,8 @@
 
 secret_key                  signs sessions; made once, mode 0600
 webui/                      Open WebUI's database, uploads, caches: the user's data
+encrypted/                  with DATA_KEY=unlock: secret_key and webui/, encrypted, and how often it was opened
+open/                       where that is mounted while it is open; empty otherwise
 attestation/<boot id>/      event log
 tdx-simulator/<boot id>/    registers of the simulated TD
 ollama/                     home of an Ollama that the launcher starts
@@ -41,11 +43,32 @@ class DataDir:
 
     root: Path
     boot: str
+    encrypted: bool = False
+
+    @property
+    def kept(self) -> Path:
+        """What holds people's words, and secrets: the folder itself, or where the encrypted one is mounted."""
+        return self.root / "open" if self.encrypted else self.root
+
+    @property
+    def cipher(self) -> Path:
+        """What of an encrypted folder lies on the disk."""
+        return self.root / "encrypted"
+
+    @property
+    def generation(self) -> Path:
+        """How often the encrypted data was opened."""
+        return self.kept / "generation"
+
+    @property
+    def temporary(self) -> Path:
+        """Where the web server puts what is too long for memory, such as an upload on its way."""
+        return self.kept / "tmp"
 
     @property
     def webui(self) -> Path:
         """Open WebUI's own data: database, uploads, caches."""
-        return self.root / "webui"
+        return self.kept / "webui"
 
     @property
     def event_log(self) -> Path:
@@ -113,7 +136,9 @@ class DataDir:
         with writing("the data folder", self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             self._check_owner()
-            for folder, mode in ((self.webui, 0o700), (self.logs, 0o700), (self.run, 0o755), (self.event_log, 0o700)):
+            self._check_kind()
+            kept = (self.kept, 0o755) if self.encrypted else (self.webui, 0o700)
+            for folder, mode in (kept, (self.logs, 0o700), (self.run, 0o755), (self.event_log, 0o700)):
                 folder.mkdir(exist_ok=True)
                 folder.chmod(mode)  # chats, logs and locks are for those who need them
             self.certificate_state.unlink(missing_ok=True)  # of a launch that was killed
@@ -129,6 +154,19 @@ class DataDir:
             raise DataError(
                 f"{self.root} belongs to another account (uid {owner}), which could exchange what root writes there: "
                 "run chown root on it, or choose another folder with DATA_DIR."
+            )
+
+    def _check_kind(self) -> None:
+        """Data that is there is of the kind that was asked for. Raises DataError."""
+        if self.encrypted and any((self.root / name).exists() for name in ("webui/webui.db", "secret_key")):
+            raise DataError(
+                f"{self.root} holds data in plain text, and DATA_KEY=unlock was asked for: choose a new folder with "
+                "DATA_DIR, or DATA_KEY=none. Nothing was changed."
+            )
+        if not self.encrypted and self.cipher.exists():
+            raise DataError(
+                f"{self.root} holds encrypted data: set DATA_KEY=unlock and DATA_OWNER, or choose another folder with "
+                "DATA_DIR."
             )
 
     def _check_room(self) -> None:
@@ -176,7 +214,7 @@ class DataDir:
 
     def secret_key(self) -> str:
         """The key that signs sessions: made once with the system's randomness, kept with mode 0600."""
-        path = self.root / "secret_key"
+        path = self.kept / "secret_key"
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -204,5 +242,5 @@ class DataDir:
                     file.write(key + "\n")
                     file.flush()
                     os.fsync(file.fileno())
-            sync_folder(self.root)
+            sync_folder(self.kept)
         return key

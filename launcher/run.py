@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .datadir import DataDir, boot_id
@@ -23,7 +23,7 @@ from .plan.launch import Launch
 from .plan.model import ModelServer, Prepared
 from .plan.plan import Plan
 from .plan.processes import Process
-from .serve import accounts, door, folders, measured_models, ready, starting, ways_out
+from .serve import accounts, door, folders, locked_data, measured_models, ready, starting, ways_out
 from .serve.certificate import Certificate
 from .serve.measurer import Measurer
 from .serve.supervisor import Child, Supervisor
@@ -36,8 +36,8 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
     chosen = settings.load(environ)
     if chosen.tdx == "real":  # first: nobody should wait for the answer that this machine has none
         _kind(chosen, release, environ)
-    data = DataDir(chosen.data_dir, boot_id())
-    with data.locked():
+    data = DataDir(chosen.data_dir, boot_id(), chosen.data_key != "none")
+    with data.locked(), locked_data.left_closed(data):
         data.prepare()
         door.say_what_others_may_read(chosen)
         for name in webserver.ignored(environ):
@@ -90,6 +90,10 @@ def _kind(chosen: settings.Settings, release: Path, environ: Mapping[str, str]) 
     kind = tdx.choose(chosen.tdx, tdx.look(environment.base(environ)), release / "simulator")
     if kind == "tdx-simulated":
         notice("TDX is SIMULATED on this machine. Everything works, and nothing is protected.")
+    elif chosen.data_key == "none":
+        notice(
+            "DATA_KEY=none: what this service keeps lies in plain text below DATA_DIR. Whoever holds its disk reads it."
+        )
     return kind
 
 
@@ -101,7 +105,7 @@ def _plan(launch: Launch, checked: Checked, allow_modified: bool, supervisor: Su
         notice(account_notice)
     users = Accounts(user, accounts.for_door(real, needs, user), accounts.for_broker(real, needs))
     prepared = _prepare_models(launch, checked, allow_modified, supervisor, no_fence)
-    key = launch.data.secret_key()
+    key = "" if launch.data.encrypted else launch.data.secret_key()
     planned = plan.make(launch, found.find(launch, checked, prepared, users, key, no_fence))
     ways_out.say(planned.egress)
     return planned
@@ -126,6 +130,10 @@ def _prepare_models(
     return inside.inside(measure)
 
 
+#: Open WebUI, and what serves models beside it.
+Programs = tuple[Child, Child | None, Child | None]
+
+
 @dataclass(frozen=True)
 class _Running:
     """A plan on its way: what it says is measured and started."""
@@ -144,11 +152,8 @@ class _Running:
         folders.write_certificates(data, planned.certificates)
         # These serve nobody yet; they get ready while the launch is being measured.
         listening = self.opened.start_door(self.supervisor, planned.door)
-        web = self.supervisor.start(planned.web)
-        model = self._start(planned.model_server)
         pccs = self._start(planned.pccs)
-        relay = ways_out.start(planned, self.supervisor)
-        folders.give_static_files(planned.launch.release, data, planned.user)
+        programs = None if data.encrypted else self._start_programs()
         outcome = registers.extend(planned.registrar, planned.events)
         if not outcome.measured:
             notice(f"This launch is UNMEASURED, and every client will see it: {outcome.problem}.")
@@ -158,18 +163,47 @@ class _Running:
         data.measured_models.unlink(missing_ok=True)
         if planned.model.allowed is not None:
             measured_models.write(data, planned.model.allowed)
-        addresses: dict[str, str] = {}
-        for child in filter(None, (model, relay)):
-            addresses |= ready.read_ready(self._file(child))
         pccs_url = self._file(pccs).read_text().strip() if pccs else planned.launch.settings.pccs_url
+        told = json.dumps({"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url}).encode() + b"\n"
+        locked = None
+        if programs is None:
+            self._wait(attester)
+            listening.tell(told)
+            assert self.opened.lock is not None  # noqa: S101 - what is locked has one
+            locked = locked_data.LockedData(planned, self.supervisor, listening, self.opened.lock)
+            planned, programs = self._unlocked(locked, outcome)
+        addresses: dict[str, str] = {}
+        for child in filter(None, programs[1:]):
+            addresses |= ready.read_ready(self._file(child))
+        web = programs[0]
         web.tell(json.dumps(planned.told(addresses)).encode() + b"\n")
         self._wait(attester, web)
-        listening.tell(json.dumps({"TEE_LAUNCH": state, "TEE_PCCS_URL": pccs_url}).encode() + b"\n")
-        self._wait(listening)
+        if locked:
+            locked.serve()
+        else:
+            listening.tell(told)
+            self._wait(listening)
         link = planned.administrator_link
         if link and ready.has_no_users(planned.launch.settings.local_url):
             say(f"There is no administrator yet. Whoever opens this link first and signs up becomes it:\n  {link}")
         return self._summary(state, outcome)
+
+    def _unlocked(self, locked: locked_data.LockedData, outcome: Outcome) -> tuple[Plan, Programs]:
+        """Wait for the owner; then measure what lies in the data, and start what serves."""
+        code = locked.wait_for_owner()
+        if outcome.measured and code:
+            registers.extend(self.plan.registrar, code, keep=True)
+        planned = self.plan.unlocked(self.plan.launch.data.secret_key())
+        return planned, replace(self, plan=planned)._start_programs()
+
+    def _start_programs(self) -> Programs:
+        """Open WebUI, the embedded model's server and the relay: what reads people's words."""
+        planned, data = self.plan, self.plan.launch.data
+        web = self.supervisor.start(planned.web)
+        model = self._start(planned.model_server)
+        relay = ways_out.start(planned, self.supervisor)
+        folders.give_static_files(planned.launch.release, data, planned.user)
+        return web, model, relay
 
     def _start(self, process: Process | None) -> Child | None:
         return self.supervisor.start(process) if process else None

@@ -12,11 +12,12 @@ from pathlib import Path
 from ..datadir import DataDir
 from ..errors import SettingError, reason
 from ..plan import environment, processes
+from ..plan.events import Event, encryption_event
 from ..plan.launch import Launch
 from ..plan.model import Prepared
 from ..plan.plan import Found
 from ..plan.processes import User
-from . import interpreter, plugins
+from . import encryption, interpreter, plugins
 from .manifest import Checked
 
 MAX_CERTIFICATES = 16 << 20
@@ -37,14 +38,14 @@ def find(launch: Launch, checked: Checked, model: Prepared, users: Accounts, key
 
     `key` signs sessions; `no_fence`: why there is no fence, or "".
     """
-    code = database(launch.data, launch.environ.get("DATABASE_URL", ""))
+    program = encryption.measure() if launch.settings.data_key != "none" else None
     return Found(
         release_digest=checked.manifest.digest,
         differences=tuple(checked.differences),
         python=interpreter.measure(),
         upstream_names=upstream_names(launch.release),
         model=model,
-        code=tuple(plugins.events_as(processes.code_reader(launch, code, users.web), code)),
+        code=() if launch.data.encrypted else code(launch, users.web),  # nobody can look yet
         user=users.web,
         door_user=users.door,
         broker_user=users.broker,
@@ -53,7 +54,14 @@ def find(launch: Launch, checked: Checked, model: Prepared, users: Accounts, key
         administrator_key=secrets.token_urlsafe(32),
         no_fence=no_fence,
         certificates=certificates(launch.environ),
+        encryption=encryption_event(program.version, program.sha384) if program else None,
     )
+
+
+def code(launch: Launch, user: User | None) -> tuple[Event, ...]:
+    """Administrators' Python in the database. Raises LauncherError."""
+    path = database(launch.data, launch.environ.get("DATABASE_URL", ""))
+    return tuple(plugins.events_as(processes.code_reader(launch, path, user), path))
 
 
 def certificates(environ: Mapping[str, str]) -> bytes:

@@ -77,11 +77,18 @@ def site_event(
 
     Its `origin`, where people reach it, or ""; `tls`: how it ends in here, or `off`; `endpoints`: everything that
     leaves this machine, by setting; `admin_access`: whether administrators can read what others wrote; `egress`: what
-    holds that nothing else leaves (`plan.egress.Egress.said`).
+    holds that nothing else leaves (`plan.egress.Egress.said`); `data_owner`, where the data is encrypted: the Ed25519
+    public key (base64url) of who may have it opened.
     """
     leading = [dict(each) for each in endpoints]
     content = {"origin": settings.origin, "tls": settings.tls, "endpoints": leading, "admin_access": admin_access}
-    return Event("site", content | {"egress": egress})
+    owner = {"data_owner": settings.data_owner} if settings.data_owner else {}
+    return Event("site", content | {"egress": egress} | owner)
+
+
+def encryption_event(version: str, sha384: str) -> Event:
+    """`gocryptfs`: the program that encrypts what is kept, by its version and SHA-384 (hex)."""
+    return Event("gocryptfs", {"version": version, "sha384": sha384})
 
 
 def embedded_events(engine: str, model: str, weights: str) -> list[Event]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import effective, egress, environment, processes, webserver
 from .egress import Egress
@@ -38,6 +38,7 @@ class Found:
     administrator_key: str = field(repr=False)
     no_fence: str = ""  # why this machine or account has none
     certificates: bytes = field(default=b"", repr=False)  # of SSL_CERT_FILE
+    encryption: Event | None = None  # the program that encrypts what is kept
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,10 @@ class Plan:
             if "ollama" in addresses and self.web.env.get(name) == self.launch.settings.ollama_base_url:
                 values[name] = addresses["ollama"]
         return values
+
+    def unlocked(self, session_key: str) -> Plan:
+        """The same with the key that lies in the encrypted data, once that is open."""
+        return replace(self, web=replace(self.web, env={**self.web.env, "WEBUI_SECRET_KEY": session_key}))
 
 
 def egress_of(launch: Launch, server: ModelServer, upstream_names: frozenset[str], no_fence: str) -> Egress:
@@ -125,6 +130,7 @@ def _events(
     events.append(Event("settings", effective.event(env, theirs, found.model.server, launch.settings)))
     leading_away = _endpoints(launch, found, env, theirs)
     events.append(site_event(launch.settings, leading_away, effective.admin_access(env), ways.said))
+    events += [found.encryption] if found.encryption else []
     events += found.model.events
     events += found.code
     if launch.kind == "tdx" and found.user is None:

@@ -107,6 +107,12 @@ def broker(launch: Launch, egress: Egress, user: User | None) -> Process | None:
     return Process("broker", command, environment.base(launch.environ), launch.data.run, Ready(), user)
 
 
+def vault(launch: Launch, program: Path, *arguments: str) -> Process:
+    """The process that encrypts what is kept (gocryptfs); it gets the key on its standard input."""
+    command = launch.module("vault", "launcher.serve.program", str(program), *arguments)
+    return Process("vault", command, environment.base(launch.environ), launch.data.run, Ready(), told=True)
+
+
 def code_reader(launch: Launch, database: Path, user: User | None) -> Process:
     """The process that reads administrators' Python out of the database, and ends."""
     command = launch.module("web", "launcher.measure.plugins", str(database))
@@ -170,6 +176,8 @@ def door(launch: Launch, env: Mapping[str, str], user: User | None) -> Process:
         "origin": settings.origin,
         "trusted": list(settings.forwarded_allow_ips),
     }
+    if launch.data.encrypted:
+        config["data"] = {"state": "encrypted", "owner": settings.data_owner}
     if settings.tls == "acme":
         config["acme"] = {"directory": settings.acme_directory, "contact": settings.acme_contact}
     command = launch.module("door", "door", json.dumps(config))

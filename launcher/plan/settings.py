@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import idna
 
 from ..errors import SettingError
-from . import tls_settings
+from . import data_settings, tls_settings
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 DEFAULT_STORE = "/usr/share/ollama/.ollama/models"
@@ -60,6 +60,8 @@ class Settings:
     http_port: int | None
     forwarded_allow_ips: tuple[str, ...]
     egress: tuple[str, ...]
+    data_key: str
+    data_owner: str
     run_as: str
     start_timeout_s: int
 
@@ -260,6 +262,8 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("HTTP_PORT", "http_port", "", _optional(_integer(0, 65535))),
     ("FORWARDED_ALLOW_IPS", "forwarded_allow_ips", "", _addresses),
     ("EGRESS", "egress", "", _egress),
+    ("DATA_KEY", "data_key", "none", _choice("none", "unlock")),
+    ("DATA_OWNER", "data_owner", "", data_settings.owner),
     ("RUN_AS", "run_as", "", _text),
     ("START_TIMEOUT_S", "start_timeout_s", "180", _integer(5, 3600)),
 )
@@ -288,4 +292,5 @@ def load(environ: Mapping[str, str]) -> Settings:
     if settings.service == "none" and (settings.service_url or settings.service_key):
         raise SettingError("TEE_SERVICE_URL or TEE_SERVICE_KEY is set, but TEE_SERVICE is none.")
     tls_settings.check(settings)
+    data_settings.check(settings, environ)
     return settings

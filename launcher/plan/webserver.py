@@ -56,7 +56,9 @@ OPENAI = "https://api.openai.com/v1"
 def fixed(release: Path, data: DataDir) -> dict[str, str]:
     """Where things are: the same for every launch, never the operator's to change."""
     home = data.webui / "home"
-    return {
+    # What is too long for memory on its way must not lie outside of what is encrypted, either.
+    temporary = {"TMPDIR": str(data.temporary)} if data.encrypted else {}
+    return temporary | {
         "ENV": "prod",
         "HOME": str(home),
         "DATA_DIR": str(data.webui),

@@ -21,7 +21,8 @@ from .supervisor import Child, Supervisor
 @dataclass(frozen=True)
 class Opened:
     """Sockets to listen on, those for redirects, the file in which the door keeps its key, both ends of the channel
-    over which the door has the attester bind that key, and of the one on which it talks with the launcher."""
+    over which the door has the attester bind that key, and of the one on which it talks with the launcher; where data
+    is encrypted, also of the one over which the door has it opened."""
 
     listen: list[socket.socket]
     redirect: list[socket.socket]
@@ -30,21 +31,19 @@ class Opened:
     attester_end: socket.socket
     door_talk: socket.socket
     talk: socket.socket
+    lock: socket.socket | None = None
+    lock_door_end: socket.socket | None = None
 
     def start_door(self, supervisor: Supervisor, door: Process) -> Child:
         """Start the door with what is its own."""
         sockets = {"listen": self.listen, "http": self.redirect, "bind": [self.door_end], "talk": [self.door_talk]}
+        sockets["unlock"] = [self.lock_door_end] if self.lock_door_end else []
         numbers = {name: [each.fileno() for each in found] for name, found in sockets.items() if found}
         numbers["keep"] = [self.keep]
         named = [f"{name}={','.join(map(str, found))}" for name, found in numbers.items()]
         given = [number for found in numbers.values() for number in found]
         child = supervisor.start(replace(door, command=(*door.command, *named)), given)
-        for each in (
-            *self.listen,
-            *self.redirect,
-            self.door_end,
-            self.door_talk,
-        ):  # when the door has gone, nobody listens
+        for each in (each for found in sockets.values() for each in found):  # when the door has gone, nobody listens
             each.close()
         return child
 
@@ -60,21 +59,26 @@ class Opened:
 @contextmanager
 def opened(settings: Settings, data: DataDir) -> Iterator[Opened]:
     """Everything that the door needs open. Raises LauncherError."""
-    if settings.tls != "off":
+    encrypted = settings.data_key != "none"
+    if settings.tls != "off" or encrypted:
         try:
-            harden()  # the launcher holds the file with the key open, too
+            harden()  # the launcher holds the file with the key open, too, and passes the data's key on
         except ExposedError as error:
             raise UnavailableError(str(error)) from None
     (door_end, attester_end), (door_talk, talk) = socket.socketpair(), socket.socketpair()
+    lock, lock_door_end = socket.socketpair()
     with (
         door_end,
         attester_end,
         door_talk,
         talk,
+        lock,
+        lock_door_end,
         listening.opened(settings) as (listen, redirect),
         tls_keys.opened(settings, data) as keep,
     ):
-        yield Opened(listen, redirect, keep, door_end, attester_end, door_talk, talk)
+        ends = (lock, lock_door_end) if encrypted else (None, None)
+        yield Opened(listen, redirect, keep, door_end, attester_end, door_talk, talk, *ends)
 
 
 def say_what_others_may_read(settings: Settings) -> None:

@@ -32,12 +32,25 @@ def give_folders(data: DataDir, user: User | None, door: User | None) -> None:
     """Make the folders of the processes without rights, theirs alone: Open WebUI's data, ready files, bytecode."""
     with writing("the data folder", data.root):
         shutil.rmtree(data.ready, ignore_errors=True)
-        theirs = [data.webui, data.ready, *(data.bytecode(role) for role in ("web", "llm", "pccs"))]
+        kept = [] if data.encrypted else [data.webui]
+        theirs = [*kept, data.ready, *(data.bytecode(role) for role in ("web", "llm", "pccs"))]
         for folder in (*theirs, data.bytecode("door")):
             folder.mkdir(parents=True, exist_ok=True)
     for folder in theirs:
         give(user, folder)
     give(door, data.bytecode("door"))
+
+
+def give_kept(data: DataDir, user: User | None) -> None:
+    """Make Open WebUI's folders inside the encrypted one, that account's alone; what an earlier launch left in
+    temporary files is gone."""
+    with writing("the data folder", data.webui):
+        data.kept.chmod(0o711)  # the web server's account passes through
+        data.webui.mkdir(mode=0o700, exist_ok=True)
+        shutil.rmtree(data.temporary, ignore_errors=True)
+        data.temporary.mkdir(mode=0o700)
+    for folder in (data.webui, data.temporary):
+        give(user, folder)
 
 
 def give_socket(path: Path, user: User | None, door: User | None) -> None:

@@ -66,6 +66,7 @@ class Supervisor:
     orphans: descendants.Orphans = field(default_factory=descendants.Orphans)
     notifier: Notifier = field(default_factory=Notifier)
     fence: Fence | None = None
+    starting: bool = False  # something that serves is being started, after the service was said to be ready
 
     def catch_signals(self) -> None:
         """From now on a signal ends the launch in order, and nothing that it starts can leave it.
@@ -93,7 +94,7 @@ class Supervisor:
                     f"{child.spec.name} ended by itself ({_describe(code)}), so everything was stopped. "
                     f"Its log is {child.log}; the last lines:\n{child.tail()}"
                 )
-        if self.notifier.due() and (not self.notifier.serving or self._all_answer()):
+        if self.notifier.due() and (self.starting or not self.notifier.serving or self._all_answer()):
             self.notifier.alive()
 
     def _all_answer(self) -> bool:

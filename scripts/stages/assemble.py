@@ -45,7 +45,8 @@ def inputs(cfg: Config) -> Iterable[Input]:
     yield Output("web", only=(outputs.VERIFIER_LICENCES,))
     for stage in ("plugin", "frontend", "backend", "nodemodules"):
         yield Output(stage)
-    for name in ("launcher", "door", "sealed_http", "simulator", "LICENSE", "patches", "upstream.toml", *TEXTS):
+    packages = ("launcher", "door", "sealed_http", "data_unlock", "simulator")
+    for name in (*packages, "LICENSE", "patches", "upstream.toml", *TEXTS):
         yield cfg.root / name
     yield cfg.root / "web" / "package-lock.json"
     yield cfg.pins["nodejs"].sha256
@@ -65,7 +66,7 @@ def build(cfg: Config, run: Runner, out: Path) -> None:
     run.say("copying the packages")
     copy_tree(cfg.stage("backend"), out / "site-packages", caches=True)
     unpack(plugin_wheel(cfg.stage("plugin")), out / "site-packages")
-    for name in ("launcher", "door", "sealed_http"):
+    for name in ("launcher", "door", "sealed_http", "data_unlock"):
         copy_tree(cfg.root / name, out / name)
     copy_tree(cfg.root / UNITS, out / "systemd")
     copy_tree(cfg.root / "simulator", out / "simulator", SIMULATOR_LEFT_OUT)

@@ -38,9 +38,9 @@ EVENTS = (
 )
 
 
-def log_of(events: Iterable[str], origin: str = "") -> list[str]:
+def log_of(events: Iterable[str], origin: str = "", owner: str = "") -> list[str]:
     """The lines of one launch: INIT, the events, what the site chose, and which lines are in force."""
-    site = {"origin": origin, "endpoints": [], "admin_access": False}
+    site = {"origin": origin, "endpoints": [], "admin_access": False} | ({"data_owner": owner} if owner else {})
     return vectors.log_of(list(events), site)
 
 
@@ -53,16 +53,17 @@ def replay(lines: list[str]) -> bytes:
 
 @dataclass
 class Td:
-    """A simulated TD: what it measured, and what its attester binds."""
+    """A simulated TD: what it measured, and what its attester binds; `owner` is whose data it measured."""
 
     events: list[str] = field(default_factory=lambda: list(EVENTS))
     bound: dict[str, Any] = field(default_factory=lambda: {"release": RELEASE})
     quote_options: dict[str, Any] = field(default_factory=dict)
+    owner: str = ""
 
     def evidence(self, nonce: str) -> dict[str, Any]:
         tree = nonces.among(nonce, 3, 2)  # two others ask as well
         runtime_data = {"v": 2, "nonces": nonces.bound(tree), **self.bound}
-        lines = log_of(self.events, str(self.bound.get("origin", "")))
+        lines = log_of(self.events, str(self.bound.get("origin", "")), self.owner)
         rtmrs = (*profile.TD.rtmrs[:3], replay(lines))
         digest = hashlib.sha384(rfc8785.dumps(runtime_data)).digest()
         quote = make_quote(digest, rtmrs=rtmrs, **self.quote_options)

@@ -62,6 +62,7 @@ EVENTS = [
 ]
 SITE = {"origin": ORIGIN, "endpoints": [], "admin_access": False}
 OTHERS = {
+    "gocryptfs": event("gocryptfs", {"sha384": digest("gocryptfs"), "version": "2.3"}),
     "ollama": event("ollama", {"libraries": "", "sha384": digest("ollama"), "version": "0.5.12"}),
     "tool": event("tool", {"id": "calculator", "sha384": digest("tool")}),
     "function": event("function", {"id": "filter", "sha384": digest("function")}),

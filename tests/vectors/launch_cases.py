@@ -166,7 +166,7 @@ def _measured(name: str, about: str, events: list[str], status: str, held_events
     _logged(name, about, log_of(events), status, [REFERENCES | {"events": held_events}], **data)
 
 
-def release_cases() -> None:
+def _other_parts() -> None:
     changed = {
         "release": EVENTS[0].replace(RELEASE, digest("another release")),
         "python": EVENTS[1].replace("3.11.7", "3.11.8"),
@@ -180,6 +180,10 @@ def release_cases() -> None:
         _measured(
             f"other-{name}", f"The measured {name} is not the references'", events, "fail", EVENTS, release=release
         )
+
+
+def release_cases() -> None:
+    _other_parts()
     _measured("later-event", "One more event, unknown to the references", [*EVENTS, OTHERS["ollama"]], "fail", EVENTS)
     _measured(
         "ollama",
@@ -205,6 +209,7 @@ def release_cases() -> None:
         EVENTS,
         release=digest("another release"),
     )
+    _encrypting()
     _launches()
     _sites()
     case(
@@ -232,6 +237,12 @@ def release_cases() -> None:
         bundle("good"),
         references=[REFERENCES | {"platforms": []}, REFERENCES | {"events": []}],
     )
+
+
+def _encrypting() -> None:
+    events = [*EVENTS[:3], OTHERS["gocryptfs"], *EVENTS[3:]]
+    _measured("gocryptfs", "A program that encrypts what is kept", events, "pass", events)
+    _measured("other-gocryptfs", "The same, and it is not the references'", events, "fail", EVENTS)
 
 
 def _launches() -> None:

@@ -20,7 +20,10 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 _CODES = sorted((code, name.replace("-", " ")) for name, code in (EXIT_CODES | ERROR_CODES).items())
-EPILOG = f"Exit codes: {', '.join(f'{code} {name}' for code, name in _CODES)}. See also: quote-verifier connect --help."
+EPILOG = (
+    f"Exit codes: {', '.join(f'{code} {name}' for code, name in _CODES)}. "
+    "See also: quote-verifier connect --help, quote-verifier unlock --help."
+)
 
 
 @app.command(epilog=EPILOG)
@@ -72,6 +75,10 @@ def _wrong_option(error: BaseException) -> str | None:
 
 
 def _carry_out(arguments: list[str]) -> object:
+    if arguments[:1] == ["unlock"]:
+        from .unlock.command import app as unlock
+
+        return unlock(arguments[1:], prog_name="quote-verifier unlock", standalone_mode=False)
     if arguments[:1] != ["connect"]:
         return app(arguments, prog_name="quote-verifier", standalone_mode=False)
     from .connect.command import app as connect  # a server, which a judgement does not wait for

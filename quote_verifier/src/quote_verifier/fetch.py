@@ -106,7 +106,11 @@ class Fetcher:
 
     def post_json(self, url: str, body: bytes, max_body: int = MAX_BODY) -> Answer:
         """POST a JSON `body`. Raises like `get`."""
-        return self._within_deadline(url, lambda: self._send("POST", url, body, max_body))
+        return self.post(url, body, "application/json", max_body)
+
+    def post(self, url: str, body: bytes, kind: str, max_body: int = MAX_BODY) -> Answer:
+        """POST a `body` of that media type. Raises like `get`."""
+        return self._within_deadline(url, lambda: self._send("POST", url, body, max_body, kind))
 
     def _within_deadline(self, url: str, send: Callable[[], Answer]) -> Answer:
         outcome: list[Answer | BaseException] = []
@@ -126,8 +130,8 @@ class Fetcher:
             raise outcome[0]
         return outcome[0]
 
-    def _send(self, method: str, url: str, body: bytes | None, max_body: int) -> Answer:
-        headers = HEADERS if body is None else HEADERS | {"Content-Type": "application/json"}
+    def _send(self, method: str, url: str, body: bytes | None, max_body: int, kind: str = "") -> Answer:
+        headers = HEADERS | {"Content-Type": kind} if kind else HEADERS
         adapter = _Adapter()
         try:
             with requests.Session() as session:

@@ -1,0 +1,73 @@
+"""Wait for the owner: the door opens the message, and asks here to have the data opened with the key in it.
+
+One JSON object a line, over a socket pair. The door: `{"action": "open"|"create", "least": n, "key": <base64>}`; the
+launcher: `{"ok": true, "generation": n}` or `{"ok": false, "generation": n, "detail": <a sentence>}`, and at the end,
+once everything serves, `{"serve": true}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import select
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ChildError, DataError
+from ..summary import notice
+from .supervisor import Supervisor
+from .vault import Vault, VaultError
+
+POLL_S = 0.1
+LINE_LIMIT = 4096
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The launcher's end of the channel to the door."""
+
+    channel: socket.socket
+    supervisor: Supervisor
+
+    def for_owner(self, vault: Vault) -> int:
+        """Until the data is open: how often it was opened by now. Raises Stopped, ChildError."""
+        while True:
+            asked = self._line()
+            try:
+                generation = self._open(vault, asked)
+            except (VaultError, DataError) as error:
+                notice(f"The data was not opened: {error}")
+                self._say({"ok": False, "generation": getattr(error, "generation", 0), "detail": str(error)})
+            else:
+                self._say({"ok": True, "generation": generation})
+                return generation
+
+    def serve(self) -> None:
+        """Tell the door that what was locked serves now."""
+        self._say({"serve": True})
+
+    @staticmethod
+    def _open(vault: Vault, asked: dict[str, Any]) -> int:
+        key = base64.b64decode(asked["key"], validate=True)
+        if asked["action"] == "create":
+            vault.create(key)
+        return vault.open(key, int(asked["least"]))
+
+    def _say(self, content: dict[str, Any]) -> None:
+        self.channel.sendall(json.dumps(content).encode() + b"\n")
+
+    def _line(self) -> dict[str, Any]:
+        line = b""
+        while not line.endswith(b"\n"):
+            self.supervisor.check()
+            if select.select([self.channel], [], [], POLL_S)[0]:
+                chunk = self.channel.recv(LINE_LIMIT)
+                if not chunk or len(line) > LINE_LIMIT:
+                    self.supervisor.check()
+                    raise ChildError(
+                        "The door closed the way over which the data is opened, so everything was stopped."
+                    )
+                line += chunk
+        found: dict[str, Any] = json.loads(line)
+        return found

@@ -1,0 +1,216 @@
+"""The encrypted folder below DATA_DIR, opened with the owner's key and closed again: gocryptfs, as a process.
+
+The key goes to that process over a pipe, and stands in no argument, environment, log or file. What lies in the folder
+is the host's to change: gocryptfs's configuration is read once, has to say exactly what ours says, and is given to the
+program as a copy in memory. The counter of openings lies inside, encrypted and authenticated as everything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from ..datadir import DataDir
+from ..errors import LauncherError, reason, writing
+from ..files import beside, sync_folder
+from ..plan import processes
+from ..plan.launch import Launch
+from . import mounts
+from .supervisor import Child, Supervisor
+
+CONFIG = "gocryptfs.conf"
+MAX_CONFIG = 64 * 1024
+MOUNT_S = 30.0
+POLL_S = 0.02
+#: How it encrypts: exactly this, whatever the configuration on the host's disk would like.
+FEATURES = frozenset({"HKDF", "GCMIV128", "DirIV", "EMENames", "LongNames", "Raw64"})
+#: The key has 32 random bytes: stretching it would only make everybody wait (scrypt, log2 of its cost).
+SCRYPT_LOG_N = 10
+WRONG_PASSWORD = 12  # gocryptfs's exit code
+READY = "Filesystem mounted and ready."  # gocryptfs's words
+
+
+class VaultError(LauncherError):
+    """The folder was not opened; one sentence for the owner. `generation`: the data's, where that was the reason."""
+
+    def __init__(self, message: str, generation: int = 0) -> None:
+        super().__init__(message)
+        self.generation = generation
+
+
+@dataclass(frozen=True)
+class Vault:
+    """The encrypted folder of one launch; `program` is the measured gocryptfs."""
+
+    launch: Launch
+    program: Path
+    supervisor: Supervisor
+
+    @property
+    def _data(self) -> DataDir:
+        return self.launch.data
+
+    def create(self, key: bytes) -> None:
+        """Make a new, empty folder for `key` (32 bytes). It is there as a whole, or not at all. Raises VaultError."""
+        cipher = self._data.cipher
+        if cipher.exists():
+            raise VaultError(f"There is encrypted data at {cipher} already: open it, or move it away to begin anew.")
+        fresh = cipher.with_name(cipher.name + ".new")  # what a kill left of an earlier one holds nothing
+        with writing("the encrypted folder", cipher):
+            shutil.rmtree(fresh, ignore_errors=True)
+            fresh.mkdir(mode=0o700)
+        arguments = ("-init", "-q", "-scryptn", str(SCRYPT_LOG_N), str(fresh))
+        with tempfile.TemporaryFile() as output:
+            process = self._start(processes.vault(self.launch, self.program, *arguments), key, output)
+            if process.wait(MOUNT_S) != 0:
+                raise VaultError(f"gocryptfs could not make the folder: {_said(output)}")
+        with self._mounted(fresh, key):
+            self._write_generation(0)
+        fresh.replace(cipher)
+        sync_folder(cipher.parent)
+
+    def open(self, key: bytes, least_generation: int) -> int:
+        """Open the folder with `key` and count that; the new count. Raises VaultError."""
+        cipher = self._data.cipher
+        if not cipher.is_dir():
+            raise VaultError(f"There is no encrypted data at {cipher}: if that is as it should be, ask to create it.")
+        with self._mounted(cipher, key, "-ro"):
+            generation = self._generation()
+        if generation < least_generation:
+            raise VaultError(
+                f"The data is older than it should be: it was opened {generation} times, and at least "
+                f"{least_generation} were expected. Whoever holds the disk may have put an earlier state back; after a "
+                f"restore of your own, accept it with --accept-generation {generation}.",
+                generation,
+            )
+        self._serve(cipher, key)
+        self._write_generation(generation + 1)
+        return generation + 1
+
+    def _serve(self, cipher: Path, key: bytes) -> Child:
+        """Mount it for as long as the launch runs: the process is watched and stopped as every other."""
+        with self._config(cipher) as config:
+            planned = processes.vault(self.launch, self.program, *_mount(config, cipher, self._data.kept))
+            child = self.supervisor.start(replace(planned, told=True), [config])
+            child.tell(key.hex().encode() + b"\n")
+            self._wait(child.process.poll, child.tail)
+        return child
+
+    @contextmanager
+    def _mounted(self, cipher: Path, key: bytes, *options: str) -> Iterator[None]:
+        """Mount it for a moment. Raises VaultError."""
+        with self._config(cipher) as config, tempfile.TemporaryFile() as output:
+            arguments = _mount(config, cipher, self._data.kept, *options)
+            process = self._start(processes.vault(self.launch, self.program, *arguments), key, output, config)
+            try:
+                self._wait(process.poll, lambda: _said(output))
+                yield
+            finally:
+                process.terminate()  # it unmounts
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(MOUNT_S)
+                process.kill()
+                process.wait()
+                mounts.clear(self._data.kept)
+
+    @staticmethod
+    def _start(planned: processes.Process, key: bytes, output: IO[bytes], *files: int) -> subprocess.Popen[bytes]:
+        """One that is not watched: it gets the key, and ends soon."""
+        process = subprocess.Popen(  # noqa: S603 - the measured program
+            planned.command,
+            env=dict(planned.env),
+            cwd=planned.cwd,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=files,
+        )
+        assert process.stdin is not None  # noqa: S101 - it was started with a pipe
+        with suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(key.hex().encode() + b"\n")
+        return process
+
+    def _wait(self, poll: Callable[[], int | None], said: Callable[[], str]) -> None:
+        """Until the folder is mounted, and gocryptfs says so: who writes there earlier waits for ever, as it looks into
+        its own mount then. Raises VaultError."""
+        deadline = time.monotonic() + MOUNT_S
+        while READY not in said() or not mounts.is_ours(self._data.kept):
+            code = poll()
+            if code == WRONG_PASSWORD:
+                raise VaultError("This key does not open the data: it is another data's key, or an earlier one.")
+            if code is not None or time.monotonic() > deadline:
+                raise VaultError(f"gocryptfs did not open the data ({code}): {said() or 'it did not answer in time'}")
+            time.sleep(POLL_S)
+
+    @contextmanager
+    def _config(self, cipher: Path) -> Iterator[int]:
+        """An open file in memory with the folder's configuration, which is ours. Raises VaultError."""
+        handle = os.memfd_create(CONFIG)
+        try:
+            os.write(handle, checked_config(cipher / CONFIG))
+            yield handle
+        finally:
+            os.close(handle)
+
+    def _generation(self) -> int:
+        try:
+            text = self._data.generation.read_text(encoding="ascii")
+            return int(text) if len(text) <= 20 else -1
+        except (OSError, ValueError) as error:
+            why = reason(error) if isinstance(error, OSError) else "it is no number"
+            raise VaultError(f"The encrypted data is damaged: its counter cannot be read ({why}).") from None
+
+    def _write_generation(self, count: int) -> None:
+        path = self._data.generation
+        with writing("the data's counter", path):
+            with beside(path) as fresh, open(fresh, "w", encoding="ascii") as file:
+                file.write(f"{count}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(path.parent)
+
+
+def checked_config(path: Path) -> bytes:
+    """The configuration at `path`, whose every word but salt and wrapped key is one of ours. Raises VaultError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_CONFIG)
+        found = json.loads(data)
+        scrypt = found["ScryptObject"]
+        cost = (scrypt["N"], scrypt["R"], scrypt["P"], scrypt["KeyLen"])
+        same = (found["Version"], frozenset(found["FeatureFlags"]), cost) == (
+            2,
+            FEATURES,
+            (1 << SCRYPT_LOG_N, 8, 1, 32),
+        )
+    except OSError as error:
+        raise VaultError(f"The encrypted data is damaged: {path} cannot be read ({reason(error)}).") from None
+    except (ValueError, KeyError, TypeError):
+        raise VaultError(f"The encrypted data is damaged: {path} is no configuration of gocryptfs.") from None
+    if not same:
+        raise VaultError(
+            f"{path} asks for another way of encrypting than this release's, as whoever holds the disk could write it: "
+            "nothing is opened."
+        )
+    return data
+
+
+def _mount(config: int, cipher: Path, mountpoint: Path, *options: str) -> tuple[str, ...]:
+    shared = ("-allow_other",) if os.geteuid() == 0 else ()
+    kept = ("-fg", "-nosyslog", "-nodev", "-nosuid", "-noexec", "-config", f"/proc/self/fd/{config}")
+    return (*kept, *shared, *options, str(cipher), str(mountpoint))
+
+
+def _said(output: IO[bytes]) -> str:
+    """The last words of a process, as far as it has written them."""
+    return " ".join(os.pread(output.fileno(), 4096, 0).decode("utf-8", "replace").split())[-300:]

@@ -1,0 +1,164 @@
+"""A door before locked data: what it answers, whose message opens it, and when it lets people in."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from data_unlock.answer import Answer
+from data_unlock.ends import Asking
+from data_unlock.message import Action
+from data_unlock.outside import PATH
+from door import locked
+from door.locking import Lock
+
+OWNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
+PUBLIC = base64.urlsafe_b64encode(OWNER.public_key().public_bytes_raw()).decode().rstrip("=")
+DATA = {"state": "encrypted", "owner": PUBLIC}
+KEY = bytes(range(7, 39))
+
+
+class Bound:
+    """In the place of the attester's end: what is bound by now."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, Any] = {}
+
+    def bind(self, **members: Any) -> None:
+        self.members |= members
+
+
+class Scene:
+    """A lock, a client of its door, and the launcher, which answers with `said` and keeps what it was asked."""
+
+    def __init__(self, lock: Lock, bound: Bound, client: httpx.AsyncClient, launcher: socket.socket) -> None:
+        self.lock, self.bound, self.client, self.launcher = lock, bound, client, launcher
+        self.asked: list[dict[str, Any]] = []
+        self.said: dict[str, Any] = {"ok": True, "generation": 4}
+
+    def asking(self, owner: Ed25519PrivateKey = OWNER, action: Action = Action.OPEN) -> Asking:
+        text = self.lock.bound
+        return Asking(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), owner, KEY, action, 3)
+
+    async def post(self, message: bytes) -> httpx.Response:
+        return await self.client.post(PATH, content=message)
+
+    async def launch(self) -> None:
+        reader, writer = await asyncio.open_connection(sock=self.launcher)
+        while line := await reader.readline():
+            self.asked.append(json.loads(line))
+            writer.write(json.dumps(self.said).encode() + b"\n")
+
+
+@asynccontextmanager
+async def scene() -> AsyncIterator[Scene]:
+    ours, theirs = socket.socketpair()
+    bound = Bound()
+    lock = Lock(DATA, ours, bound)  # type: ignore[arg-type]
+    bound.bind(unlock=lock.bound, data=DATA)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await locked.answer(lock, scope, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://door") as client:
+        made = Scene(lock, bound, client, theirs)
+        tasks = [asyncio.create_task(lock.hear()), asyncio.create_task(made.launch())]
+        await asyncio.sleep(0)
+        yield made
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for each in (ours, theirs):
+        each.close()
+
+
+def played(test: Callable[[Scene], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with scene() as made:
+            await test(made)
+
+    asyncio.run(run())
+
+
+def test_the_owners_message_opens_it_and_the_evidence_says_so() -> None:
+    async def test(made: Scene) -> None:
+        asking = made.asking()
+        answer = await made.post(asking.message)
+        assert asking.heard(answer.content) == Answer("opened", 4)
+        key = base64.b64encode(KEY).decode()
+        assert made.asked == [{"action": "open", "least": 3, "key": key}]
+        assert made.bound.members == {"unlock": None, "data": DATA | {"generation": 4}}
+        assert not made.lock.open, "people are let in when everything serves"
+        assert (await made.post(asking.message)).status_code == 403
+
+    played(test)
+
+
+def test_data_that_is_not_opened_leaves_it_locked_with_a_new_key() -> None:
+    async def test(made: Scene) -> None:
+        made.said = {"ok": False, "generation": 2, "detail": "The data is older than it should be."}
+        asking, before = made.asking(action=Action.CREATE), made.bound.members["unlock"]
+        answer = await made.post(asking.message)
+        assert asking.heard(answer.content) == Answer("refused", 2, "The data is older than it should be.")
+        assert made.asked[0]["action"] == "create"
+        assert made.bound.members["unlock"] == made.lock.bound != before
+        made.said = {"ok": True, "generation": 5}
+        again = made.asking()
+        assert again.heard((await made.post(again.message)).content).generation == 5
+
+    played(test)
+
+
+@pytest.mark.attack
+def test_whoever_is_not_the_owner_opens_nothing_and_keeps_nobody_out() -> None:
+    async def test(made: Scene) -> None:
+        good = made.asking()
+        before = dict(made.bound.members)
+        for message, status in (
+            (made.asking(OTHER).message, 403),
+            (good.message[:-1], 400),
+            (good.message + b"x", 400),
+            (b"", 400),
+            (bytes(1 << 20), 400),
+            (good.message[:-1] + bytes([good.message[-1] ^ 1]), 403),
+        ):
+            answer = await made.post(message)
+            assert answer.status_code == status and answer.json()["detail"].endswith(".")
+        assert made.asked == [] and made.bound.members == before
+        assert good.heard((await made.post(good.message)).content).state == "opened"
+
+    played(test)
+
+
+def test_people_are_told_and_programs_too() -> None:
+    async def test(made: Scene) -> None:
+        page = await made.client.get("/", headers={"Accept": "text/html,*/*"})
+        assert page.status_code == 503 and "<h1>Locked</h1>" in page.text and page.headers["retry-after"]
+        for path in ("/health", "/api/config", "/api/v1/chats/"):
+            answer = await made.client.get(path)
+            assert answer.status_code == 503 and "locked" in answer.json()["detail"]
+        assert (await made.client.get(PATH)).status_code == 405
+
+    played(test)
+
+
+def test_it_lets_people_in_when_the_launcher_says_so() -> None:
+    async def test(made: Scene) -> None:
+        made.launcher.sendall(b'{"serve": true}\n')
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if made.lock.open:
+                return
+        pytest.fail("it stayed locked")
+
+    played(test)

@@ -1,0 +1,200 @@
+"""`quote-verifier unlock`: to whom the owner's key goes, and to whom it does not."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+from quote_verifier.encoding import to_base64url
+from quote_verifier.unlock import keyfile
+
+from data_unlock.answer import Answer
+from data_unlock.ends import Locked
+from data_unlock.errors import UnlockError
+from data_unlock.message import Action
+from door.channel.keys import Keys
+from quote_verifier import cli
+from simulator.serving import Answering
+
+from .world import Site, Td, references
+
+
+class Service(Site):
+    """A locked service: `said` answers a message that opens; `taken` is what was opened."""
+
+    def __init__(self, td: Td, owner: str) -> None:
+        self.locked = Locked(base64.urlsafe_b64decode(owner + "="))
+        self.taken: list[tuple[Action, int, bytes]] = []
+        self.said = Answer("opened", 5)
+        self.posts = 0
+        super().__init__(td)
+
+    def _handler(self) -> type[Answering]:
+        site = self
+
+        class Handler(super()._handler()):  # type: ignore[misc]
+            def do_POST(self) -> None:
+                site.posts += 1
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                try:
+                    opened = site.locked.open(body)
+                except UnlockError as error:
+                    self.answer(403, json.dumps({"detail": f"{error}."}).encode(), {})
+                    return
+                site.taken.append((opened.action, opened.least_generation, opened.data_key))
+                self.answer(200, opened.answer(site.said), {})
+
+        return Handler
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    keyfile.make(tmp_path / "data.key")
+    return tmp_path / "data.key"
+
+
+@pytest.fixture
+def service(key: Path) -> Iterator[Service]:
+    owner = keyfile.load(key).public
+    td = Td(owner=owner)
+    with Service(td, owner) as running:
+        td.bound |= {
+            "origin": running.url,
+            "channel": to_base64url(Keys().current.encode()),
+            "data": {"state": "encrypted", "owner": owner},
+            "unlock": to_base64url(running.locked.public),
+        }
+        yield running
+
+
+def unlock(service: Site, key: Path, *more: str, **held: Any) -> tuple[int, str]:
+    path = key.with_name("held.json")
+    path.write_text(json.dumps(references() | held))
+    output = io.StringIO()
+    with redirect_stderr(output), redirect_stdout(output):
+        arguments = ["unlock", service.url, "--release", str(path), "--key", str(key)]
+        code = cli.run([*arguments, "--cache", str(key.with_name("cache")), *more])
+    return code, output.getvalue()
+
+
+def test_it_opens_what_was_verified_and_remembers_the_count(service: Service, key: Path) -> None:
+    code, said = unlock(service, key, "--accept", "simulated", "--create")
+    assert (code, service.taken) == (0, [(Action.CREATE, 0, keyfile.load(key).data_key)])
+    assert "for time number 5" in said and keyfile.seen(key) == 5
+    service.locked = Locked(service.locked._owner.public_bytes_raw())
+    service.td.bound["unlock"] = to_base64url(service.locked.public)
+    service.said = Answer("opened", 6)
+    assert unlock(service, key, "--accept", "simulated")[0] == 0
+    assert service.taken[-1][:2] == (Action.OPEN, 5) and keyfile.seen(key) == 6
+
+
+def test_an_older_state_is_opened_only_where_the_owner_says_so(service: Service, key: Path) -> None:
+    keyfile.remember(key, 9)
+    service.said = Answer("refused", 5, "The data is older than it should be.")
+    code, said = unlock(service, key, "--accept", "simulated")
+    assert code == 5 and "older than it should be" in said
+    assert service.taken[0][1] == 9 and keyfile.seen(key) == 9
+    service.locked = Locked(service.locked._owner.public_bytes_raw())
+    service.td.bound["unlock"] = to_base64url(service.locked.public)
+    service.said = Answer("opened", 6)
+    assert unlock(service, key, "--accept", "simulated", "--accept-generation", "5")[0] == 0
+    assert service.taken[1][1] == 5 and keyfile.seen(key) == 6
+
+
+@pytest.mark.attack
+def test_nothing_is_sent_to_what_is_not_what_was_asked_for(service: Service, key: Path) -> None:
+    assert unlock(service, key)[0] == 6  # simulated, and that was not accepted
+    other = ["open-webui-tdx settings {}"]
+    assert unlock(service, key, "--accept", "simulated", events=other)[0] == 5  # another release
+    assert unlock(service, key, "--accept", "simulated", events=[])[0] == 6  # nothing to compare it with
+    service.td.events.append('open-webui-tdx tool {"id":"spy","sha384":"00"}')
+    assert unlock(service, key, "--accept", "simulated")[0] == 5
+    assert service.posts == 0
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize(
+    ("data", "measured"),
+    [
+        ({"state": "encrypted", "owner": "A" * 43}, "A" * 43),
+        ({"state": "encrypted", "owner": "A" * 43}, None),
+        (..., "A" * 43),
+        (..., ""),
+        ({"state": "plain"}, ""),
+        (None, ""),
+    ],
+    ids=["another owner's", "attested", "measured", "unmeasured", "plain", "unsaid"],
+)
+def test_nothing_is_sent_for_data_of_somebody_elses(
+    service: Service, key: Path, data: Any, measured: str | None
+) -> None:
+    if data is None:
+        del service.td.bound["data"]
+    elif data is not ...:
+        service.td.bound["data"] = data
+    service.td.owner = keyfile.load(key).public if measured is None else measured
+    code, said = unlock(service, key, "--accept", "simulated")
+    assert code and service.posts == 0 and "no key was sent" in said
+
+
+@pytest.mark.attack
+def test_whoever_answers_in_the_tds_place_is_not_believed(service: Service, key: Path) -> None:
+    relay, service.locked = service.locked, Locked(service.locked._owner.public_bytes_raw())
+    code, said = unlock(service, key, "--accept", "simulated")  # who is there does not hold the bound key
+    assert code == 5 and "or somebody before it" in said and keyfile.seen(key) == 0
+    assert not relay.used
+
+
+def test_data_that_is_open_is_left_alone(service: Service, key: Path) -> None:
+    del service.td.bound["unlock"]
+    service.td.bound["data"] |= {"generation": 8}
+    code, said = unlock(service, key, "--accept", "simulated")
+    assert code == 0 and "open already" in said and service.posts == 0 and keyfile.seen(key) == 8
+
+
+def test_a_new_key_is_its_owners_alone_and_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "data.key"
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(io.StringIO()):
+        assert cli.run(["unlock", "--new-key", str(path)]) == 0
+    made = keyfile.load(path)
+    assert output.getvalue() == f"DATA_OWNER={made.public}\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert made.data_key not in (made.secret, made.owner.private_bytes_raw()) and made.data_key.hex() not in repr(made)
+    with redirect_stderr(output):
+        assert cli.run(["unlock", "--new-key", str(path)]) == 2
+    assert "never written over" in output.getvalue() and keyfile.load(path) == made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "give the address of the service and --key"),
+        (["http://127.0.0.1:1"], "give the address of the service and --key"),
+        (["http://127.0.0.1:1", "--key", "x", "--accept", "plain-data"], "it is simulated or administrator"),
+        (["http://127.0.0.1:1", "--key", "x", "--create", "--watch"], "makes nothing"),
+        (["http://127.0.0.1:1", "--new-key", "x"], "leave the address out"),
+        (["http://127.0.0.1:1", "--key", "/nonexistent"], "cannot be read"),
+    ],
+)
+def test_usage(arguments: list[str], sentence: str) -> None:
+    output = io.StringIO()
+    with redirect_stderr(output):
+        assert cli.run(["unlock", *arguments]) == 2
+    assert sentence in output.getvalue()
+
+
+def test_a_key_file_that_others_can_read_is_refused(key: Path, service: Service) -> None:
+    key.chmod(0o644)
+    code, said = unlock(service, key, "--accept", "simulated")
+    assert code == 2 and "can be read by others" in said
+    key.chmod(0o600)
+    key.write_text('{"v": 1, "secret": "AA", "data_key": 0}')
+    code, said = unlock(service, key, "--accept", "simulated")
+    assert code == 2 and "no key file of an owner" in said
