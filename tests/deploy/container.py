@@ -163,6 +163,7 @@ class Container:
         return found
 
     def stop(self) -> None:
+        """Power it off, and take its root away."""
         if self._process is None:
             return
         if self.leader:
@@ -172,3 +173,4 @@ class Container:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        shutil.rmtree(self.root, ignore_errors=True)  # gigabytes, which pytest would keep for three runs

@@ -31,6 +31,11 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
 
 
+def test_a_kernel_that_does_not_extend_the_register(instance: Site) -> None:
+    said = refusal(instance.play(ansible_kernel="5.10.134-16.3.al8.x86_64"))
+    assert said.startswith("The kernel 5.10.134-16.3.al8.x86_64 is older than 5.10.134-18.al8: run `yum update kernel`")
+
+
 def test_a_vendors_repository_that_is_not_reached_leaves_nothing(instance: Site) -> None:
     said = refusal(instance.play(deploy_repository=f"https://{instance.files}/elsewhere.repo"))
     assert said.startswith("libtdx-attest cannot be installed (") and "deploy_repository_network=public" in said
