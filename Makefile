@@ -67,8 +67,9 @@ clean: ## delete build/ and dist/; the cache and user data stay
 test: build ## every test of one build: units, the release, the browser, the web verifier
 	@$(TOOL) test
 
-test-fast: ## the tests that need no build, in seconds
-	@$(TESTS) -m pytest tests -q -n auto --dist loadfile -m "not slow and not release and not browser and not deploy and not image"
+# Of the folders that are left out, every test is slow or needs a build: importing them takes longer than some tests.
+test-fast: ## the tests that need no build and start little, in seconds
+	@$(TESTS) -m pytest tests $(addprefix --ignore=tests/,agreement attacks release) -q -n auto --dist loadfile -m "not slow and not release and not browser and not deploy and not image"
 
 test-deploy: build ## set up a fresh Debian 12 with systemd, in a container, down to the verdict (as root)
 	@$(TESTS) -m pytest tests/deploy -q -m deploy

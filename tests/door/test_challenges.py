@@ -63,6 +63,7 @@ def test_nobody_elses_challenge_is_passed_on(app: PlainHttp, path: str) -> None:
     assert reserved(path)
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 @pytest.mark.parametrize("path", [f"{PREFIX}theirs", "/.well-known/pki-validation/x.txt"])
 def test_nor_is_it_answered_where_people_come_in(shared: Running, path: str) -> None:

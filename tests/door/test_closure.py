@@ -31,6 +31,7 @@ def test_nothing_of_upstreams_is_named(path: Path) -> None:
     assert not imported(path) & {"open_webui", "langchain", "chromadb", "socketio"}
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_nothing_of_upstreams_is_loaded() -> None:
     """Also not by what is imported; `open_webui` could be: it lies beside `attestation` in a release."""

@@ -19,6 +19,7 @@ from .conftest import PAGE, World
 FEW = ("prlimit", "--nofile=400")  # leaves the door 136 connections
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 @pytest.mark.parametrize("tls", ["off", "self-signed"])
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "], ids=["nothing", "half a head"])
@@ -37,6 +38,7 @@ def test_clients_that_only_hold_connections_keep_nobody_out(world: World, tls: s
         each.close()
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_websockets_leave_room_for_pages(world: World) -> None:
     running = world.start(prefix=FEW)
@@ -56,6 +58,7 @@ def test_websockets_leave_room_for_pages(world: World) -> None:
         each.close()
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_a_head_without_end(world: World) -> None:
     running = world.start(web=False)

@@ -108,6 +108,7 @@ def test_without_the_attesters_word_the_door_does_not_serve(line: bytes, sentenc
         binder.bind(tls=None)
 
 
+@pytest.mark.slow
 def test_the_door_binds_its_key_before_it_serves(world: World) -> None:
     near, heard = answered(b'{"ok": true}\n')
     with near:
@@ -142,6 +143,7 @@ def public() -> Iterator[World]:
         made.end()
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start processes as others")
 @pytest.mark.parametrize("shield", ["harden", "nothing"])

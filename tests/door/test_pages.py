@@ -6,6 +6,8 @@ import pytest
 
 from .conftest import PAGE, Running, World
 
+pytestmark = pytest.mark.slow  # starts processes
+
 SCRIPT = "/_app/immutable/entry.abc123.js"
 
 

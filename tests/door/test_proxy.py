@@ -12,6 +12,8 @@ import pytest
 
 from .conftest import Running, World
 
+pytestmark = pytest.mark.slow  # starts processes
+
 SECRET = "a" * 100_000
 
 

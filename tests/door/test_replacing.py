@@ -20,6 +20,8 @@ from door.keeping import CHAIN, KEY
 
 from .conftest import Running, World, keep_file
 
+pytestmark = pytest.mark.slow  # starts processes
+
 NAMES = ("chat.example",)
 
 

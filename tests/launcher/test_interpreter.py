@@ -56,6 +56,7 @@ def python_event_of(text: str) -> str:
     return next(str(line["event"]) for line in lines if line.get("event", "").startswith("open-webui-tdx python"))
 
 
+@pytest.mark.slow
 def test_a_zip_before_the_standard_library_is_measured_and_not_imported_from(prefix: Path, release: Path) -> None:
     before = python_event(prefix, release)
     with zipfile.ZipFile(prefix / "lib" / ZIP, "w") as archive:
@@ -65,6 +66,7 @@ def test_a_zip_before_the_standard_library_is_measured_and_not_imported_from(pre
     assert python_event_of(done.stdout) != before
 
 
+@pytest.mark.slow
 def test_a_package_without_sources_is_measured(prefix: Path, release: Path, tmp_path: Path) -> None:
     """A folder with `__init__.pyc` is imported before the module of the same name beside it."""
     before = python_event(prefix, release)
@@ -94,6 +96,7 @@ def test_every_folder_on_the_path_is_measured(release: Path) -> None:
         assert folder.startswith(f"{release}") or os.path.realpath(folder) in measured
 
 
+@pytest.mark.slow
 def test_children_run_the_python_that_was_measured(release: Path, tmp_path: Path) -> None:
     """Not the one that the launcher was told it is by its caller."""
     evil = tmp_path / "evil"

@@ -27,6 +27,8 @@ from quote_generator.formats import parse_quote
 from quote_generator.nonces import NonceTree, base64url, new_nonce, read_nonce
 from quote_generator.runtime_data import RuntimeData
 
+pytestmark = pytest.mark.slow  # starts processes
+
 DIGEST = "5a" * 48
 SPKI = "c3" * 32
 COMMAND = [sys.executable, "-m", "quote_generator.attester"]

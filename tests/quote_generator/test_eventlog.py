@@ -111,6 +111,7 @@ def in_child(work: Callable[[], object], kill_at: int, registers: FileRegisters)
     return False
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_loses_and_repeats_nothing(tmp_path: Path, no_disk: None) -> None:
     kill_at = 0
     recovered_by_register = 0
@@ -140,6 +141,7 @@ def assert_readable(directory: Path, registers: FileRegisters) -> None:
     assert replay(log.text()) == registers.read()
 
 
+@pytest.mark.slow
 def test_two_kills_in_a_row(tmp_path: Path, no_disk: None) -> None:
     generator = random.Random(7)
     for attempt in range(15):
@@ -151,6 +153,7 @@ def test_two_kills_in_a_row(tmp_path: Path, no_disk: None) -> None:
         assert launch(place / "log", registers).lines() == EXPECTED
 
 
+@pytest.mark.slow
 def test_processes_killed_at_random_times(tmp_path: Path) -> None:
     """Two writers at once, killed by the clock, again and again: the log still replays and holds no line twice."""
     registers = FileRegisters(tmp_path / "rtmr3")

@@ -185,6 +185,7 @@ def test_a_batch_is_bounded() -> None:
     run(scenario())
 
 
+@pytest.mark.slow
 def test_a_whole_batch_may_be_one_request(tmp_path: Path) -> None:
     async def scenario() -> None:
         nonces = [new_nonce() for _ in range(1024)] * 64

@@ -39,6 +39,8 @@ from scripts import __main__, children, cli
 from scripts.checks.parts import call
 from scripts.run import Runner
 
+pytestmark = pytest.mark.slow  # starts processes
+
 children.PATIENCE_S = 0.3
 children.end_all.__defaults__ = (False, 0.3)
 

@@ -16,6 +16,8 @@ from simulator import build
 from .library import Library
 from .test_library import rtmr
 
+pytestmark = pytest.mark.slow  # starts processes
+
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).with_name("driver.c")
 WARNINGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]

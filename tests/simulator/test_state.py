@@ -16,6 +16,8 @@ import pytest
 from .library import Library
 from .test_library import quoted_rtmr, rtmr
 
+pytestmark = pytest.mark.slow  # starts processes
+
 DATA = b"\x77" * 48
 ROOT = Path(__file__).parents[2]
 

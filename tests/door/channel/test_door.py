@@ -25,6 +25,8 @@ from sealed_http.key_config import KeyConfig as OwnKeyConfig
 
 from ..conftest import Running, World
 
+pytestmark = pytest.mark.slow  # starts processes
+
 
 @contextmanager
 def channel(folder: Path) -> Iterator[tuple[Running, KeyConfig]]:

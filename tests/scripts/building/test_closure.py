@@ -112,6 +112,7 @@ def due(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_makes_the_right_stages_due(due: dict[str, list[str]], what: str) -> None:
     assert set(due[what]) == CHANGES[what][2]

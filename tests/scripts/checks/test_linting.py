@@ -22,6 +22,7 @@ def test_an_unknown_part_is_refused_with_the_known_ones(monkeypatch: pytest.Monk
         linting.lint(from_environment(ROOT), ["mypy", "typo"])
 
 
+@pytest.mark.slow
 def test_every_folder_with_python_of_ours_is_typed() -> None:
     typed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
     folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("*/**/*.py")} - {"build", "dist", "var", "web"}
@@ -50,6 +51,7 @@ def test_every_action_is_pinned_by_commit_with_its_version_beside_it() -> None:
     assert [name for name in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", name)] == []
 
 
+@pytest.mark.slow
 def test_no_function_has_more_than_60_lines() -> None:
     long = [
         f"{path.relative_to(ROOT)}: {node.name}"
