@@ -36,7 +36,7 @@ def build(launch: Launch) -> tuple[Fence | None, str]:
 
 def problem(release: Path, environ: Mapping[str, str]) -> str:
     """Why a launch here has no fence, or "". Raises SettingError."""
-    nowhere = DataDir(Path("/nonexistent"), "no-boot")
+    nowhere = DataDir(Path("/proc/self/nowhere"), "no-boot")  # where not even root can put bytecode
     chosen, python = settings.load(environ), interpreter.executable()
     launch = Launch(release, chosen, nowhere, "tdx-simulated", environ, python, os.getpid(), Path("/nonexistent"))
     made, why = build(launch)

@@ -114,6 +114,7 @@ def test_registers_equal_what_events_computes(start: Start, release: Path) -> No
     done = subprocess.run(
         command(release, "events"), env=environment(LLM="embedded"), capture_output=True, text=True, check=True
     )
+    assert not Path("/nonexistent").exists(), "to say what a launch would measure nothing is written"
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert running.log()[1:-1] == [line["event"] for line in lines[:-1]]
     names = [line.split(" ")[1] for line in running.log()[1:]]
