@@ -23,7 +23,8 @@ from data_unlock.ends import Asking
 from data_unlock.message import Action
 from launcher.serve import mounts
 from tests import leftovers
-from tests.browser.running import START_S, Server, free_port
+from tests.browser.running import START_S, Server
+from tests.ports import free_port
 from tests.quote_verifier.world import platform
 
 pytestmark = [pytest.mark.release, pytest.mark.slow]
