@@ -141,6 +141,14 @@ def test_offline_enter_and_shield_answer_and_a_connection_that_is_back_is_checke
     expect(shield(page)).to_have_attribute("data-overall", "simulated", timeout=30_000)
 
 
+def test_a_server_that_does_not_answer_sends_nobody_elsewhere(page: Page, server: Server) -> None:
+    """Where upstream's page for that would blame the installation and offer its own community's help."""
+    page.route("**/api/config", lambda route: route.abort())
+    page.goto(server.url)
+    expect(page.get_by_text("The server could not be reached.")).to_be_visible(timeout=30_000)
+    expect(page.locator("a[href^=http]")).to_have_count(0)
+
+
 def test_a_password_is_asked_about_like_everything_else(
     browser: Browser, proxy: Proxy, server: Server, signed_in: Path
 ) -> None:

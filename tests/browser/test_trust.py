@@ -30,7 +30,7 @@ def test_trust_what_was_seen_then_green_then_a_change_is_red_until_accepted(
     expect(programs).to_contain_text("could have changed the programs")
     panel.locator("#tee-administrator").check()
     expect(shield(page)).to_have_attribute("data-overall", "verified")
-    expect(programs).to_contain_text("You trust whoever administers this machine")
+    expect(programs).to_contain_text("You trust whoever administers its machine")
     expect(panel.locator("#tee-summary")).to_contain_text("the same as you trusted on")
     screenshot(page, "administrator")
     page.keyboard.press("Escape")

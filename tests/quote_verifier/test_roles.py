@@ -52,12 +52,12 @@ BELOW_CA = ("platform-ca", "root")
 SIGNERS = [
     (
         chain(issued(pki.TCB_SIGNING_NAME, pki.PLATFORM_CA_NAME, "platform-ca", False), *BELOW_CA),
-        "2 certificates below the root",
+        "is 2, expected 1",
     ),
     (chain(issued("Intel SGX Something", pki.ROOT_NAME, "root", False), "root"), "expected 'Intel SGX TCB Signing'"),
     (
         chain(issued(pki.PCK_NAME, pki.PLATFORM_CA_NAME, "platform-ca", False), *BELOW_CA),
-        "2 certificates below the root",
+        "is 2, expected 1",
     ),
 ]
 
@@ -82,7 +82,7 @@ def test_signer_with_the_sgx_extension() -> None:
 
 
 PCKS = [
-    (chain(issued(pki.PCK_NAME, pki.ROOT_NAME, "root", True), "root"), "1 certificates below the root"),
+    (chain(issued(pki.PCK_NAME, pki.ROOT_NAME, "root", True), "root"), "is 1, expected 2"),
     (
         chain(issued(pki.TCB_SIGNING_NAME, pki.PLATFORM_CA_NAME, "platform-ca", True), *BELOW_CA),
         "expected 'Intel SGX PCK",

@@ -60,7 +60,7 @@ test('every truncation is refused in words', () => {
 	for (let size = 0; size < hex.length / 2; size += 7)
 		expect(() => parseQuote(hex.slice(0, 2 * size)), String(size)).toThrow(QuoteFormatError);
 	expect(() => parseQuote(hex.slice(0, 300))).toThrow(
-		'the quote ends inside mr_signer_seam: 160 bytes are needed, 150 are there'
+		'the quote ends inside mr_signer_seam: it has 150 of the 160 bytes needed'
 	);
 });
 

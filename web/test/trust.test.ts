@@ -23,7 +23,7 @@ test('what was trusted turns amber to green, and says when', async () => {
 	const after = await trusting(bundle, snapshot);
 	expect([after.overall, shield(after)]).toEqual(['verified', 'green']);
 	expect(statusOf(after, 'platform.match').detail).toBe(
-		'The platform is known: the platform is the same as you trusted on 2025-06-03. You trust whoever administers this machine.'
+		'The platform is known: the platform is the same as you trusted on 2025-06-03. You trust whoever administers its machine.'
 	);
 	expect(compareTrusted(snapshot, bundle)).toEqual([]);
 });

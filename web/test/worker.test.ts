@@ -17,7 +17,7 @@ test('errors are sentences, and no other property can be called', async () => {
 		id: 1,
 		error: expect.stringContaining('ends inside version'),
 		reason: {
-			text: 'the {{what}} ends inside {{field}}: {{expected}} bytes are needed, {{actual}} are there',
+			text: 'the {{what}} ends inside {{field}}: it has {{actual}} of the {{expected}} bytes needed',
 			values: { what: { text: 'quote', values: {} }, field: 'version', expected: 2, actual: 1 }
 		}
 	});

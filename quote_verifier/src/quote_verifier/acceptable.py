@@ -152,8 +152,8 @@ def _programs(established: str, equal: Sequence[Platform], policy: Policy) -> Ch
     if verity:
         return Check("platform.match", "pass", f"{established}, and they cover every program")
     if policy.trust_administrator:
-        return Check("platform.match", "pass", f"{established}; you trust whoever administers this machine")
-    doubt = "but whoever administers this machine could have changed the programs, and nothing would show it"
+        return Check("platform.match", "pass", f"{established}; you trust whoever administers its machine")
+    doubt = "but whoever administers its machine could have changed the programs, and nothing would show it"
     return Check("platform.match", "warn", f"{established}, {doubt}")
 
 

@@ -55,7 +55,7 @@ def check_proof(nonce: bytes, proof: Any, root: bytes, size: int) -> None:
     index, path = _parts(proof, size)
     found = _root(nonce, index, size, path)
     if found is None:
-        raise Malformed(f"the proof's path of {len(path)} hashes does not fit nonce {index} of {size}")
+        raise Malformed(f"the length of the proof's path, {len(path)}, does not fit nonce {index} of {size}")
     if found != root:
         raise Malformed(
             "the proof does not lead from the nonce that was sent to the root that the quote binds: an old answer?"

@@ -118,7 +118,7 @@ def _chain_fault(
         return f"the {what} does not end with the root"
     links = chain[:-1] if chain[-1] == root else chain
     if len(links) != len(roles):
-        return f"the {what} has {len(links)} certificates below the root, expected {len(roles)}"
+        return f"the number of certificates below the root in the {what} is {len(links)}, expected {len(roles)}"
     for number, (der, role) in enumerate(zip(links, roles, strict=True), start=1):
         found = _certificate_fault(x509.load_der_x509_certificate(der), role, now)
         if found:

@@ -251,7 +251,7 @@ export function requireChain(chain: ParsedCertificate[], roles: RoleName[], root
 	if (!rooted && roles[0] !== 'PCK') throw new CertificateError('the {{where}} does not end with the root', { where });
 	const links = rooted ? chain.slice(0, -1) : chain;
 	if (links.length !== roles.length)
-		throw new CertificateError('the {{where}} has {{actual}} certificates below the root, not {{expected}}', {
+		throw new CertificateError('the number of certificates below the root in the {{where}} is {{actual}}, not {{expected}}', {
 			where,
 			actual: links.length,
 			expected: roles.length

@@ -119,9 +119,9 @@ export const messages = {
 	'tee.check.release.match.malformed': 'The reference values cannot be used: {{reason}}.',
 
 	'tee.check.platform.match.pass': 'The platform is known, and it measures every program: {{established}}.',
-	'tee.check.platform.match.administrator': 'The platform is known: {{established}}. You trust whoever administers this machine.',
+	'tee.check.platform.match.administrator': 'The platform is known: {{established}}. You trust whoever administers its machine.',
 	'tee.check.platform.match.unmeasured':
-		'The platform is known: {{established}}. But whoever administers this machine could have changed the programs, and nothing would show it.',
+		'The platform is known: {{established}}. But whoever administers its machine could have changed the programs, and nothing would show it.',
 	'tee.check.platform.match.newer':
 		'The platform is known: {{established}}. But the reference values say something newer than this verifier: {{name}}.',
 	'tee.check.platform.match.none': 'There are no reference values for the platform: firmware and kernel are unknown.',

@@ -60,7 +60,7 @@ export function isProven(nonce: Uint8Array, proof: unknown, root: Uint8Array, si
 	const { index, path } = readProof(proof, size);
 	const found = rootOf(nonce, index, size, path);
 	if (!found)
-		throw new ProofError('its path has {{count}} hashes, which does not fit nonce {{index}} of {{size}}', {
+		throw new ProofError('the length of its path, {{count}}, does not fit nonce {{index}} of {{size}}', {
 			count: path.length,
 			index,
 			size

@@ -74,7 +74,7 @@ class Cursor {
 	take(size: number, field: string): Uint8Array {
 		if (this.at + size > this.bytes.length)
 			throw new QuoteFormatError(
-				'the {{what}} ends inside {{field}}: {{expected}} bytes are needed, {{actual}} are there',
+				'the {{what}} ends inside {{field}}: it has {{actual}} of the {{expected}} bytes needed',
 				{ what: this.what, field, expected: this.at + size, actual: this.bytes.length }
 			);
 		this.at += size;
