@@ -15,7 +15,7 @@ from .errors import MalformedError, UnknownKeyError
 
 KEM, KDF, AEAD = KEMId.DHKEM_X25519_HKDF_SHA256, KDFId.HKDF_SHA256, AEADId.AES256_GCM
 SUITE = CipherSuite.new(KEM, KDF, AEAD)
-PUBLIC_KEY_SIZE = ENCAPSULATED_SIZE = 32  # bytes, of DHKEM(X25519)
+ENCAPSULATED_SIZE = 32  # bytes, of DHKEM(X25519)
 KEY_SIZE, NONCE_SIZE, TAG_SIZE = 32, 12, 16  # bytes, of AES-256-GCM
 HEADER = struct.Struct(">BHHH")  # key, KEM, KDF, AEAD: how every request begins
 _FORM = struct.Struct(">BH32sHHH")

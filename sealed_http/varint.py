@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .errors import MalformedError
 
-LARGEST = (1 << 62) - 1
 _SIZES = ((1 << 6, 1, 0), (1 << 14, 2, 1), (1 << 30, 4, 2), (1 << 62, 8, 3))
 
 
