@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # starts processes
+
 ROOT = Path(__file__).resolve().parents[2]
 # What a stage, the tests or a release may be: a child that heeds a signal, one that does not, and one that has left
 # its parent, its process group and its session. Each holds the FIFO open as long as it lives.
@@ -38,8 +40,6 @@ from pathlib import Path
 from scripts import __main__, children, cli
 from scripts.checks.parts import call
 from scripts.run import Runner
-
-pytestmark = pytest.mark.slow  # starts processes
 
 children.PATIENCE_S = 0.3
 children.end_all.__defaults__ = (False, 0.3)
