@@ -28,12 +28,14 @@ def main() -> int:
         config, given = Config.parse(sys.argv[1]), Descriptors.parse(sys.argv[2:])
         keep = Keep(given.keep)
         certificates = keys.certificates(config.tls, config.names, keep)
-        channel, binder = Keys(), Binder(given.bind) if given.bind >= 0 else None
+        channel = Keys() if config.channel != "off" else None
+        binder = Binder(given.bind) if given.bind >= 0 else None
         lock = Lock(config.data, socket.socket(fileno=given.unlock), binder) if given.unlock >= 0 and binder else None
         if binder:
-            waiting = {"unlock": lock.bound} if lock else {}
+            more = {"unlock": lock.bound} if lock else {}
+            more |= {"channel": channel.bound} if channel else {}
             tls = certificates.bound if certificates else None
-            binder.bind(tls=tls, channel=channel.bound, data=config.data, **waiting)
+            binder.bind(tls=tls, data=config.data, **more)
         return serve(config, given, keep, certificates, channel, binder, lock)
     except (TlsError, KeepError, BindError, ExposedError) as error:
         print(error, file=sys.stderr)
@@ -45,7 +47,7 @@ def serve(
     given: Descriptors,
     keep: Keep,
     certificates: Certificates | None,
-    channel: Keys,
+    channel: Keys | None,
     binder: Binder | None,
     lock: Lock | None,
 ) -> int:

@@ -6,7 +6,8 @@ import socket
 from collections.abc import Mapping
 from ipaddress import ip_address
 
-from attestation.headers import PROGRAMS, SecurityHeaders
+from attestation.headers import SecurityHeaders
+from attestation.policies import PROGRAMS
 from attestation.router import make
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,27 +20,28 @@ from sealed_http.outside import PATH as CHANNEL
 
 from . import locked, sockets
 from .challenges import reserved
+from .channel import required
 from .channel import sockets as sealed_sockets
 from .channel.keys import Keys
-from .channel.requests import Ends, answer
+from .channel.requests import Ends, answer, refuse
+from .channel.required import ADMINISTRATOR, ATTESTATION, HEALTH
 from .config import Config
 from .locking import Lock
 from .pages import FRONTEND, Pages
 from .proxy import UNREACHABLE, Upstream
 
-ATTESTATION = "/api/v1/tee"
-#: Below it, what is not here is the web server's: who becomes the first administrator (open_webui/tee/first.py).
-ADMINISTRATOR = f"{ATTESTATION}/administrator"
-HEALTH = "/health"
+NO_CHANNEL = "This service has no encrypted channel: it was started with TEE_CHANNEL=off."
 HSTS = "max-age=31536000"
 
 
 class App:
     """The door's application (ASGI) for `config`; `environ` holds what attestation needs."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str], channel: Keys, lock: Lock | None = None) -> None:
-        self._lock = lock
-        self._channel = Ends(self, channel, channel.taken)
+    def __init__(
+        self, config: Config, environ: Mapping[str, str], channel: Keys | None, lock: Lock | None = None
+    ) -> None:
+        self._lock, self._required = lock, config.channel == "require"
+        self._channel = Ends(self, channel, channel.taken) if channel else None
         self.upstream = Upstream(config.web_socket)
         self._pages = Pages(config.release, environ.get("TEE_LAUNCH") == "modified")
         api = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
@@ -52,9 +54,9 @@ class App:
         if self._lock and not self._lock.open and not self._of_the_locked(path):
             await locked.answer(self._lock, scope, receive, send)
         elif path == CHANNEL:
-            await (sealed_sockets.pass_on if scope["type"] == "websocket" else answer)(
-                self._channel, scope, receive, send
-            )
+            await self._sealed(scope, receive, send)
+        elif self._required and (sentence := required.refusal(scope)):
+            await refuse(403, sentence, scope, receive, send)
         elif scope["type"] == "websocket":
             await sockets.pass_on(self.upstream, scope, receive, send)
         elif reserved(path):
@@ -67,6 +69,14 @@ class App:
             await self.upstream(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
+
+    async def _sealed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What came through the channel, which brings it here again once it is open."""
+        if self._channel is None:
+            await refuse(404, NO_CHANNEL, scope, receive, send)
+        else:
+            way = sealed_sockets.pass_on if scope["type"] == "websocket" else answer
+            await way(self._channel, scope, receive, send)
 
     @staticmethod
     def _of_the_locked(path: str) -> bool:
@@ -113,7 +123,7 @@ def _own(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def build(config: Config, environ: Mapping[str, str], channel: Keys, lock: Lock | None = None) -> ASGIApp:
+def build(config: Config, environ: Mapping[str, str], channel: Keys | None, lock: Lock | None = None) -> ASGIApp:
     """The application with all that is around it."""
     app: ASGIApp = App(config, environ, channel, lock)
     app = SecurityHeaders(app, frontend=config.release / FRONTEND, environ=environ)

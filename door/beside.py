@@ -50,14 +50,16 @@ def tasks(
     return found
 
 
-def rotation(channel: Keys, binder: Binder | None) -> list[Callable[[], Awaitable[None]]]:
+def rotation(channel: Keys | None, binder: Binder | None) -> list[Callable[[], Awaitable[None]]]:
     """A new key of the encrypted channel each day, where there is somebody to bind it."""
 
+    if channel is None or binder is None:
+        return []
+
     async def bind(text: str) -> None:
-        assert binder is not None  # noqa: S101 -- or nothing is to run
         await asyncio.to_thread(binder.bind, channel=text)
 
-    return [lambda: channel.rotate(bind)] if binder is not None else []
+    return [lambda: channel.rotate(bind)]
 
 
 async def renew_self_signed(certificates: Certificates) -> None:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 MODES = ("off", "self-signed", "acme", "files")
+CHANNELS = ("off", "offer", "require")
 
 
 @dataclass(frozen=True)
 class Config:
     """`names`: what the certificate is for; `origin`: at which people reach the door, for redirects, or "";
     `trusted`: proxies whose forwarded headers are believed; `acme`: `directory` and `contact` (door/authority.py);
-    `data`: how the service's data lies, as it is bound into every quote."""
+    `data`: how the service's data lies, as it is bound into every quote; `channel`: whether sealed requests are taken,
+    and, with `require`, no other ones but for what is public."""
 
     release: Path
     web_socket: Path
@@ -23,14 +25,15 @@ class Config:
     trusted: tuple[str, ...] = ()
     acme: dict[str, str] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=lambda: {"state": "plain"})
+    channel: str = "offer"
 
     @classmethod
     def parse(cls, text: str) -> Config:
         """The configuration in `text`. Raises ValueError, KeyError, TypeError: the launcher wrote it."""
         found = json.loads(text)
         unknown = found.keys() - {each.name for each in fields(cls)}
-        if unknown or found["tls"] not in MODES:
-            raise ValueError(f"unknown in the door's configuration: {unknown or found['tls']}")
+        if unknown or found["tls"] not in MODES or found.get("channel", "offer") not in CHANNELS:
+            raise ValueError(f"unknown in the door's configuration: {unknown or (found['tls'], found.get('channel'))}")
         found |= {name: Path(found[name]) for name in ("release", "web_socket")}
         return cls(**found | {name: tuple(found.get(name, ())) for name in ("names", "trusted")})
 

@@ -13,12 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
-from attestation.headers import for_program
+from attestation.policies import for_program
 from multidict import CIMultiDict
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 from yarl import URL
 
+from .channel.requests import INSIDE
 from .connections import abort
 
 log = logging.getLogger("door")
@@ -34,9 +35,9 @@ HOP = frozenset(
 )
 #: What a client may not say of itself: the door says it.
 FORWARDED = frozenset(
-    b"forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port x-real-ip".split()
+    b"forwarded x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port x-real-ip x-tee-channel".split()
 )
-#: uvicorn writes its own, and one policy for each kind of answer is ours (attestation/headers.py).
+#: uvicorn writes its own, and one policy for each kind of answer is ours (attestation/policies.py).
 _OURS = frozenset(b"date server strict-transport-security content-security-policy".split())
 _QUIET = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")  # aiohttp would add its own
 
@@ -157,11 +158,14 @@ def request_headers(scope: Scope) -> CIMultiDict[str]:
     dropped = HOP | FORWARDED | _named(scope["headers"])
     found: CIMultiDict[str] = CIMultiDict()
     for name, value in scope["headers"]:
-        if name not in dropped:
+        # what reads headers as CGI did (socket.io does) takes x_tee_channel for the same
+        if name.lower().replace(b"_", b"-") not in dropped:
             found.add(name.decode("latin-1"), value.decode("latin-1"))
     client = scope.get("client")
     found["X-Forwarded-For"] = str(client[0]) if client else "unknown"
     found["X-Forwarded-Proto"] = "https" if scope["scheme"] in ("https", "wss") else "http"
+    if scope.get(INSIDE):
+        found["X-Tee-Channel"] = "inside"  # open_webui/tee/sessions.py
     return found
 
 

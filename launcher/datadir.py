@@ -1,8 +1,9 @@
 """The data folder: the only place the launcher and what it starts may write to.
 
 secret_key                  signs sessions; made once, mode 0600
+secret_key_inside           the same where the encrypted channel is required: no session of before is one then
 webui/                      Open WebUI's database, uploads, caches: the user's data
-encrypted/                  with DATA_KEY=unlock: secret_key and webui/, encrypted, and how often it was opened
+encrypted/                  with DATA_KEY=unlock: secret_key* and webui/, encrypted, and how often it was opened
 open/                       where that is mounted while it is open; empty otherwise
 attestation/<boot id>/      event log
 tdx-simulator/<boot id>/    registers of the simulated TD
@@ -158,7 +159,9 @@ class DataDir:
 
     def _check_kind(self) -> None:
         """Data that is there is of the kind that was asked for. Raises DataError."""
-        if self.encrypted and any((self.root / name).exists() for name in ("webui/webui.db", "secret_key")):
+        if self.encrypted and any(
+            (self.root / name).exists() for name in ("webui/webui.db", "secret_key", "secret_key_inside")
+        ):
             raise DataError(
                 f"{self.root} holds data in plain text, and DATA_KEY=unlock was asked for: choose a new folder with "
                 "DATA_DIR, or DATA_KEY=none. Nothing was changed."
@@ -212,9 +215,12 @@ class DataDir:
         finally:
             os.close(handle)
 
-    def secret_key(self) -> str:
-        """The key that signs sessions: made once with the system's randomness, kept with mode 0600."""
-        path = self.kept / "secret_key"
+    def secret_key(self, channel: str) -> str:
+        """The key that signs sessions: made once with the system's randomness, kept with mode 0600.
+
+        Where `channel` (TEE_CHANNEL) is `require` it is another one: whoever ends TLS may have read sessions of before.
+        """
+        path = self.kept / ("secret_key_inside" if channel == "require" else "secret_key")
         try:
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -105,7 +105,7 @@ def _plan(launch: Launch, checked: Checked, allow_modified: bool, supervisor: Su
         notice(account_notice)
     users = Accounts(user, accounts.for_door(real, needs, user), accounts.for_broker(real, needs))
     prepared = _prepare_models(launch, checked, allow_modified, supervisor, no_fence)
-    key = "" if launch.data.encrypted else launch.data.secret_key()
+    key = "" if launch.data.encrypted else launch.data.secret_key(launch.settings.channel)
     planned = plan.make(launch, found.find(launch, checked, prepared, users, key, no_fence))
     ways_out.say(planned.egress)
     return planned
@@ -193,7 +193,8 @@ class _Running:
         code = locked.wait_for_owner()
         if outcome.measured and code:
             registers.extend(self.plan.registrar, code, keep=True)
-        planned = self.plan.unlocked(self.plan.launch.data.secret_key())
+        launch = self.plan.launch
+        planned = self.plan.unlocked(launch.data.secret_key(launch.settings.channel))
         return planned, replace(self, plan=planned)._start_programs()
 
     def _start_programs(self) -> Programs:

@@ -37,6 +37,18 @@ def problem(status: int, title: str, kind: str = "about:blank") -> Response:
     return JSONResponse(content, status, {"Cache-Control": "no-store"}, media_type="application/problem+json")
 
 
+async def refuse(status: int, sentence: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, or the handshake of a WebSocket, with that problem (ASGI)."""
+    answer = problem(status, sentence)
+    if scope["type"] != "websocket":
+        return await answer(scope, receive, send)
+    await receive()  # websocket.connect
+    start = {"type": "websocket.http.response.start", "status": status, "headers": answer.raw_headers}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": answer.body})
+    return None
+
+
 def refusal(error: Exception) -> Response:
     """The problem for what `open_head` raises."""
     if isinstance(error, UnknownKeyError):

@@ -159,6 +159,7 @@ def event(env: Mapping[str, str], theirs: Mapping[str, str], server: ModelServer
     shown |= {
         "LLM": server.kind,
         "FORWARDED_ALLOW_IPS": ",".join(settings.forwarded_allow_ips),
+        "TEE_CHANNEL": settings.channel,
         "TEE_GATE": settings.gate,
         "TEE_SERVICE": settings.service,
         "TEE_SERVICE_KEY": settings.service_key,  # a public key: the service's, to be pinned by clients

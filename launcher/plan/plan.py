@@ -66,7 +66,9 @@ class Plan:
         """The link that makes the first administrator, where not just anybody may become that."""
         key = self.web.env.get("TEE_FIRST_SIGNUP")
         settings = self.launch.settings
-        return f"{settings.origin or settings.local_url}{ADMINISTRATOR}?key={key}" if key else ""
+        # what stands behind # leaves the browser through the channel alone
+        path = f"/auth#administrator={key}" if settings.channel == "require" else f"{ADMINISTRATOR}?key={key}"
+        return f"{settings.origin or settings.local_url}{path}" if key else ""
 
     def told(self, addresses: Mapping[str, str]) -> dict[str, str]:
         """What the web server is told when everything else runs: the addresses that stand as `<embedded>` in the plan
@@ -151,6 +153,7 @@ def _web_env(
 ) -> dict[str, str]:
     """The whole environment of the web server: `Plan.told` only fills in what is not known yet."""
     own = {
+        "TEE_CHANNEL": launch.settings.channel,
         "TEE_LOCKED_SETTINGS": ",".join(effective.locked(theirs)),
         "TEE_MEASURER_SOCKET": str(launch.measurer_socket),
         "WEBUI_SECRET_KEY": found.session_key,

@@ -175,6 +175,7 @@ def door(launch: Launch, env: Mapping[str, str], user: User | None) -> Process:
         "names": list(settings.names),
         "origin": settings.origin,
         "trusted": list(settings.forwarded_allow_ips),
+        "channel": settings.channel,
     }
     if launch.data.encrypted:
         config["data"] = {"state": "encrypted", "owner": settings.data_owner}

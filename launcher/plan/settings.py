@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import idna
 
 from ..errors import SettingError
-from . import data_settings, tls_settings
+from . import channel_settings, data_settings, tls_settings
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 DEFAULT_STORE = "/usr/share/ollama/.ollama/models"
@@ -50,6 +50,7 @@ class Settings:
     service_origins: tuple[str, ...]
     gate: str
     max_age_s: int
+    channel: str
     pccs_url: str
     tls: str
     tls_cert_file: str
@@ -108,6 +109,11 @@ def _choice(*allowed: str) -> Callable[[str, str], str]:
         return value
 
     return parse
+
+
+def _optional_choice(*allowed: str) -> Callable[[str, str], str]:
+    parse = _choice(*allowed)
+    return lambda name, value: parse(name, value) if value else ""
 
 
 def _integer(low: int, high: int) -> Callable[[str, str], int]:
@@ -252,6 +258,7 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("TEE_SERVICE_ORIGINS", "service_origins", "", _origins),
     ("TEE_GATE", "gate", "warn", _choice("off", "warn", "block")),
     ("TEE_MAX_AGE_S", "max_age_s", "3600", _integer(10, 7 * 86_400)),
+    ("TEE_CHANNEL", "channel", "", _optional_choice(*channel_settings.CHANNELS)),
     ("TEE_PCCS_URL", "pccs_url", "", _url),
     ("TLS", "tls", "off", _choice("off", "self-signed", "acme", "files")),
     ("TLS_CERT_FILE", "tls_cert_file", "", _text),
@@ -286,11 +293,13 @@ def load(environ: Mapping[str, str]) -> Settings:
     values = {field: parse(name, environ.get(name) or default) for name, field, default, parse in _TABLE}
     if not environ.get("OLLAMA_MODELS"):
         values["ollama_models"] = _default_store(environ)
+    values["channel"] = values["channel"] or channel_settings.default(str(values["host"]))
     settings = Settings(**values)  # type: ignore[arg-type]
     if settings.service == "trustee" and not settings.service_url:
         raise SettingError("TEE_SERVICE=trustee needs TEE_SERVICE_URL, the address of your Trustee.")
     if settings.service == "none" and (settings.service_url or settings.service_key):
         raise SettingError("TEE_SERVICE_URL or TEE_SERVICE_KEY is set, but TEE_SERVICE is none.")
     tls_settings.check(settings)
+    channel_settings.check(settings, environ)
     data_settings.check(settings, environ)
     return settings

@@ -134,6 +134,7 @@ def tee(settings: Settings) -> dict[str, str]:
         "TEE_SERVICE_ORIGINS": ",".join(settings.service_origins),
         "TEE_GATE": settings.gate,
         "TEE_MAX_AGE_S": str(settings.max_age_s),
+        "TEE_CHANNEL": settings.channel,
         "TEE_PCCS_URL": settings.pccs_url,
     }
     return {name: value for name, value in values.items() if value}

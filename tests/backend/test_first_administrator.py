@@ -48,7 +48,7 @@ def test_nobody_becomes_administrator_without_the_link(monkeypatch: pytest.Monke
 def test_whoever_has_the_link_does(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     server = Server(monkeypatch)
     answer = server.client.get(LINK)
-    assert answer.status_code == 303 and answer.headers["location"] == "/auth"
+    assert answer.status_code == 303 and answer.headers["location"] == f"/auth#administrator={KEY}"
     assert "HttpOnly" in answer.headers["set-cookie"] and answer.headers["cache-control"] == "no-store"
     assert server.client.post(way).json() == {"role": "admin"}
 
@@ -70,6 +70,13 @@ def test_it_works_once(monkeypatch: pytest.MonkeyPatch) -> None:
     server.client.cookies.clear()
     assert server.client.get(LINK).status_code == 410
     assert server.client.post(WAYS[0]).json() == {"role": "user"}  # upstream decides about the others
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_page_says_the_key_itself_where_there_are_no_cookies(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    server = Server(monkeypatch)
+    assert server.client.post(way, headers={"X-First-Administrator": KEY[:-1]}).status_code == 403
+    assert server.client.post(way, headers={"X-First-Administrator": KEY}).json() == {"role": "admin"}
 
 
 @pytest.mark.parametrize("cookie", ["", "x", f"{first.COOKIE}=", f"{first.COOKIE}=x", f"x={KEY}", "\xff=;;"])

@@ -98,7 +98,13 @@ def test_config_shows_public_settings(client: Client) -> None:
         "max_age_s": 3600,
         "tee": "tdx-simulated",
         "launch": "unmeasured",
+        "channel": "off",
     }
+
+
+@pytest.mark.parametrize("chosen", ["off", "offer", "require"])
+def test_config_says_where_requests_are_to_go(client: Client, chosen: str) -> None:
+    assert client(TEE_CHANNEL=chosen).get("/api/v1/tee/config").json()["channel"] == chosen
 
 
 def test_collateral_without_pccs_is_503(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

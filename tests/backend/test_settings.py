@@ -24,6 +24,7 @@ def test_no_service_shows_no_address_or_key() -> None:
         ("TEE_SERVICE", "azure"),
         ("TEE_SERVICE", "trustee"),  # without TEE_SERVICE_URL
         ("TEE_GATE", "Block"),
+        ("TEE_CHANNEL", "Require"),
         ("TEE_RATE_LIMIT", "60"),
         ("TEE_MAX_AGE_S", "9"),
         ("TEE_LAUNCH", "ok"),

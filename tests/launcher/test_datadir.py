@@ -18,13 +18,22 @@ def data(tmp_path: Path) -> DataDir:
 
 
 def test_the_secret_is_strong_private_and_stable(data: DataDir) -> None:
-    key = data.secret_key()
-    assert key == data.secret_key() and len(key) == 64
+    key = data.secret_key("offer")
+    assert key == data.secret_key("offer") and len(key) == 64
     assert stat.S_IMODE((data.root / "secret_key").stat().st_mode) == 0o600
     assert [path.name for path in data.root.glob(".secret*")] == []
     other = DataDir(data.root.with_name("other"), "boot-1")
     other.prepare()
-    assert other.secret_key() != key
+    assert other.secret_key("offer") != key
+
+
+@pytest.mark.attack
+def test_where_the_channel_is_required_no_session_of_before_is_one(data: DataDir) -> None:
+    before = data.secret_key("offer")
+    required = data.secret_key("require")
+    assert required != before and required == data.secret_key("require")
+    assert data.secret_key("off") == before
+    assert stat.S_IMODE((data.root / "secret_key_inside").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize(("content", "mode", "words"), [("x" * 64, 0o644, "chmod 600"), ("short", 0o600, "too short")])
@@ -33,7 +42,7 @@ def test_a_bad_secret_is_refused_not_replaced(data: DataDir, content: str, mode:
     path.write_text(content)
     path.chmod(mode)
     with pytest.raises(DataError, match=words):
-        data.secret_key()
+        data.secret_key("offer")
     assert path.read_text() == content
 
 
@@ -41,7 +50,7 @@ def test_a_linked_secret_is_refused(data: DataDir, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("x" * 64)
     (data.root / "secret_key").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DataError, match="symbolic link"):
-        data.secret_key()
+        data.secret_key("offer")
 
 
 def test_one_launcher_at_a_time(data: DataDir) -> None:

@@ -72,6 +72,8 @@ def test_what_administrators_can_read_is_the_sites_choice(name: str) -> None:
     "environ",
     [
         {"TEE_GATE": "off"},
+        {"TEE_CHANNEL": "off"},
+        {"TEE_CHANNEL": "require"},
         {"TEE_SERVICE": "alibaba"},
         {"FORWARDED_ALLOW_IPS": "10.0.0.1"},
         {"WEBUI_NAME": "x"},

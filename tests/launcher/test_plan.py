@@ -92,6 +92,16 @@ def test_the_certificate_is_for_where_people_go(environ: dict[str, str], names: 
     assert made.web.env["WEBUI_SESSION_COOKIE_SECURE"] == "true" and made.door.ready.url.startswith("https://")
 
 
+@pytest.mark.parametrize("chosen", ["off", "offer", "require"])
+def test_the_channel_is_measured_and_everybody_is_told(chosen: str) -> None:
+    made = planned(TEE_CHANNEL=chosen, HOST="0.0.0.0")
+    config = json.loads(made.door.command[made.door.command.index("door") + 1])
+    assert config["channel"] == content(made, "settings")["TEE_CHANNEL"] == chosen
+    assert made.door.env["TEE_CHANNEL"] == made.web.env["TEE_CHANNEL"] == chosen
+    outside = "?key=one-time" in made.administrator_link
+    assert made.administrator_link.endswith("one-time") and outside == (chosen != "require")
+
+
 def test_events_stand_in_order() -> None:
     code, model = Event("tool", {"id": "t", "sha384": ""}), Event("model", {"name": "m", "digest": ""})
     found = replace(FOUND, model=Prepared(LLM, (model,)), code=(code,))

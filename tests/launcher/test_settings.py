@@ -110,6 +110,7 @@ def test_origins_are_spelt_as_the_verifiers_compare_them_or_refused() -> None:
         ("OLLAMA_BASE_URL", "http://x/?a"),
         ("TEE_SERVICE", "intel"),
         ("TEE_GATE", "on"),
+        ("TEE_CHANNEL", "always"),
         ("TEE_RATE_LIMIT", "60"),
         ("TEE_MAX_AGE_S", "1h"),
         ("FORWARDED_ALLOW_IPS", "*"),
@@ -131,6 +132,10 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
         {"TEE_SERVICE": "trustee"},
         {"TEE_SERVICE_URL": "https://x"},
         {"TEE_SERVICE_KEY": "x"},
+        {"TEE_CHANNEL": "require", "OAUTH_CLIENT_ID": "x"},
+        {"TEE_CHANNEL": "require", "GOOGLE_CLIENT_ID": "x"},
+        {"TEE_CHANNEL": "offer", "WEBUI_AUTH_TRUSTED_EMAIL_HEADER": "X-Email"},  # which anybody could seal
+        {"WEBUI_AUTH_TRUSTED_EMAIL_HEADER": "X-Email"},
     ],
 )
 def test_settings_that_do_not_fit_together(environ: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -29,8 +30,8 @@ pytestmark = pytest.mark.slow  # starts processes
 
 
 @contextmanager
-def channel(folder: Path) -> Iterator[tuple[Running, KeyConfig]]:
-    """A door with a stand-in for the attester, which was told the channel's key."""
+def channel(folder: Path, **config: Any) -> Iterator[tuple[Running, Any]]:
+    """A door with a stand-in for the attester, which was told the channel's key, if there is one."""
     made = World(folder)
     near, far = socket.socketpair()
     heard: list[bytes] = []
@@ -41,9 +42,9 @@ def channel(folder: Path) -> Iterator[tuple[Running, KeyConfig]]:
 
     threading.Thread(target=attest, daemon=True).start()
     with near, far:
-        running = made.start(bind=near.fileno())
-        text = json.loads(heard[0])["bind"]["channel"]
-        yield running, decode(base64.urlsafe_b64decode(text + "=="))
+        running = made.start(bind=near.fileno(), **config)
+        text = json.loads(heard[0])["bind"].get("channel")
+        yield running, decode(base64.urlsafe_b64decode(text + "==")) if text else None
         made.end()
 
 

@@ -82,6 +82,7 @@ class TeeConfig(BaseModel):
     max_age_s: int
     tee: str
     launch: str
+    channel: str
 
 
 def _unavailable(status: int, detail: str, retry_after: int | None) -> HTTPException:
@@ -144,6 +145,7 @@ class Endpoints:
             "max_age_s": settings.max_age_s,
             "tee": settings.kind,
             "launch": settings.launch,
+            "channel": settings.channel,
         }
 
 

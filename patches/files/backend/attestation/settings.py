@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 SERVICES = ("none", "alibaba", "trustee")
 GATES = ("off", "warn", "block")
+CHANNELS = ("off", "offer", "require")
 LAUNCHES = ("measured", "unmeasured", "modified")
 KINDS = ("tdx", "tdx-simulated", "none")
 
@@ -39,6 +40,7 @@ class TeeSettings:
     max_age_s: int  # a verdict older than this is to be checked again
     launch: str
     kind: str
+    channel: str  # of the door before this server; without one there is none
 
 
 def _choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
@@ -82,4 +84,5 @@ def load(environ: Mapping[str, str] = os.environ) -> TeeSettings:
         max_age_s=_number(environ, "TEE_MAX_AGE_S", 3600, 10, 7 * 86400),
         launch=_choice(environ, "TEE_LAUNCH", LAUNCHES, "unmeasured"),
         kind=_choice(environ, "TEE_KIND", KINDS, "none"),
+        channel=_choice(environ, "TEE_CHANNEL", CHANNELS, "off"),
     )

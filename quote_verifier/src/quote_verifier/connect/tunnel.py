@@ -19,17 +19,13 @@ from ..sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange
 from ..sealed_http.key_config import KeyConfig
 from ..sealed_http.outside import ANSWER_TYPE, KEY_PROBLEM, PATH, REQUEST_TYPE
 from ..sealed_http.stream import Opened, seal
+from .errors import StaleKeyError, TunnelError
+from .sealed_socket import SealedSocket, open_socket
+
+__all__ = ["StaleKeyError", "Tunnel", "TunnelAnswer", "TunnelError"]
 
 CONNECT_S = 15.0
 PROBLEM_LIMIT = 64 * 1024  # bytes of an answer that is not sealed
-
-
-class TunnelError(Exception):
-    """The channel gave no whole answer; the text is one sentence."""
-
-
-class StaleKeyError(TunnelError):
-    """The server does not hold the key any more: ask for evidence again."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +49,14 @@ class Tunnel:
     ) -> TunnelAnswer:
         """One request, sealed to `key`. Raises TunnelError, StaleKeyError."""
         exchange = _started(key)
-        head = Head((("date", formatdate(time.time(), usegmt=True)), *fields), method, self._authority, path)
-        return await self._answer(exchange, _sealed(exchange, head, content))
+        return await self._answer(exchange, _sealed(exchange, self._head(method, path, fields), content))
+
+    async def socket(self, key: KeyConfig, path: str, fields: Fields = ()) -> SealedSocket:
+        """A WebSocket, sealed to `key`. Raises TunnelError, StaleKeyError."""
+        return await open_socket(self._session, self._url, _started(key), self._head("GET", path, fields))
+
+    def _head(self, method: str, path: str, fields: Fields) -> Head:
+        return Head((("date", formatdate(time.time(), usegmt=True)), *fields), method, self._authority, path)
 
     async def _answer(self, exchange: ClientExchange, body: AsyncIterator[bytes]) -> TunnelAnswer:
         try:

@@ -1,8 +1,9 @@
 """Who becomes the first administrator: upstream makes it whoever signs up first, from wherever.
 
 Where a server is reached from other machines, the launcher draws a key (`TEE_FIRST_SIGNUP`) and prints a link with it.
-The link leaves a cookie in the browser of whoever opens it; until there is a user, nobody signs up or in without that
-cookie. With the first user the key has done its work.
+The link leaves a cookie in the browser of whoever opens it, and gives the key to the page behind a #, which sends it as
+a header where what it sends is sealed; until there is a user, nobody signs up or in without one of the two. With the
+first user the key has done its work.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs
 
 LINK = "/api/v1/tee/administrator"
 COOKIE = "first_administrator"
+HEADER = b"x-first-administrator"
 #: What creates users: sign-up, sign-in (without passwords, by a trusted header, LDAP) and OAuth.
 GUARDED = ("/api/v1/auths", "/oauth")
 REFUSED = (
@@ -58,7 +60,7 @@ class FirstAdministrator:
         if path == LINK:
             return await self._link(scope, send)
         guarded = any(path == name or path.startswith(f"{name}/") for name in GUARDED)
-        if guarded and self._open() and not self._same(_cookie(scope)):
+        if guarded and self._open() and not (self._same(_cookie(scope)) or self._same(_header(scope))):
             return await _answer(send, 403, REFUSED)
         return await self._app(scope, receive, send)
 
@@ -79,7 +81,7 @@ class FirstAdministrator:
         cookie = f"{COOKIE}={given}; Path=/; HttpOnly; SameSite=Lax"
         secure = os.environ.get("WEBUI_SESSION_COOKIE_SECURE", "").lower() == "true"
         headers = [
-            (b"location", b"/auth"),
+            (b"location", f"/auth#administrator={given}".encode()),
             (b"set-cookie", (cookie + ("; Secure" if secure else "")).encode()),
             (b"cache-control", b"no-store"),
             (b"referrer-policy", b"no-referrer"),
@@ -97,6 +99,11 @@ def _cookie(scope: Scope) -> str:
             if found is not None:
                 return found.value
     return ""
+
+
+def _header(scope: Scope) -> str:
+    found = [value for name, value in scope.get("headers", []) if name == HEADER]
+    return found[0].decode("latin-1") if len(found) == 1 else ""
 
 
 async def _answer(send: Send, status: int, detail: str, headers: list[tuple[bytes, bytes]] | None = None) -> None:

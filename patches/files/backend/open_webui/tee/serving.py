@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from attestation.headers import UPLOAD_POLICY
+from attestation.policies import UPLOAD_POLICY
 from fastapi import HTTPException
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.requests import Request
@@ -33,7 +33,7 @@ def headers(filename: str, content_type: str | None, *, attachment: bool = False
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(filename, safe='')}",
         "X-Content-Type-Options": "nosniff",
     }
-    if kind != "application/pdf" or not inline:  # viewers have a policy of their own: attestation/headers.py
+    if kind != "application/pdf" or not inline:  # viewers have a policy of their own: attestation/policies.py
         found["Content-Security-Policy"] = UPLOAD_POLICY
     return (kind if inline else "application/octet-stream"), found
 
