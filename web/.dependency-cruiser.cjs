@@ -6,7 +6,7 @@ module.exports = {
 			name: 'shared-knows-neither-side',
 			severity: 'error',
 			from: { path: '^src/shared/' },
-			to: { path: '^src/(client|verifier)' }
+			to: { path: '^src/(client|verifier|channel)' }
 		},
 		{
 			name: 'the-client-knows-the-verifier-by-its-types',
@@ -14,6 +14,19 @@ module.exports = {
 			severity: 'error',
 			from: { path: '^src/client/' },
 			to: { path: '^src/verifier', dependencyTypesNot: ['type-only'] }
+		},
+		{
+			name: 'the-channel-knows-nobody',
+			comment: 'It is bundled as one file: the page and its tests use it through src/channel.ts.',
+			severity: 'error',
+			from: { path: '^src/channel' },
+			to: { path: '^src/(client|verifier)' }
+		},
+		{
+			name: 'the-client-knows-the-channel-by-its-entry',
+			severity: 'error',
+			from: { path: '^src/client/' },
+			to: { path: '^src/channel/' }
 		},
 		{
 			name: 'the-verifier-knows-no-page',
@@ -24,7 +37,7 @@ module.exports = {
 		{
 			name: 'no-module-that-nobody-uses',
 			severity: 'error',
-			from: { path: '^src/', pathNot: '^src/(verifier\\.ts|client/|.*\\.d\\.ts)', orphan: true },
+			from: { path: '^src/', pathNot: '^src/((verifier|channel)\\.ts|client/|.*\\.d\\.ts)', orphan: true },
 			to: {}
 		}
 	],

@@ -62,10 +62,10 @@ export function commonOptions(dcapQvl, simulatorRoot) {
 	};
 }
 
-/** The types of everything that src/verifier.ts exports, as one file that imports nothing. */
-async function declarations() {
+/** The types of everything that the file `source` of src/ exports, as one file that imports nothing. */
+async function declarations(source) {
 	const bundled = await rollup({
-		input: join(HERE, 'src/verifier.ts'),
+		input: join(HERE, 'src', source),
 		plugins: [dts({ tsconfig: join(HERE, 'tsconfig.json') })],
 		external: ['#dcap']
 	});
@@ -97,6 +97,24 @@ async function drawing(out) {
 	);
 }
 
+/** channel.js and its types: the encrypted channel, loaded where the evidence binds a key of it. */
+async function channel(out) {
+	const result = await build({
+		entryPoints: [join(HERE, 'src/channel.ts')],
+		bundle: true,
+		format: 'esm',
+		platform: 'browser',
+		target: 'es2022',
+		charset: 'utf8',
+		legalComments: 'none',
+		absWorkingDir: HERE,
+		minify: true,
+		write: false
+	});
+	place(join(out, 'channel.js'), result.outputFiles[0].contents);
+	place(join(out, 'channel.d.ts'), await declarations('channel.ts'));
+}
+
 /**
  * Writes verifier.js and its types, verifier.d.ts, into `out`, and answers the bundle's size in bytes.
  * `testRootIsGenuine` makes the simulator's root count as Intel's; a release never has it.
@@ -113,7 +131,8 @@ export async function bundle({ dcapQvl, out, simulatorRoot, testRootIsGenuine = 
 	mkdirSync(out, { recursive: true });
 	const target = join(out, 'verifier.js');
 	place(target, bytes);
-	place(join(out, 'verifier.d.ts'), await declarations());
+	place(join(out, 'verifier.d.ts'), await declarations('verifier.ts'));
 	await drawing(out);
+	await channel(out);
 	return { target, size: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
 }

@@ -9,6 +9,10 @@ export default defineConfig({
 				test: { name: 'client', environment: 'jsdom', include: ['test/client/*.test.ts'] }
 			},
 			{
+				// the encrypted channel: what is sealed and opened, against the vectors that both languages share
+				test: { name: 'channel', include: ['test/channel/*.test.ts'] }
+			},
+			{
 				define: { TEST_ROOT_IS_GENUINE: 'false' },
 				resolve: { alias: { '#dcap': join(import.meta.dirname, 'node_modules/.cache/tests/dcap.mjs') } },
 				test: {
