@@ -29,7 +29,9 @@ def arguments(host: str, variables: Path | None, check: bool) -> list[str]:
     found = _HOST.fullmatch(host)
     if not found:
         raise UsageError(f"HOST={host} is no host: name one such as root@chat.example, or `local` for this machine.")
-    told = ["--inventory", "localhost,", "--connection", "local"]
+    # Here Ansible is told its own Python: of those in somebody's PATH it would take the first name, which need not run.
+    own_python = "ansible_python_interpreter={{ ansible_playbook_python }}"
+    told = ["--inventory", "localhost,", "--connection", "local", "--extra-vars", own_python]
     if host != "local":
         told = ["--inventory", f"{found['host']},", *(["--user", found["user"]] if found["user"] else [])]
     if variables is not None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +18,7 @@ from scripts.machine import chromium
 from tests.browser import pages
 from tests.browser.conftest import ARGUMENTS
 
-from .conftest import NAME, Site
+from .conftest import NAME, ROOT, Site
 from .said import counts, refusal
 
 pytestmark = pytest.mark.deploy
@@ -127,6 +131,16 @@ def test_a_person_chats_through_tls(site: Site) -> None:
         pages.send(page, "Is all well?")
         expect(page.get_by_text("All is well.")).to_be_visible(timeout=60_000)
         context.close()
+
+
+def test_this_machine_whatever_pythons_its_path_names(tmp_path: Path) -> None:
+    """`make deploy HOST=local`, refused for want of a hash; the first Python that Ansible would take does not run."""
+    (tmp_path / "python3.12").write_text("#!/bin/sh\nexit 127\n")
+    (tmp_path / "python3.12").chmod(0o755)
+    command = [sys.executable, str(ROOT / "scripts" / "bootstrap.py"), "--", "-m", "scripts", "deploy", "local"]
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1"}
+    done = subprocess.run([*command, "--check"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert refusal(done).endswith("Nothing was changed.")
 
 
 def test_the_doctor_finds_every_step_done(site: Site) -> None:

@@ -20,6 +20,7 @@ NAME = "open-webui-tdx-0.5.20-tdx1-slim-py3.11-x86_64"
 def test_hosts() -> None:
     assert arguments("root@chat.example", None, False) == ["--inventory", "chat.example,", "--user", "root"]
     assert arguments("local", None, True)[-2:] == ["--check", "--diff"]
+    assert "ansible_python_interpreter={{ ansible_playbook_python }}" in arguments("local", None, True)
     for wrong in ("", "a b", "-x", "root@"):
         with pytest.raises(UsageError, match="is no host"):
             arguments(wrong, None, False)
