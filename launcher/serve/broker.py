@@ -17,18 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from .refusals import Refusal
+
 HEAD_LIMIT = 64 * 1024  # bytes
 HEAD_S, CONNECT_S = 30.0, 15.0
 CONNECTIONS = 256
 CHUNK = 64 * 1024
-
-
-class Refusal(Exception):
-    """A request that is not passed on; `status` is HTTP's, the text one sentence."""
-
-    def __init__(self, status: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)

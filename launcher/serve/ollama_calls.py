@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import LauncherError
 from ..measure import model_store
+from .refusals import Refusal
 
 ASKED = ("/", "/api/version", "/api/tags", "/api/ps", "/v1/models")
 TOLD = (
@@ -25,14 +26,6 @@ HEAD_LIMIT = 64 * 1024  # bytes
 BODY_LIMIT = 256 * 1024 * 1024  # bytes: pictures go as text in JSON
 HEAD_S = 30.0
 PIECE = 1 << 20
-
-
-class Refusal(Exception):
-    """A request that is not passed on; `status` is HTTP's, the text one sentence."""
-
-    def __init__(self, status: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)

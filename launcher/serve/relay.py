@@ -25,7 +25,7 @@ from ..measure.ollama_program import Answering, Program
 from . import measured_models, ollama_calls
 from .judge import Judge
 from .namespaces import CLONE_NEWNET, checked, libc
-from .ollama_calls import Refusal
+from .refusals import Refusal
 
 CONNECT_S = 5.0
 CHUNK = 65536

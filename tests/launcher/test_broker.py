@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from launcher.serve.broker import Broker, Refusal, read_head
+from launcher.serve.broker import Broker, read_head
+from launcher.serve.refusals import Refusal
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,7 +18,8 @@ import pytest
 
 from launcher.measure import ollama_program, sockets
 from launcher.serve import judge, relay
-from launcher.serve.ollama_calls import BODY_LIMIT, Refusal, judge_body, judge_head
+from launcher.serve.ollama_calls import BODY_LIMIT, judge_body, judge_head
+from launcher.serve.refusals import Refusal
 from launcher.serve.relay import Target
 from tests.ports import free_port
 
