@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -49,3 +50,13 @@ def test_each_kind_of_drift_is_found(repository: Path, line: str, told: str) -> 
 
 def test_ours_names_only_what_is_there() -> None:
     assert examine(ROOT) == []
+
+
+def test_every_documented_step_points_at_code() -> None:
+    """Each row of the README's table of the vendor's procedure; that what it names exists is the check's."""
+    table = (ROOT / "README.md").read_text().split("| documented step | here |")[1].split("\n\n")[0]
+    rows = [row for row in table.splitlines() if row.startswith("| ") and "---" not in row]
+    assert len(rows) > 15
+    for row in rows:
+        named = re.findall(r"`([\w./-]+/[\w.-]*)`", row)
+        assert [name for name in named if (ROOT / name).exists()], row
