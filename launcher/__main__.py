@@ -72,6 +72,14 @@ def main() -> int:
         from launcher.serve import fenced
 
         return fenced.main(sys.argv[2:])
+    if len(sys.argv) > 5 and sys.argv[1] == "_fenced_by_unit":
+        from launcher.serve import fence_unit
+
+        return fence_unit.main(sys.argv[2:])
+    if sys.argv[1:] == ["_fence"]:
+        from launcher.serve import fence_service
+
+        return fence_service.main(RELEASE)
     from launcher.cli import main as command_line
 
     return command_line(sys.argv[1:], RELEASE)

@@ -29,6 +29,7 @@ from .serve import accounts, ready
 SETTINGS = "etc/open-webui-tdx/settings"
 QCNL = "etc/sgx_default_qcnl.conf"
 UNIT = "open-webui-tdx.service"
+FENCE_UNITS = ("open-webui-tdx-fence.socket", "open-webui-tdx-fence@.service")
 FIRST_KERNEL = (5, 10, 134, 18)
 """The first kernel of Alibaba Cloud Linux 3 whose TDX guest extends RTMR 3 (5.10.134-18.al8)."""
 DEPLOY = "make deploy HOST=... (docs/deployment.md)"
@@ -265,6 +266,7 @@ def _service(host: Host, chosen: Settings) -> Iterator[Finding]:
         yield Finding("unit", "missing", f"there is no /etc/systemd/system/{UNIT}", DEPLOY)
         return
     yield Finding("unit", "done", f"/etc/systemd/system/{UNIT}")
+    yield _fence(host)
     enabled = _ask("systemctl", "is-enabled", UNIT).strip()
     if enabled != "enabled":
         yield Finding("start at boot", "missing", enabled or "unknown", f"systemctl enable {UNIT}")
@@ -277,6 +279,17 @@ def _service(host: Host, chosen: Settings) -> Iterator[Finding]:
         yield Finding(
             "service", "done", _ask("systemctl", "show", "-P", "StatusText", UNIT).strip() or chosen.local_url
         )
+
+
+def _fence(host: Host) -> Finding:
+    """Whether the unit that fences in what reads people's words can be asked."""
+    lacking = [name for name in FENCE_UNITS if not (host.root / "etc/systemd/system" / name).is_file()]
+    if lacking:
+        return Finding("fence", "missing", f"there is no /etc/systemd/system/{lacking[0]}", DEPLOY)
+    active = _ask("systemctl", "is-active", FENCE_UNITS[0]).strip()
+    if active != "active":
+        return Finding("fence", "missing", active or "unknown", f"systemctl start {FENCE_UNITS[0]}")
+    return Finding("fence", "done", f"{FENCE_UNITS[0]} listens")
 
 
 def here() -> Mapping[str, str]:

@@ -6,6 +6,8 @@ path whatever the network is (a resolver or a log daemon behind one would carry 
 that it can look into no program of the same account that runs outside; and no kind of socket that is not held by these
 (`sockets_allowed`). It has no rights, and gains none by starting set-uid programs. Sockets that the launcher opens
 inside are how what belongs there is reached.
+
+A launcher that has no right to namespaces asks a unit of systemd's for the same (`fence_unit`).
 """
 
 from __future__ import annotations
@@ -14,14 +16,13 @@ import ctypes
 import os
 import socket
 import subprocess
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ..errors import UnavailableError
-from .namespaces import CLONE_NEWNET, checked, libc
+from .namespaces import CLONE_NEWNET, apart, checked, libc
 
 if TYPE_CHECKING:
     from ..plan.processes import User
@@ -34,6 +35,7 @@ T = TypeVar("T")
 class Fence:
     """An open network namespace: descriptor `network` keeps it, however many processes are in it.
 
+    Whatever `command` starts needs that descriptor under its number.
     `entry`: the words that start the launcher's `__main__.py` as root, with bytecode that only root can write.
     `launcher`: the process that starts what is inside. `keep`: the folders that are to be seen there.
     """
@@ -42,10 +44,11 @@ class Fence:
     entry: tuple[str, ...]
     launcher: int
     keep: tuple[Path, ...]
+    enters: ClassVar[str] = "_fenced"
 
     def listen(self, host: str, port: int = 0) -> socket.socket:
         """A TCP socket that listens at this address inside. Raises OSError."""
-        return self.inside(lambda: socket.create_server((host, port), family=_family(host), backlog=128))
+        return self.inside(lambda: socket.create_server((host, port), family=family(host), backlog=128))
 
     def command(self, command: Sequence[str], user: User | None) -> list[str]:
         """What starts `command` inside, as `user`. A process sees the first one inside as its parent."""
@@ -53,53 +56,48 @@ class Fence:
         kept, words = os.pathsep.join(map(str, self.keep)), list(command)
         if "_module" in words:
             words[words.index("_module") + 1] = "1"
-        return [*self.entry, "_fenced", str(self.network), f"{uid}:{gid}", kept, str(self.launcher), *words]
+        return [*self.entry, self.enters, str(self.network), f"{uid}:{gid}", kept, str(self.launcher), *words]
 
     def inside(self, work: Callable[[], T]) -> T:
         """Do `work` in a thread that is inside: a socket stays where it was made."""
-        done: list[T | Exception] = []
 
-        def run() -> None:
-            try:
-                checked(libc.setns(self.network, CLONE_NEWNET))
-                done.append(work())
-            except Exception as error:
-                done.append(error)
+        def entered() -> T:
+            checked(libc.setns(self.network, CLONE_NEWNET))
+            return work()
 
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-        if isinstance(done[0], Exception):
-            raise done[0]
-        return done[0]
+        return apart(entered)
+
+    def tried(self) -> Fence:
+        """This fence, in which a program could be started. Raises UnavailableError, and closes it."""
+        done = subprocess.run(  # noqa: S603 -- our own command
+            self.command(["/bin/true"], None),
+            pass_fds=[self.network],
+            cwd="/",
+            env={},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            os.close(self.network)
+            raise UnavailableError(done.stderr.strip() or f"/bin/true ended with {done.returncode} inside the fence.")
+        return self
 
 
 def build(entry: Sequence[str], keep: Sequence[Path]) -> Fence:
     """A new fence, which was tried. Raises UnavailableError where this kernel or account cannot have one."""
-    made: list[int | OSError] = []
+    try:
+        network = apart(new_network)
+    except OSError as error:
+        raise UnavailableError(_why(error)) from None
+    return Fence(network, tuple(entry), os.getpid(), tuple(keep)).tried()
 
-    def run() -> None:  # a thread's namespace is its own; the descriptor keeps it when the thread is gone
-        try:
-            checked(libc.unshare(CLONE_NEWNET))
-            with socket.socket() as any_socket:
-                _set_up(any_socket, "lo")
-            made.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
-        except OSError as error:
-            made.append(error)
 
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if isinstance(made[0], OSError):
-        raise UnavailableError(_why(made[0]))
-    fence = Fence(made[0], tuple(entry), os.getpid(), tuple(keep))
-    tried = subprocess.run(  # noqa: S603 -- our own command
-        fence.command(["/bin/true"], None), pass_fds=[fence.network], cwd="/", env={}, capture_output=True, text=True
-    )
-    if tried.returncode:
-        os.close(fence.network)
-        raise UnavailableError(tried.stderr.strip() or f"/bin/true ended with {tried.returncode} inside the fence.")
-    return fence
+def new_network() -> int:
+    """An open network namespace, which is left with the thread; the descriptor keeps it. Raises OSError."""
+    checked(libc.unshare(CLONE_NEWNET))
+    with socket.socket() as any_socket:
+        _set_up(any_socket, "lo")
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _why(error: OSError) -> str:
@@ -107,7 +105,8 @@ def _why(error: OSError) -> str:
     return f"This launch cannot have network namespaces of its own: {why}."
 
 
-def _family(host: str) -> socket.AddressFamily:
+def family(host: str) -> socket.AddressFamily:
+    """Of the Internet's two, the one that an address is of."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 

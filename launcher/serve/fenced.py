@@ -107,7 +107,11 @@ def outcome(inside: int, near: socket.socket) -> int:
         signal.signal(number, signal.SIG_IGN)  # they go to the whole group: the program decides
     status = near.recv(4)
     _, ended = os.waitpid(inside, 0)
-    code = os.waitstatus_to_exitcode(int.from_bytes(status, "little") if status else ended)
+    return end_as(os.waitstatus_to_exitcode(int.from_bytes(status, "little") if status else ended))
+
+
+def end_as(code: int) -> int:
+    """The exit code of a program that stands for another one. Ends by the signal where that one did."""
     if code < 0:
         signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
         os.kill(os.getpid(), -code)

@@ -11,6 +11,7 @@ from ..plan.effective import is_local
 from ..plan.launch import Launch
 from ..summary import say
 from . import accounts
+from .fence_unit import UnitFence
 from .giving import give
 from .supervisor import Supervisor
 
@@ -24,6 +25,11 @@ def ollama_where_none_answers(launch: Launch, supervisor: Supervisor, fenced: bo
     url = settings.ollama_base_url
     if model_server.wanted(settings, launch.kind) != "ollama" or not is_local(url) or ollama.version(url) is not None:
         return False
+    if fenced and isinstance(supervisor.fence, UnitFence):  # nothing of the launcher's can ask it there
+        raise UnavailableError(
+            f"No Ollama answers at {url}. Under systemd it is a unit of its own: start it (systemctl start "
+            "open-webui-tdx-ollama), correct OLLAMA_BASE_URL, or use the small embedded model with LLM=embedded."
+        )
     try:
         binary = ollama_program.installed(settings.ollama_binary)
     except UnavailableError as error:

@@ -19,19 +19,25 @@ from ..plan.launch import Launch
 from ..plan.plan import Plan
 from ..plan.processes import Process
 from ..summary import notice
-from . import fence
+from . import fence, fence_unit
 from .fence import Fence
 from .supervisor import Child, Supervisor
 
 
 def build(launch: Launch) -> tuple[Fence | None, str]:
-    """A fence for this launch, or why there can be none."""
+    """A fence for this launch, of its own or a unit's, or why there can be none."""
     marked = launch.module("fence", "")
     entry = marked[: marked.index("_module")]
     try:
         return fence.build(entry, _seen(launch)), ""
     except UnavailableError as error:
-        return None, str(error).rstrip(".")
+        why = error
+    if os.geteuid() == 0 and fence_unit.is_there():
+        try:
+            return fence_unit.join(entry, _seen(launch), launch.release), ""
+        except UnavailableError as error:
+            why = error
+    return None, str(why).rstrip(".")
 
 
 def problem(release: Path, environ: Mapping[str, str]) -> str:

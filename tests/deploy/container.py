@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,13 +115,14 @@ class Container:
                 stderr=log,
                 start_new_session=True,
             )
-        self._until(self._wire)
-        self._until(self._answers)
+        self.until(self._wire)
+        self.until(self._answers)
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         self.leader = int(children[0])
 
-    def _until(self, done: object) -> None:
-        assert callable(done) and self._process
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait until `done`, for as long as it may take to boot."""
+        assert self._process
         deadline = time.monotonic() + BOOT_S
         while not done():
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -7,11 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from launcher import cli, errors
+from launcher.serve import fence_unit
+from tests.launcher import unit_standin
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
@@ -27,8 +30,9 @@ def exposure(unit: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_there_are_the_three() -> None:
+def test_there_are_these() -> None:
     assert [unit.name for unit in UNITS] == [
+        "open-webui-tdx-fence@.service",
         "open-webui-tdx-ollama.service",
         "open-webui-tdx-pull@.service",
         "open-webui-tdx.service",
@@ -49,41 +53,49 @@ def test_the_limit_can_be_missed(tmp_path: Path) -> None:
     assert exposure(bare).returncode != 0
 
 
-#: What the fence takes is named as such, and no more than that (docs/deployment.md, "What gets out").
-FENCE = (ROOT / "deploy/systemd/fence.conf").read_text()
-FENCED_EXPOSURE = 3.9
+#: What the fence takes is its own unit's, and no more than that (docs/deployment.md, "What gets out").
+FENCE = (ROOT / "deploy/systemd/open-webui-tdx-fence@.service").read_text()
 
 
-def rights(*texts: str) -> list[str]:
-    """The capabilities that a unit made of these texts keeps, as setpriv(1) spells them."""
-    lines = [line for text in texts for line in re.findall(r"^CapabilityBoundingSet=(.*)$", text, re.M)]
-    return [name.removeprefix("CAP_").lower() for line in lines for name in line.split()]
+def test_what_the_fence_takes_is_nothing_of_the_service_s() -> None:
+    takes = {"sys_admin", "sys_chroot", "setuid", "setgid", "dac_read_search", "kill"}
+    assert set(unit_standin.rights(FENCE)) == takes
+    assert not {"sys_admin", "sys_chroot", "net_admin"} & set(unit_standin.rights(SERVICE))
+    assert "RestrictNamespaces=yes\n" in SERVICE and "RestrictNamespaces=mnt ipc pid\n" in FENCE
+    assert "PrivateNetwork=yes\n" in FENCE and "PrivateDevices=yes\n" in FENCE
 
 
-def test_what_the_fence_takes(tmp_path: Path) -> None:
-    unit = tmp_path / "open-webui-tdx.service"
-    unit.write_text(SERVICE + FENCE)
-    done = exposure(unit)
-    assert not done.stderr.strip(), f"systemd does not understand all of it: {done.stderr}"
-    (found,) = re.findall(r"Overall exposure level for .*: (\d\.\d) ", done.stdout)
-    assert float(found) <= FENCED_EXPOSURE
-    assert set(rights(FENCE)) == {"sys_admin", "net_admin"} and not set(rights(FENCE)) & set(rights(SERVICE))
+def test_the_service_brings_the_way_to_the_fence_along() -> None:
+    assert re.search(r"^Wants=.*open-webui-tdx-fence\.socket", SERVICE, re.M)
+    socket = (ROOT / "deploy/systemd/open-webui-tdx-fence.socket").read_text()
+    assert f"ListenSequentialPacket={fence_unit.SOCKET}\n" in socket
+    assert "SocketUser=root\nSocketMode=0600\nAccept=yes\n" in socket
+
+
+BUILD = f"""
+import sys
+import tempfile
+from pathlib import Path
+from launcher.errors import UnavailableError
+from launcher.serve import fence, fence_unit
+entry = [sys.executable, "-I", "-S", {str(ROOT / "launcher/__main__.py")!r}]
+try:
+    sys.exit(print(fence.build(entry, [])))
+except UnavailableError as error:
+    print(error)
+made = fence_unit.join(entry, [], Path({str(ROOT)!r}), Path(sys.argv[1]))
+print(made.listen("127.0.0.1"))
+"""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of its own need root")
-@pytest.mark.parametrize("texts", [(SERVICE, FENCE), (SERVICE,)], ids=["with the drop-in", "without"])
-def test_the_rights_of_the_units_suffice_for_the_fence(texts: tuple[str, ...]) -> None:
-    tool = shutil.which("setpriv")
-    assert tool, "setpriv is not installed (Debian and Ubuntu: util-linux)"
-    build = "from launcher.serve import fence\nimport sys\n"
-    build += f"fence.build([sys.executable, '-I', '-S', {str(ROOT / 'launcher/__main__.py')!r}], [])"
-    bounds = "-all" + "".join(f",+{name}" for name in rights(*texts))
-    command = [tool, "--bounding-set", bounds, "--no-new-privs", sys.executable, "-c", build]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if FENCE in texts:
-        assert done.returncode == 0, done.stderr
-    else:
-        assert "This launch cannot have network namespaces of its own" in done.stderr
+def test_the_rights_of_the_units_suffice_for_the_fence() -> None:
+    """The service's alone do not; the fence's stand-in has those of its unit."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, unit_standin.listening(Path(folder) / "fence"):
+        command = [*unit_standin.bounded(SERVICE), sys.executable, "-c", BUILD, f"{folder}/fence"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "This launch cannot have network namespaces of its own" in done.stdout and "127.0.0.1" in done.stdout
 
 
 def test_what_a_person_has_to_mend_is_not_tried_again() -> None:
@@ -95,7 +107,7 @@ def test_what_a_person_has_to_mend_is_not_tried_again() -> None:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_every_command_exists(unit: Path) -> None:
     for command in re.findall(r"^ExecStart=/opt/open-webui-tdx/open-webui-tdx ?(\S*)", unit.read_text(), re.M):
-        assert not command or command in cli._COMMANDS
+        assert command in ("", "_fence") or command in cli._COMMANDS
 
 
 def test_the_unit_that_serves_models_has_no_network_outside() -> None:

@@ -73,6 +73,14 @@ def test_other_systems_have_other_numbers(tmp_path: Path) -> None:
     assert doctor._kernel(root, "5.4.0") == Finding("kernel", "done", "5.4.0 on Debian 12")
 
 
+def test_a_service_without_the_units_of_its_fence(tmp_path: Path) -> None:
+    units = {f"etc/systemd/system/{name}": "" for name in (doctor.UNIT, *doctor.FENCE_UNITS)}
+    assert look(tmp_path, units)["fence"].mend == "systemctl start open-webui-tdx-fence.socket"
+    (tmp_path / "etc/systemd/system" / doctor.FENCE_UNITS[1]).unlink()
+    found = look(tmp_path, {})["fence"]
+    assert found.state == "missing" and found.detail.endswith("/open-webui-tdx-fence@.service")
+
+
 def test_a_wrong_setting_is_the_finding(tmp_path: Path) -> None:
     found = look(tmp_path, {"etc/open-webui-tdx/settings": "PORT=many\n"})
     assert list(found) == ["settings"]

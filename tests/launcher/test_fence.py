@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from launcher.plan.processes import User
-from launcher.serve import fence, sockets_allowed
+from launcher.serve import fence, fence_unit, sockets_allowed
 from launcher.serve.fence import Fence
 
+from . import unit_standin
 from .getting_out import TRIES, WAYS, machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,11 +29,19 @@ ROOT_ACCOUNT = User("root", 0, 0)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of its own need root")
 
 
-@pytest.fixture(scope="module")
-def made() -> Iterator[Fence]:
-    built = fence.build([sys.executable, "-I", "-S", str(ENTRY)], [ROOT])
-    yield built
-    os.close(built.network)
+@pytest.fixture(scope="module", params=["its own", "the unit's"])
+def made(request: pytest.FixtureRequest) -> Iterator[Fence]:
+    """The fence that a launcher makes itself, and the one that a unit makes for it."""
+    entry = [sys.executable, "-I", "-S", str(ENTRY)]
+    if request.param == "its own":
+        built = fence.build(entry, [ROOT])
+        yield built
+        os.close(built.network)
+        return
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, unit_standin.listening(Path(folder) / "fence"):
+        joined = fence_unit.join(entry, [ROOT], ROOT, Path(folder) / "fence")
+        yield joined
+        os.close(joined.network)
 
 
 def start(
