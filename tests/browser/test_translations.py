@@ -24,6 +24,8 @@ USES = (rf"\$t\(\s*{TEXT}", rf"\btranslate\({TEXT}", rf"\bfailure = {TEXT}")
 TABLES = rf"^\t\t\w+: (?=['\"][A-Z]){TEXT},?$"
 # Templates that are parameters (sentence.ts declares `clause`) or stand in data that both verifiers read.
 HANDED_ON = {
+    "client/inside.ts": (r"whyNot\(\)",),
+    "client/sealed-fetch.ts": (r"clocksApart\(", r"said\(error\)"),
     "shared/sentence.ts": (r"text(?:: string)?,",),
     "shared/parts.ts": (r"part\)",),
     "verifier/site.ts": (r"rule\.warning!,",),

@@ -30,6 +30,7 @@ from tests.vectors.ground import (
     runtime_data,
 )
 
+GIVEN = {"spki_sha256": SPKI, "key": "given"}
 FAILED = {"binding.nonce": "fail", "binding.channel": "fail"}
 
 
@@ -164,12 +165,11 @@ def channel_cases() -> None:
 
     here = {"origin": ORIGIN, "tls_spki_sha256": SPKI}
     other = {"origin": ORIGIN, "tls_spki_sha256": hashlib.sha256(b"another TLS key").hexdigest()}
-    given = {"spki_sha256": SPKI, "key": "given"}
     channel("key-not-visible", "A client that cannot see the TLS key", "warn", {"origin": ORIGIN})
     channel("other-key", "Somebody else ends TLS", "fail", other)
-    channel("given-key", "A TLS key that was given to the TD", "warn", here, tls=given)
-    channel("given-key-not-visible", "A given TLS key that nobody sees", "warn", {"origin": ORIGIN}, tls=given)
-    channel("given-other-key", "Another TLS key than the given one", "fail", other, tls=given)
+    channel("given-key", "A TLS key that was given to the TD", "warn", here, tls=GIVEN)
+    channel("given-key-not-visible", "A given TLS key that nobody sees", "warn", {"origin": ORIGIN}, tls=GIVEN)
+    channel("given-other-key", "Another TLS key than the given one", "fail", other, tls=GIVEN)
     channel(
         "other-origin",
         "Evidence for another origin",
@@ -204,6 +204,7 @@ def channel_cases() -> None:
     for number, sham in enumerate(("http://localhost.evil.example", "http://127.0.0.1.evil.example")):
         channel(f"sham-loopback-{number}", "Not this machine", "warn", {"origin": sham}, origin=None, tls=None)
     _drawn_keys()
+    _sealed()
 
 
 def _drawn_keys() -> None:
@@ -231,3 +232,44 @@ def _drawn_keys() -> None:
         policy = {} if held and "trusted" not in name and name != "unseen-unknown" else {"policy": trusting}
         overall = {"warn": "incomplete", "fail": "not-genuine"}.get(changed.get("binding.channel", ""), "verified")
         case(f"channel-drawn-{name}", about, overall, changed, given, **held, **policy)
+
+
+def _sealed() -> None:
+    """A page that seals what it sends to the bound key: nobody on the way reads, but who sent the page?"""
+    unmeasured = [REFERENCES | {"platforms": [platform_of(quote_for(runtime_data(), log_of(EVENTS)), "unmeasured")]}]
+    unknown = [REFERENCES | {"platforms": []}]
+    trusting: Any = {"policy": {"platform": {"trust_administrator": True}}}
+    here: Any = {"origin": ORIGIN, "sealed": True}
+    http, local = "http://chat.example", "http://127.0.0.1:8080"
+    key: Any = {"channel": nonces.b64(b"a key configuration")}
+    outside: Any = {"tls": None, **key}
+    seen = here | {"tls_spki_sha256": "ab" * 32}
+    away = here | {"origin": "https://evil.example"}
+    warned, failed = {"binding.channel": "warn"}, {"binding.channel": "fail"}
+    nowhere = {"platform.match": "warn", "binding.channel": "warn"}
+    for name, about, changed, connected, data, held in (
+        ("page", "TLS ends elsewhere; the page may have been changed there", warned, here, outside, {}),
+        ("trusted", "The same, its name being trusted", {}, here, outside, trusting),
+        ("both", "TLS ends in the TD, too, its name being trusted", {}, here, key, trusting),
+        ("unmeasured", "A root that nobody measured", {}, here, outside, trusting | {"references": unmeasured}),
+        ("unknown", "A platform that nobody knows", nowhere, here, outside, trusting | {"references": unknown}),
+        ("given", "A TLS key that others may hold, its name being trusted", {}, here, {"tls": GIVEN, **key}, trusting),
+        ("not-used", "A client that does not seal: who ends TLS reads", warned, {"origin": ORIGIN}, outside, trusting),
+        ("none", "It says that it seals, and no key is bound", failed, here, {"tls": None}, trusting),
+        ("other-origin", "Sealed to a TD that serves another origin", failed, away, outside, trusting),
+        ("other-key", "Another TLS key than the bound one", failed, seen, key, trusting),
+        ("http", "Plain http", warned, here | {"origin": http}, outside | {"origin": http}, trusting),
+        ("no-origin", "The operator configured no origin", warned, here, outside | {"origin": None}, trusting),
+        ("loopback", "This machine", {}, here | {"origin": local}, outside | {"origin": None}, {}),
+    ):
+        made = runtime_data(**data)
+        lines = log_of(EVENTS, SITE | {"origin": made.get("origin", "")})
+        given = bundle(
+            f"channel-sealed-{name}",
+            quote=quote_for(made, lines),
+            evidence_runtime_data=made,
+            evidence_event_log="\n".join(lines) + "\n",
+            connected=connected,
+        )
+        overall = {"warn": "incomplete", "fail": "not-genuine"}.get(changed.get("binding.channel", ""), "verified")
+        case(f"channel-sealed-{name}", about, overall, changed, given, **held)

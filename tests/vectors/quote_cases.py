@@ -152,6 +152,8 @@ def _bundles() -> None:
         ("connected-member", bundle("good", connected={"origin": "https://chat.example", "x": 1})),
         ("connected-key-short", bundle("good", connected={"origin": "https://chat.example", "tls_spki_sha256": "ab"})),
         ("connected-key-empty", bundle("good", connected={"origin": "https://chat.example", "tls_spki_sha256": ""})),
+        ("connected-not-sealed", bundle("good", connected={"origin": "https://chat.example", "sealed": False})),
+        ("connected-sealed-null", bundle("good", connected={"origin": "https://chat.example", "sealed": None})),
         ("no-evidence", bundle("good", evidence=None)),
         ("origin", bundle("good", connected={"origin": "https://chat.example/path"})),
     ):

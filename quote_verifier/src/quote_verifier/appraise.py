@@ -12,7 +12,7 @@ from typing import Any
 from .acceptable import check_debug, check_platform, check_tcb
 from .binding import check_nonce
 from .bundle import Bundle, load_bundle
-from .channel import check_channel, check_sealed
+from .channel import Connected, check_channel, check_sealed
 from .collateral import Seen, parse_collateral
 from .encoding import from_hex
 from .errors import Malformed, NotGenuine, UsageError
@@ -148,7 +148,8 @@ def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> l
 def _channel(bundle: Bundle, bound: dict[str, Any], platform: Check, options: Options) -> Check:
     if options.sealed:
         return check_sealed(bound, bundle.origin, platform)
-    return check_channel(bound, (bundle.origin, bundle.spki), platform, options.policy.trust_administrator)
+    connected = Connected(bundle.origin, bundle.spki, bundle.sealed)
+    return check_channel(bound, connected, platform, options.policy.trust_administrator)
 
 
 def _moment(now: int | None) -> int:

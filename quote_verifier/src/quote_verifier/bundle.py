@@ -24,7 +24,8 @@ class Token:
 
 @dataclass(frozen=True)
 class Bundle:
-    """`origin` and `spki` are the client's own record of its connection; everything else came from others."""
+    """`origin`, `spki` and `sealed` (that it seals what it sends to the bound key, as pages do) are the client's own
+    record of its connection; everything else came from others."""
 
     time: datetime
     nonce: str | None
@@ -33,6 +34,7 @@ class Bundle:
     evidence: dict[str, Any]
     collateral: Any  # or the `Malformed` that came of it
     tokens: tuple[Token, ...] = field(default=())
+    sealed: bool = False
 
     @property
     def bound_key(self) -> str | None:
@@ -43,18 +45,20 @@ class Bundle:
         return key if isinstance(key, str) else None
 
 
-def _connected(value: Any) -> tuple[str | None, str | None]:
+def _connected(value: Any) -> tuple[str | None, str | None, bool]:
     if value is None:
-        return None, None
-    if not isinstance(value, dict) or set(value) - {"origin", "tls_spki_sha256"}:
-        raise Malformed("the bundle is malformed: connected is not an object of origin and tls_spki_sha256")
+        return None, None, False
+    if not isinstance(value, dict) or set(value) - {"origin", "tls_spki_sha256", "sealed"}:
+        raise Malformed("the bundle is malformed: connected is not an object of origin, tls_spki_sha256 and sealed")
+    if value.get("sealed", True) is not True:
+        raise Malformed("the bundle is malformed: sealed is true, or not there")
     origin = text_member(value, "origin", "the bundle's connected")
     if not is_origin(origin):
         raise Malformed(f"the bundle is malformed: {origin[:200]!r} is not an origin")
     spki = value.get("tls_spki_sha256")
     if spki is not None:
         from_hex(text_member(value, "tls_spki_sha256", "the bundle's connected"), "tls_spki_sha256", 32)
-    return origin, spki
+    return origin, spki, "sealed" in value
 
 
 def _tokens(value: Any) -> tuple[Token, ...]:
@@ -82,10 +86,9 @@ def bundle_from(value: dict[str, Any]) -> Bundle:
     nonce = text_member(value, "nonce", "the bundle") if value.get("nonce") is not None else None
     if not isinstance(value.get("evidence"), dict):
         raise Malformed("the bundle is malformed: evidence is missing or not an object")
-    origin, spki = _connected(value.get("connected"))
-    return Bundle(
-        time, nonce, origin, spki, value["evidence"], value.get("collateral"), _tokens(value.get("service_tokens"))
-    )
+    origin, spki, sealed = _connected(value.get("connected"))
+    tokens = _tokens(value.get("service_tokens"))
+    return Bundle(time, nonce, origin, spki, value["evidence"], value.get("collateral"), tokens, sealed)
 
 
 def load_bundle(data: bytes | str) -> Bundle:

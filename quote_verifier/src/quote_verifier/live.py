@@ -102,7 +102,7 @@ def _ask_all(
 
 def as_document(bundle: Bundle) -> dict[str, Any]:
     """The bundle in its JSON form, for keeping."""
-    connected = {"origin": bundle.origin, "tls_spki_sha256": bundle.spki}
+    connected = {"origin": bundle.origin, "tls_spki_sha256": bundle.spki, "sealed": bundle.sealed or None}
     document: dict[str, Any] = {
         "v": 1,
         "time": bundle.time.strftime("%Y-%m-%dT%H:%M:%SZ"),

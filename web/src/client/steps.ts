@@ -60,6 +60,8 @@ const PARTICULAR: Record<string, Clause> = {
 	'tee.check.quote.signature.nocollateral': clause('Cannot be checked now: the lists of genuine processors could not be had.'),
 	'tee.check.tee.real.simulated': clause('No: the hardware is imitated by software. It protects nothing.'),
 	'tee.check.binding.channel.http': clause('No: it is not encrypted. Anybody on the way can read and change it.'),
+	'tee.check.binding.channel.page': clause('Nobody on the way can read it. But whoever controls the name of this service could have changed this page.'),
+	'tee.check.binding.channel.sealedhttp': clause('Nobody on the way can read it, but anybody there could have changed this page.'),
 	'tee.check.binding.channel.loopback': clause('Yes: it does not leave the machine that you are using.'),
 	'tee.check.release.match.changed': clause('No: it is not the same any more as what you trusted on {{date}}.'),
 	'tee.check.platform.match.changed': clause('No: it is not the same any more as what you trusted on {{date}}.'),

@@ -14,10 +14,13 @@ export interface ServiceToken {
 	token: string;
 }
 
-/** Where the client was connected: its origin, and the SHA-256 of the TLS key's SubjectPublicKeyInfo where it saw it. */
+/** Where the client was connected. */
 export interface Connected {
 	origin: string;
+	/** SHA-256 of the TLS key's SubjectPublicKeyInfo, hex, where the client saw it. */
 	tls_spki_sha256?: string;
+	/** The client, a page, seals what it sends to the key that the evidence binds (docs/channel.md). */
+	sealed?: true;
 }
 
 export interface Evidence {
@@ -41,8 +44,11 @@ function isToken(value: unknown): value is ServiceToken & JsonObject {
 	return isObject(value) && ['service', 'url', 'token'].every((key) => typeof value[key] === 'string');
 }
 
+const CONNECTED = ['origin', 'tls_spki_sha256', 'sealed'];
+
 function isConnected(value: unknown): value is Connected & JsonObject {
-	if (!isObject(value) || Object.keys(value).some((key) => key !== 'origin' && key !== 'tls_spki_sha256')) return false;
+	if (!isObject(value) || Object.keys(value).some((key) => !CONNECTED.includes(key))) return false;
+	if (Object.hasOwn(value, 'sealed') && value['sealed'] !== true) return false;
 	if (parseOrigin(value['origin']) === null) return false;
 	return (value['tls_spki_sha256'] ?? null) === null || isHex(value['tls_spki_sha256'], 32);
 }

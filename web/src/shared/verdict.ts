@@ -66,8 +66,8 @@ export function shield(verdict: Pick<Verdict, 'checks'>): Shield {
 	return verdicts[overall(verdict.checks)].shield as Shield;
 }
 
-/** Doubts about a bound TLS key that trusting what is measured may be the answer to, or that no browser is without. */
-const DOUBTS = ['tee.check.binding.channel.platform', 'tee.check.binding.channel.unseen'];
+/** Doubts about a bound key that trusting what is measured may be the answer to, or that no browser is without. */
+const DOUBTS = ['platform', 'unseen', 'page', 'sealedplatform'].map((doubt) => `tee.check.binding.channel.${doubt}`);
 
 /**
  * Whether all checks of quote, hardware and binding passed, but for such a doubt: only then do the measurements describe

@@ -2,7 +2,8 @@
  * Are the address and the TLS key that a client saw those of the TD, and what is that worth? Without a bound key whoever ends
  * TLS may relay to a genuine TD elsewhere. A key that was given to the TD may be in other hands. That it was drawn in the TD is
  * the attester's own word, which counts only on a platform that passes. And a browser does not see its connection's key: there
- * a person has to trust the name.
+ * a person has to trust the name. What a page seals to the TD's own key (docs/channel.md) nobody on the way reads, whoever ends
+ * TLS; but the page came that way, too.
  */
 
 import type { Connected } from '../shared/evidence.js';
@@ -17,7 +18,7 @@ function isLoopback(url: URL): boolean {
 }
 
 /** What the address alone decides; null: it is the TD's, over https. */
-function byAddress(bound: string | undefined, origin: string): Outcome | null {
+function byAddress(bound: string | undefined, { origin, sealed }: Connected): Outcome | null {
 	const other = bound !== undefined && bound !== origin;
 	const elsewhere = { actual: bound ?? '', expected: origin };
 	const here = parseOrigin(origin)!;
@@ -26,7 +27,10 @@ function byAddress(bound: string | undefined, origin: string): Outcome | null {
 		return { status: 'pass', key: 'tee.check.binding.channel.loopback', params: { origin } };
 	}
 	if (other) return { status: 'fail', key: 'tee.check.binding.channel.origin', params: elsewhere };
-	if (here.protocol !== 'https:') return { status: 'warn', key: 'tee.check.binding.channel.http', params: { origin } };
+	if (here.protocol !== 'https:') {
+		const key = sealed ? 'tee.check.binding.channel.sealedhttp' : 'tee.check.binding.channel.http';
+		return { status: 'warn', key, params: { origin } };
+	}
 	return bound === undefined ? { status: 'warn', key: 'tee.check.binding.channel.noorigin', params: { origin } } : null;
 }
 
@@ -47,12 +51,23 @@ function byKey(tls: BoundTls | undefined, { origin, tls_spki_sha256: seen }: Con
 	return { status: 'pass', key: seen ? 'tee.check.binding.channel.tls' : 'tee.check.binding.channel.trusted', params };
 }
 
+/** What counts where a page seals all it sends: the key, and who could have changed the page that does so. */
+function bySeal({ origin }: Connected, trust: Trust): Outcome {
+	const params = { origin };
+	if (!trust.administrator) return { status: 'warn', key: 'tee.check.binding.channel.page', params };
+	if (trust.platform.status !== 'pass') return { status: 'warn', key: 'tee.check.binding.channel.sealedplatform', params };
+	return { status: 'pass', key: 'tee.check.binding.channel.sealed', params };
+}
+
 /** Is the quote bound to where the client was connected? `runtimeData` is what the quote is proven to be bound to. */
 export function checkChannel(runtimeData: RuntimeData, connected: Connected | null, trust: Trust): Outcome {
 	if (!connected) return { status: 'warn', key: 'tee.check.binding.channel.unknown' };
-	const { origin, tls_spki_sha256: seen } = connected;
+	const { tls_spki_sha256: seen } = connected;
 	const { tls } = runtimeData;
 	if (tls && seen && tls.spki_sha256 !== seen)
 		return { status: 'fail', key: 'tee.check.binding.channel.key', params: { actual: tls.spki_sha256, expected: seen } };
-	return byAddress(runtimeData.origin, origin) ?? byKey(tls, connected, trust);
+	if (connected.sealed && runtimeData.channel === undefined)
+		return { status: 'fail', key: 'tee.check.binding.channel.nochannel' };
+	const found = byAddress(runtimeData.origin, connected);
+	return found ?? (connected.sealed && !seen ? bySeal(connected, trust) : byKey(tls, connected, trust));
 }

@@ -84,7 +84,17 @@ export const messages = {
 	'tee.check.binding.channel.given':
 		'The TLS key of {{origin}} was given to the TD: somebody else may hold it, and sit between.',
 	'tee.check.binding.channel.unseen':
-		"The quote is bound to {{origin}} and to a TLS key, but a browser cannot see its connection's key to compare it: whoever holds a certificate for that name may sit between.",
+		"The quote is bound to {{origin}} and to a TLS key, but a browser cannot see its connection's key to compare it: whoever controls that name may sit between, and could have changed this page.",
+	'tee.check.binding.channel.sealed':
+		'What is sent to {{origin}} is sealed to the key that the quote is bound to, and you trust whoever administers this service, its machine and its name.',
+	'tee.check.binding.channel.page':
+		'What is sent to {{origin}} is sealed to the key that the quote is bound to. But whoever controls that name could have changed this page.',
+	'tee.check.binding.channel.sealedhttp':
+		'What is sent to {{origin}} is sealed to the key that the quote is bound to. But the connection is plain http: anybody on the way could have changed this page.',
+	'tee.check.binding.channel.sealedplatform':
+		'The key of the encrypted channel of {{origin}} is said to be drawn in the TD, but the platform is not known to be one whose programs nobody could have changed.',
+	'tee.check.binding.channel.nochannel':
+		'The client says that it uses an encrypted channel, but the quote is bound to no key of one.',
 	'tee.check.binding.channel.platform':
 		'The TLS key of {{origin}} is said to be drawn in the TD, but the platform is not known to be one whose programs nobody could have changed.',
 	'tee.check.binding.channel.elsewhere':

@@ -25,7 +25,7 @@ export interface BoundTls {
 	key: 'drawn' | 'given';
 }
 /** Runtime data of the right shape, as far as this verifier knows it. */
-export type RuntimeData = JsonObject & { nonces: { root: string; size: number }; origin?: string; tls?: BoundTls };
+export type RuntimeData = JsonObject & { nonces: { root: string; size: number }; origin?: string; tls?: BoundTls; channel?: string };
 
 export class RuntimeDataError extends Reason {}
 
