@@ -184,7 +184,7 @@ class _Running:
             listening.tell(told)
             self._wait(listening)
         link = planned.administrator_link
-        if link and ready.has_no_users(planned.launch.settings.local_url):
+        if link and ready.has_no_users(planned.launch.web_socket):
             say(f"There is no administrator yet. Whoever opens this link first and signs up becomes it:\n  {link}")
         return self._summary(state, outcome)
 

@@ -35,9 +35,22 @@ def healthy(url: str) -> bool:
         connection.close()
 
 
-def has_no_users(url: str) -> bool:
-    """Whether Open WebUI, at `url`, waits for its first user: the page asks the same."""
-    connection = _connect(url, 10)
+class _Local(http.client.HTTPConnection):
+    """To a server at a Unix socket."""
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        super().__init__("web-server", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def has_no_users(path: Path) -> bool:
+    """Whether Open WebUI, at the Unix socket `path`, waits for its first user: the page asks the same."""
+    connection = _Local(path, 10)  # the door may take no ordinary request for it
     try:
         connection.request("GET", "/api/config")
         return bool(json.loads(connection.getresponse().read()).get("onboarding"))

@@ -280,11 +280,14 @@ def test_an_ollama_of_the_launchers_runs_inside_the_fence(start: Start, release:
 
 
 @pytest.mark.attack
-def test_beyond_loopback_a_link_makes_the_first_administrator(start: Start) -> None:
-    running = start(HOST="0.0.0.0")
+@pytest.mark.parametrize(
+    ("channel", "path"), [("offer", "/api/v1/tee/administrator?key="), ("require", "/auth#administrator=")]
+)
+def test_beyond_loopback_a_link_makes_the_first_administrator(start: Start, channel: str, path: str) -> None:
+    running = start(HOST="0.0.0.0", TEE_CHANNEL=channel)
     output = running.until(READY)
     key = web_environment(running.data)["TEE_FIRST_SIGNUP"]
-    assert f"http://127.0.0.1:{running.port}/api/v1/tee/administrator?key={key}" in output and len(key) >= 43
+    assert f"http://127.0.0.1:{running.port}{path}{key}" in output and len(key) >= 43
     assert key not in "".join(running.log())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +21,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(release: Path, folder: Path) -> Iterator[dict[str, str]]:
+def made(release: Path, folder: Path) -> dict[str, str]:
     """Tokens and keys that were made while the channel was offered, on either side."""
     with serve(release / "open-webui-tdx", folder / "data", free_port(), TEE_CHANNEL="offer") as server:
-        yield _used_where_they_were_made(server)
+        return _used_where_they_were_made(server)
 
 
 def _used_where_they_were_made(server: Server) -> dict[str, str]:
