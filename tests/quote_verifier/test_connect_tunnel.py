@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from quote_verifier.connect.carrying import Carrier
 from quote_verifier.connect.local import Endpoint
 from quote_verifier.connect.tunnel import Tunnel
 from quote_verifier.connect.watching import GOOD_FOR_S, Judged, Watch
@@ -124,7 +125,7 @@ async def world(judge: Callable[[Service], Judged] | None = None) -> AsyncIterat
         await watch.check()
         origin = str(far.make_url("/")).rstrip("/")
         hosts: set[str] = set()
-        endpoint = Endpoint(Tunnel(origin, session), watch, hosts)
+        endpoint = Endpoint(Carrier(Tunnel(origin, session), watch), hosts)
         async with TestServer(endpoint.application()) as near:
             hosts.add(f"127.0.0.1:{near.port}")
             yield World(service, far, near, session, watch)

@@ -88,7 +88,8 @@ def _fault(base: str, asset: Asset, fetcher: Fetcher, key: str | None) -> str | 
     return None
 
 
-def _measured(bundle: Bundle) -> set[str]:
+def measured_releases(bundle: Bundle) -> set[str]:
+    """The SHA-384 (hex) of every release whose launch the evidence's event log holds, which may not be proven yet."""
     log = bundle.evidence.get("event_log")
     events = parse_log(log) if isinstance(log, str) and log else ()
     return {str(event.content.get("sha384")) for event in events if event.operation == "release"}
@@ -103,7 +104,7 @@ def check_assets(
     """
     if not any(check.id == "eventlog.replay" and check.status == "pass" for check in verdict.checks):
         return Check("assets.match", "fail", "Not asked: no proven measurement says which release it should be.")
-    if manifest.digest not in _measured(bundle):
+    if manifest.digest not in measured_releases(bundle):
         return Check(
             "assets.match", "fail", f"the manifest's SHA-384 is {manifest.digest}, which the launch did not measure"
         )

@@ -14,6 +14,7 @@ import { canTrust, shield, type Shield } from '../shared/verdict.js';
 import type { SeenByRoot } from '../verifier.js';
 import { appraise } from './appraise.js';
 import { maxAge, type TeeConfig } from './config.js';
+import { judgedByConnect } from './connect.js';
 import { warmUp } from './engine.js';
 import { sentenceOf } from './failure.js';
 import { recall, remember } from './memory.js';
@@ -79,7 +80,7 @@ const run = async (mine: number) => {
 		const { bundle, collateralFailure, service } = await collect(newNonce(), timings);
 		const report = await timed(timings, 'verify', appraise(bundle, recall(), service));
 		if (mine === round) keepSeen(report.seen);
-		finish({ phase: 'done', report, bundle, collateralFailure });
+		finish({ phase: 'done', report: await judgedByConnect(report), bundle, collateralFailure });
 	} catch (error) {
 		finish({ phase: 'failed', failure: sentenceOf(error) });
 	}

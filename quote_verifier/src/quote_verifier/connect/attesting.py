@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..appraise import Options
+from ..assets import measured_releases
 from ..collateral_cache import CollateralCache
 from ..collateral_source import Sources
 from ..encoding import from_base64url
@@ -21,7 +22,8 @@ from .watching import Judged
 
 @dataclass(frozen=True)
 class Attesting:
-    """Judges the service at `base`. `accepted`: `simulated` and `administrator`, as far as the person accepts them."""
+    """Judges the service at `base`. `accepted`: `simulated` and `administrator`, as far as the person accepts them;
+    `release`: the SHA-384 (hex) of the manifest whose pages are shown, "" for none."""
 
     base: str
     sources: Sources
@@ -30,6 +32,7 @@ class Attesting:
     options: Options
     accepted: frozenset[str]
     show: Callable[[Verdict], None] = lambda verdict: None
+    release: str = ""
 
     def __call__(self) -> Judged:
         """Ask for evidence and judge it. Raises `Unreachable`."""
@@ -41,13 +44,19 @@ class Attesting:
         bundle, verdict = judge(live, self.sources, self.cache, self.fetcher, options)
         self.show(verdict)
         why_not = refusal(verdict, self.accepted)
+        if not why_not and self.release and measured_releases(bundle) != {self.release}:
+            why_not = (
+                f"The pages are of another release than the service's: {self.release[:16]}... is not what it measured."
+            )
         if why_not:
-            return Judged(verdict.overall, time.time(), None, why_not)
+            return Judged(verdict.overall, time.time(), None, why_not, verdict)
         try:
             key = _key(bundle.evidence["runtime_data"]["channel"])
         except Malformed as error:
-            return Judged(verdict.overall, time.time(), None, f"The service's channel cannot be used: {error}.")
-        return Judged(verdict.overall, time.time(), key)
+            return Judged(
+                verdict.overall, time.time(), None, f"The service's channel cannot be used: {error}.", verdict
+            )
+        return Judged(verdict.overall, time.time(), key, verdict=verdict)
 
     def _options(self) -> Options:
         if "administrator" not in self.accepted:

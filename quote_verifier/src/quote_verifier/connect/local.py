@@ -1,4 +1,4 @@
-"""The server on this machine: an OpenAI-compatible endpoint whose requests go through the channel.
+"""The server on this machine: an OpenAI-compatible endpoint, and the release's pages, whose requests go sealed.
 
 Pages of other sites can reach any port of this machine from a browser. So the host must be exactly ours, a request of
 another origin is refused, cookies go neither way (all ports of a machine share them), and what is asked for needs the
@@ -8,15 +8,17 @@ caller's own Open WebUI API key, which no page of somebody else's knows. Logs ho
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from typing import Any
 
 from aiohttp import web
 
 from ..sealed_http.binary_http import Fields
-from ..sealed_http.key_config import KeyConfig
-from .tunnel import StaleKeyError, Tunnel, TunnelAnswer, TunnelError
-from .watching import CutError, Watch
+from .carrying import Carrier, stream
+from .errors import TunnelError
+from .site import Site
+from .tunnel import TunnelAnswer
+from .watching import CutError
 
 #: What an OpenAI client asks for, and where Open WebUI has it.
 ROUTES = {("GET", "/v1/models"): "/api/models", ("POST", "/v1/chat/completions"): "/api/chat/completions"}
@@ -26,10 +28,10 @@ _KEPT = ("content-type", "retry-after")
 
 
 class Endpoint:
-    """The endpoint at the names in `hosts` (host and port, as a client writes them)."""
+    """The endpoint at the names in `hosts` (host and port, as a client writes them), and `site`, if there are pages."""
 
-    def __init__(self, tunnel: Tunnel, watch: Watch, hosts: Collection[str]) -> None:
-        self._tunnel, self._watch, self._hosts = tunnel, watch, hosts
+    def __init__(self, carrier: Carrier, hosts: Collection[str], site: Site | None = None) -> None:
+        self._carrier, self._hosts, self._site = carrier, hosts, site
 
     def application(self) -> web.Application:
         """To be run by aiohttp."""
@@ -41,7 +43,10 @@ class Endpoint:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        if request.headers.getall("Host", []) not in [[host] for host in self._hosts]:
+        asked = request.headers.getall("Host", [])
+        if self._site and asked in [[host] for host in self._site.hosts] and not request.path.startswith("/v1/"):
+            return await self._site.answer(request)
+        if asked not in [[host] for host in self._hosts]:
             return _error(421, "This address is not how this machine's own programs reach this port.", "wrong_host")
         if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") != "none":
             return _error(403, "Pages of a browser may not use this port.", "foreign_page")
@@ -62,34 +67,18 @@ class Endpoint:
         if not request.headers.get("Authorization", "").startswith("Bearer "):
             return _error(401, "Give the API key that Open WebUI made for you (Settings, Account).", "no_api_key")
         body = await request.read()  # kept whole: where the server has a new key, it is sent again
-        fields = tuple((name, request.headers[name]) for name in _SENT if name in request.headers)
+        fields: Fields = tuple((name, request.headers[name]) for name in _SENT if name in request.headers)
         path = ROUTES[request.method, request.path]
         try:
-            answer = await self._ask(request.method, path, fields, body)
+            answer = await self._carrier.ask(request.method, path, fields, body)
         except CutError as error:
             return _error(503, f"Nothing was sent. {error}", "not_verified")
         except TunnelError as error:
             return _error(502, str(error), "channel")
         if request.path == "/v1/models" and answer.head.status == 200:
             return await _models(answer)
-        return await _stream(request, answer)
-
-    async def _ask(self, method: str, path: str, fields: Fields, body: bytes) -> TunnelAnswer:
-        key = self._watch.key()
-        try:
-            return await self._tunnel.request(key, method, path, fields, _once(body))
-        except StaleKeyError:
-            newer = await self._newer(key)
-            return await self._tunnel.request(newer, method, path, fields, _once(body))
-
-    async def _newer(self, key: KeyConfig) -> KeyConfig:
-        await self._watch.check(older_than=key)
-        return self._watch.key()
-
-
-async def _once(body: bytes) -> AsyncIterator[bytes]:
-    if body:
-        yield body
+        kept = {name: value for name, value in answer.head.fields if name in _KEPT}
+        return await stream(request, answer, kept | {"Cache-Control": "no-store"})
 
 
 async def _models(answer: TunnelAnswer) -> web.Response:
@@ -110,22 +99,6 @@ async def _models(answer: TunnelAnswer) -> web.Response:
     except (ValueError, KeyError, TypeError):
         return _error(502, "The service's list of models cannot be read.", "service")
     return web.json_response({"object": "list", "data": models})
-
-
-async def _stream(request: web.Request, answer: TunnelAnswer) -> web.StreamResponse:
-    """The answer as it comes; where it breaks off, so does ours: no end of it is made up."""
-    headers = {name: value for name, value in answer.head.fields if name in _KEPT}
-    response = web.StreamResponse(status=answer.head.status, headers=headers | {"Cache-Control": "no-store"})
-    await response.prepare(request)
-    try:
-        async for piece in answer.content:
-            await response.write(piece)
-    except TunnelError:
-        if request.transport is not None:
-            request.transport.abort()
-        return response
-    await response.write_eof()
-    return response
 
 
 def _error(status: int, sentence: str, code: str) -> web.Response:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 from ..errors import VerifierError
 from ..sealed_http.key_config import KeyConfig
-from ..verdict import Overall
+from ..verdict import Overall, Verdict
 
 INTERVAL_S = 300.0
 #: A verdict without a newer one is worth nothing after this long.
 GOOD_FOR_S = 900.0
 RETRY_S = 15.0
+LOOK_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Judged:
     at: float
     key: KeyConfig | None
     why_not: str = ""
+    verdict: Verdict | None = None
 
 
 class CutError(Exception):
@@ -53,6 +55,20 @@ class Watch:
         if self.now() - self.last.at > GOOD_FOR_S:
             raise CutError(f"The service could not be checked since {_clock(self.last.at)}: {self.cut}")
         return self.last.key
+
+    def verdict(self) -> Verdict:
+        """What was found last, good or not. Raises CutError where there is nothing, or nothing new enough."""
+        if self.last is None or self.last.verdict is None:
+            raise CutError(self.cut)
+        if self.last.key is not None:
+            self.key()
+        return self.last.verdict
+
+    async def until_cut(self) -> None:
+        """Until no word may go to the service any more. Raises CutError then."""
+        while True:
+            self.key()
+            await asyncio.sleep(LOOK_S)
 
     async def check(self, older_than: KeyConfig | None = None) -> None:
         """Judge now. With `older_than`, only unless somebody else found another key meanwhile."""

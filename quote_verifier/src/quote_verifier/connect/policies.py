@@ -1,0 +1,1 @@
+../../../../patches/files/backend/attestation/policies.py

@@ -1,0 +1,134 @@
+"""The release's pages through `quote-verifier connect`, before a server that requires the channel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.pages import (
+    ANSWER_MS,
+    EMAIL,
+    PASSWORD,
+    fill_in,
+    new_page,
+    open_panel,
+    screenshot,
+    send,
+    status_of,
+    wait_for_round,
+)
+from tests.browser.proxy import Proxy
+from tests.browser.running import Server, serve
+from tests.browser.wire import Wire
+from tests.ports import free_port
+from tests.release.connecting import connected, hold
+
+pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
+QUESTION = "Where does the grey heron nest?"
+#: What nobody on the way may read of a session, in any spelling that it would have there.
+SECRETS = (QUESTION, "heron", EMAIL, PASSWORD, "Bearer ey", "/api/v1/auths", "/api/chat", "socket.io", "eyJhbGci")
+
+
+@pytest.fixture(scope="module")
+def required(launcher: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("required")
+    with serve(launcher, folder / "data", free_port(), TEE_CHANNEL="require") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def held(required: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return hold(required, tmp_path_factory.mktemp("held") / "held.json")
+
+
+def opened(browser: Browser, link: str) -> Page:
+    page = new_page(browser)
+    page.goto(link)
+    page.wait_for_url(lambda url: "/connect" not in url)
+    return page
+
+
+def signed_in(page: Page) -> None:
+    fill_in(page)
+    page.click("form button[type=submit]")
+    expect(page.locator("#chat-input")).to_be_visible(timeout=30_000)
+
+
+def test_a_whole_session_of_which_the_network_reads_nothing(
+    browser: Browser, required: Server, held: Path, launcher: Path, tmp_path: Path
+) -> None:
+    with Wire(required.url) as wire:
+        more = ("--accept", "simulated", "--pages", str(launcher.parent))
+        with connected(wire.url, held, tmp_path, *more) as running:
+            running.said()
+            link = running.said()["link"]
+            page = opened(browser, link)
+            signed_in(page)
+            wait_for_round(page, "simulated")
+            send(page, QUESTION)
+            answer = page.locator(".chat-assistant").last
+            expect(answer).to_contain_text(re.compile(r"\w"), timeout=ANSWER_MS)
+            panel = open_panel(page)
+            assert status_of(panel, "binding.channel") == "pass"
+            assert status_of(panel, "tee.real") == "fail" and status_of(panel, "release.match") == "pass"
+            screenshot(page, "connect")
+            page.keyboard.press("Escape")
+            page.reload()  # the session, and the token of the link, are this browser's
+            expect(page.locator("#chat-input")).to_be_visible(timeout=30_000)
+            assert page.context.cookies() == []
+            again = new_page(browser)
+            again.goto(link)
+            expect(again.locator("#said")).to_contain_text("used before")
+            again.context.close()
+            page.context.close()
+            assert running.said()["different"] == []
+        seen = wire.seen
+    assert len(seen) > 100_000
+    assert [word for word in SECRETS if word.encode() in seen] == []
+
+
+@pytest.mark.attack
+def test_a_changed_page_of_the_server_is_not_what_one_sees(
+    browser: Browser, required: Server, held: Path, launcher: Path, tmp_path: Path
+) -> None:
+    with Proxy(required.url) as proxy:
+        spying = b"<script>document.documentElement.dataset.spied = 'yes'</script>"
+        proxy.change("/", lambda answer: replace(answer, body=answer.body.replace(b"<head>", b"<head>" + spying)))
+        more = ("--accept", "simulated", "--pages", str(launcher.parent))
+        with connected(proxy.url, held, tmp_path, *more) as running:
+            running.said()
+            page = opened(browser, running.said()["link"])
+            expect(page.locator("input[type=email]").or_(page.get_by_text("Get started")).first).to_be_visible(
+                timeout=30_000
+            )
+            assert page.evaluate("document.documentElement.dataset.spied") is None
+            assert "/" in (told := running.said())["different"] and "another page" in told["message"]
+            page.context.close()
+
+
+@pytest.mark.attack
+def test_without_the_link_nobody_gets_in(
+    browser: Browser, required: Server, held: Path, launcher: Path, tmp_path: Path
+) -> None:
+    more = ("--accept", "simulated", "--pages", str(launcher.parent))
+    with connected(required.url, held, tmp_path, *more) as running:
+        running.said()
+        link = running.said()["link"]
+        page = new_page(browser)
+        page.goto(link.partition("/connect")[0])
+        expect(page.locator("#said")).to_contain_text("Open the link")
+        page.context.close()
+
+
+@pytest.mark.attack
+def test_pages_of_another_release_are_not_shown(required: Server, held: Path, launcher: Path, tmp_path: Path) -> None:
+    other = tmp_path / "release.json"
+    text = (launcher.parent / "release.json").read_text()
+    other.write_text(text + "\n")
+    with connected(required.url, held, tmp_path, "--accept", "simulated", "--pages", str(other)) as running:
+        assert "another release" in running.said()["message"]
