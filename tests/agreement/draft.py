@@ -19,10 +19,12 @@ from tests.standins.tokens import jwks, make_token
 from tests.vectors import nonces
 from tests.vectors.ground import (
     EVENTS,
+    KEPT,
     NONCE,
     NOW,
     ORIGIN,
     OTHERS,
+    OWNER,
     SECONDS,
     SERVICE_URL,
     SPKI,
@@ -36,13 +38,19 @@ from tests.vectors.ground import (
 PLATFORM = ("mr_td", "xfam", "td_attributes", "mr_seam")
 SITE_CHOICES: dict[str, list[Any]] = {
     "origin": ["https://a.example", 7],
-    "endpoints": [[{"setting": "WEBHOOK_URL", "value": "https://a.example"}], [{}], "none"],
+    "endpoints": [
+        [{"setting": "WEBHOOK_URL", "value": "https://a.example"}],
+        [{"setting": "DATABASE_URL", "value": "set"}],
+        [{}],
+        "none",
+    ],
     "admin_access": [True, "false", None],
     "tls": ["off", "acme", "quantum", 1],
     "egress": ["closed", "open", ["a.example"], [1], {}],
     "data_owner": ["", "owner", 1],
     "surprise": [1],
 }
+KEPT_ODDLY: list[Any] = [None, {"state": "plain"}, {"state": "encrypted"}, KEPT | {"owner": "A" * 43}]
 STATUSES = collateral.TCB_STATUSES[1:-1]
 VERSIONS = ((4, quotes.BODY_TD10), (5, quotes.BODY_TD10), (5, quotes.BODY_TD15), (5, quotes.BODY_TD15))
 
@@ -127,9 +135,10 @@ def _policy(rng: Random) -> dict[str, Any]:
     return policy
 
 
-def _log(rng: Random, events: list[str], origin: str | None) -> list[str]:
+def _log(rng: Random, events: list[str], origin: str | None, owned: bool) -> list[str]:
     """The log of one launch, sometimes of two in one boot, whose site chose something odd now and then."""
     site: dict[str, Any] = {"origin": origin or "", "endpoints": [], "admin_access": False}
+    site |= {"data_owner": OWNER} if owned else {}
     for name, values in SITE_CHOICES.items():
         if rng.random() < 0.08:
             site[name] = rng.choice(values)
@@ -148,15 +157,18 @@ def fresh(rng: Random) -> Draft:
     place = rng.randrange(size)
     tree = nonces.among(NONCE, size, place)
     tls = {"spki_sha256": SPKI, "key": rng.choice(("drawn",) * 7 + ("given",))} if rng.random() < 0.9 else None
-    data = runtime_data(origin=origin, nonces=nonces.bound(tree), tls=tls)
+    kept = KEPT if rng.random() < 0.8 else rng.choice(KEPT_ODDLY)
+    owned = kept == KEPT or rng.random() < 0.3
+    data = runtime_data(origin=origin, nonces=nonces.bound(tree), tls=tls, data=kept)
     connected = {"origin": origin or ORIGIN} | ({"tls_spki_sha256": SPKI} if rng.random() < 0.7 else {})
-    events = [*EVENTS, *(OTHERS[name] for name in OTHERS if rng.random() < 0.03)]
+    events = EVENTS if rng.random() < 0.97 else EVENTS[:-1]  # without what encrypts
+    events = [*events, *(OTHERS[name] for name in OTHERS if rng.random() < 0.03)]
     draft = Draft(
         quote=quotes.Plan(version=version, body_type=body_type),
         collateral=collateral.plan(NOW),
         runtime_data=data,
         proof=nonces.proof(place, tree),
-        lines=[] if rng.random() < 0.04 else _log(rng, events, origin),
+        lines=[] if rng.random() < 0.04 else _log(rng, events, origin, owned),
         connected=connected if rng.random() < 0.95 else None,
         genuine=rng.random() < 0.9,
         bare=rng.random() < 0.08,

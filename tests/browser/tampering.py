@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,7 @@ import rfc8785
 from simulator.quotes import make_quote
 from tests.browser.proxy import Answer, Document, Proxy
 from tests.browser.running import Server
-from tests.vectors.ground import SITE, event, launch, replay
+from tests.vectors.ground import EVENTS, KEPT, OWNER, SITE, event, launch, replay
 
 Edit = Callable[[Document], Document]
 
@@ -92,15 +93,25 @@ def refuse(proxy: Proxy, path: str, status: int, body: bytes = b'{"detail": "Gon
 
 # What a launch measures on a machine where nothing is left to doubt. A developer's machine may add `account`: the web
 # server runs as root where another account cannot reach the interpreter, which is a warning.
-PLAIN = ("release", "python", "settings", "site", "ollama", "llm", "model")
+PLAIN = ("release", "python", "settings", "site", "gocryptfs", "ollama", "llm", "model")
 
 
 def without_doubts(evidence: Document) -> Document:
-    """The same evidence of a launch that recorded nothing doubtful, its register made anew to match."""
-    plan = plain(evidence)
-    if len(plan) == len(evidence["event_log"].splitlines()) - 2:  # but for INIT and the launch
-        return evidence
-    return relaunched(evidence, plan)
+    """The same evidence of a launch that recorded nothing doubtful and keeps its data encrypted, signed anew."""
+    encrypting = next(line for line in EVENTS if line.split(" ")[1] == "gocryptfs")
+    plan = [owned(line) if is_site(line) else line for line in plain(evidence)]
+    plan += [] if encrypting in plan else [encrypting]
+    return relaunched(evidence, plan, runtime_data={**evidence["runtime_data"], "data": KEPT})
+
+
+def owned(site: str) -> str:
+    """The event `site` of the same choices, and of data that has an owner."""
+    return event("site", json.loads(site.split(" ", 2)[2]) | {"data_owner": OWNER})
+
+
+def of_another(evidence: Document) -> Document:
+    """Evidence that names another owner of the data than the one who was measured."""
+    return remade(evidence, runtime_data={**evidence["runtime_data"], "data": KEPT | {"owner": "A" * 43}})
 
 
 def plain(evidence: Document) -> list[str]:

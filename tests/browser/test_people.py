@@ -203,7 +203,13 @@ def test_simulated_hardware_offers_nothing_to_trust_and_marks_its_certificates(p
         step.get_attribute("data-step"): step.get_attribute("data-answer")
         for step in panel.locator("[data-step]").all()
     }
-    assert answers == {"hardware": "no", "connection": "unknown", "software": "unsure", "gpu": "unknown"}
+    assert answers == {
+        "hardware": "no",
+        "connection": "unknown",
+        "software": "unsure",
+        "data": "unsure",
+        "gpu": "unknown",
+    }
     expect(panel.locator("#tee-trust")).to_have_count(0)
     panel.locator("summary", has_text="Certificate chain").click()
     expect(panel.locator("#tee-test-certificates")).to_contain_text("Intel issued none of them")
@@ -223,7 +229,7 @@ def test_without_collateral_it_cannot_be_checked(page: Page, proxy: Proxy, serve
     expect(found.locator("span")).to_have_text("Cannot check")
     panel = open_panel(page)
     looks = [row.get_attribute("data-look") for row in panel.locator("#tee-checks [data-check]").all()]
-    assert looks == ["pass", "fail", *["unasked"] * 8, "skipped"]
+    assert looks == ["pass", "fail", *["unasked"] * 8, "skipped", "unasked"]
 
 
 def test_settings_that_are_fixed_are_shown_fixed(page: Page, server: Server) -> None:

@@ -35,10 +35,11 @@ def service() -> Iterator[Site]:
         yield running
 
 
-def ask(service: Site, folder: Path, *accepted: str, root: str = "verity") -> Judged:
+def ask(service: Site, folder: Path, *accepted: str, root: str = "verity", genuine: bool = False) -> Judged:
     held = references()
     held["platforms"][0]["root"] = root
-    options = Options(references=merge([load_references(json.dumps(held).encode())]))
+    known = merge([load_references(json.dumps(held).encode())])
+    options = Options(references=known, test_root_is_genuine=genuine)
     fetcher = Fetcher()
     source = Sources(relay(fetcher, service.url))
     return Attesting(service.url, source, CollateralCache(folder), fetcher, options, frozenset(accepted))()
@@ -61,6 +62,21 @@ def test_simulated_hardware_only_where_that_was_accepted(service: Site, tmp_path
 def test_an_administrator_only_where_trusted(service: Site, tmp_path: Path) -> None:
     refused(ask(service, tmp_path, "simulated", root="unmeasured"), "simulated", "add --accept administrator.")
     assert ask(service, tmp_path, "simulated", "administrator", root="unmeasured").key
+
+
+def test_plain_data_only_where_that_was_accepted(service: Site, tmp_path: Path) -> None:
+    """On simulated hardware, once that is accepted, it says nothing new; the test root stands for genuine hardware."""
+    service.td.owner = ""
+    assert ask(service, tmp_path, "simulated").key
+    refused(ask(service, tmp_path, genuine=True), "incomplete", "add --accept plain-data.")
+    assert ask(service, tmp_path, "plain-data", genuine=True).key
+
+
+@pytest.mark.attack
+def test_data_of_an_owner_who_was_not_measured_cannot_be_accepted(service: Site, tmp_path: Path) -> None:
+    service.td.bound["data"] = {"state": "encrypted", "owner": "A" * 43}
+    judged = ask(service, tmp_path, "simulated", "plain-data")
+    refused(judged, "not-acceptable", "it is said to be encrypted for AAAA")
 
 
 def test_nothing_else_can_be_accepted(service: Site, tmp_path: Path) -> None:
@@ -117,7 +133,7 @@ def test_the_command_line_does_not_connect(service: Site, tmp_path: Path) -> Non
     ("arguments", "sentence"),
     [
         ((), "give the address"),
-        (("http://127.0.0.1:1", "--accept", "anything"), "it is simulated or administrator"),
+        (("http://127.0.0.1:1", "--accept", "anything"), "it is simulated, administrator or plain-data"),
         (("http://127.0.0.1:1", "--port", "70000"), "--port"),
         (("http://127.0.0.1:1", "--release", "/nowhere/at/all"), "cannot be read"),
         (("http://127.0.0.1:1/chat",), "has a path"),

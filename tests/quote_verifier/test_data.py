@@ -132,3 +132,10 @@ def test_the_launcher_measures_known_operations_only() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "launcher").glob("**/*.py")]
     measured = set(re.findall(r'\bEvent\(\s*"(\w+)"', "\n".join(sources)))
     assert {"release", "settings"} <= measured <= set(facts.load("events"))
+
+
+def test_the_launcher_keeps_the_same_settings_off_this_machine() -> None:
+    from launcher.plan.data_settings import _KEEPERS
+
+    keepers = facts.load("site")["endpoints"]["keepers"]
+    assert {*_KEEPERS, "STORAGE_PROVIDER"} == set(keepers)  # a provider's name leads elsewhere, never to this machine

@@ -91,4 +91,12 @@ def test_a_measured_td() -> None:
     evidence = Td().evidence(NONCE)
     check, events = check_replay(evidence["event_log"], parse_quote(bytes.fromhex(evidence["quote"])))
     assert check.status == "pass"
-    assert [event.operation for event in events] == ["release", "python", "settings", "model", "site", "launch"]
+    assert [event.operation for event in events] == [
+        "release",
+        "python",
+        "settings",
+        "model",
+        "gocryptfs",
+        "site",
+        "launch",
+    ]

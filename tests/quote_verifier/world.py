@@ -35,6 +35,7 @@ EVENTS = (
     'open-webui-tdx python {"environment":"e","sha384":"p","version":"3.11.7"}',
     'open-webui-tdx settings {"ENABLE_SIGNUP":"true"}',
     'open-webui-tdx model {"digest":"sha256:aa","name":"smollm2:135m"}',
+    'open-webui-tdx gocryptfs {"sha384":"g","version":"2.3"}',
 )
 
 
@@ -53,16 +54,19 @@ def replay(lines: list[str]) -> bytes:
 
 @dataclass
 class Td:
-    """A simulated TD: what it measured, and what its attester binds; `owner` is whose data it measured."""
+    """A simulated TD: what it measured, and what its attester binds; `owner` is whose data it measured, "" for plain
+    data."""
 
     events: list[str] = field(default_factory=lambda: list(EVENTS))
     bound: dict[str, Any] = field(default_factory=lambda: {"release": RELEASE})
     quote_options: dict[str, Any] = field(default_factory=dict)
-    owner: str = ""
+    owner: str = vectors.OWNER
 
     def evidence(self, nonce: str) -> dict[str, Any]:
         tree = nonces.among(nonce, 3, 2)  # two others ask as well
-        runtime_data = {"v": 2, "nonces": nonces.bound(tree), **self.bound}
+        data = {"state": "encrypted", "owner": self.owner} if self.owner else {"state": "plain"}
+        bound = {"v": 2, "nonces": nonces.bound(tree), "data": data, **self.bound}
+        runtime_data = {name: value for name, value in bound.items() if value is not None}
         lines = log_of(self.events, str(self.bound.get("origin", "")), self.owner)
         rtmrs = (*profile.TD.rtmrs[:3], replay(lines))
         digest = hashlib.sha384(rfc8785.dumps(runtime_data)).digest()

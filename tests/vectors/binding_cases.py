@@ -11,6 +11,7 @@ from tests.vectors import nonces
 from tests.vectors.ground import (
     ALONE,
     EVENTS,
+    KEPT,
     NONCE,
     ORIGIN,
     REFERENCES,
@@ -31,7 +32,7 @@ from tests.vectors.ground import (
 )
 
 GIVEN = {"spki_sha256": SPKI, "key": "given"}
-FAILED = {"binding.nonce": "fail", "binding.channel": "fail"}
+FAILED = {"binding.nonce": "fail", "binding.channel": "fail", "data.protected": "fail"}
 
 
 def bound(name: str, about: str, data: Any, **changes: Any) -> None:
@@ -81,12 +82,11 @@ def member_cases() -> None:
     later = {
         "channel": nonces.b64(b"a key configuration"),
         "unlock": nonces.b64(bytes(32)),
-        "data": {"state": "encrypted", "owner": nonces.b64(bytes(32)), "generation": 7},
+        "data": KEPT | {"generation": 7},
         "gpu_evidence": digest("the GPUs' evidence"),
     }
     for name, about, status, data in (
         ("later", "Members that later parts of the release bind", "pass", later),
-        ("plain-data", "Data that lies in plain", "pass", {"data": {"state": "plain"}}),
         ("unknown", "A member that is newer than this verifier", "warn", {"extra": "x"}),
         ("unknown-inside", "A member of a member that is newer", "warn", {"tls": {**TLS, "hybrid": True}}),
     ):

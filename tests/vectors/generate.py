@@ -12,6 +12,7 @@ sys.path.insert(0, str(HERE.parent.parent))
 
 from tests.vectors import (  # noqa: E402
     binding_cases,
+    data_cases,
     document_cases,
     genuine_cases,
     ground,
@@ -42,6 +43,7 @@ GROUPS: tuple[Callable[[], None], ...] = (
     launch_cases.release_cases,
     launch_cases.platform_cases,
     service_cases.service_cases,
+    data_cases.data_cases,
 )
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ NONCE = "jYkzjn5VHYgJbRc0s8ZfS2r0S1pQdX1yQ0c9mYd4ZkM"
 ORIGIN = "https://chat.example"
 SPKI = hashlib.sha256(b"the TD's TLS key").hexdigest()
 TLS = {"spki_sha256": SPKI, "key": "drawn"}
+OWNER = nonces.b64(hashlib.sha256(b"the owner's Ed25519 key").digest())
+KEPT = {"state": "encrypted", "owner": OWNER, "generation": 1}
 ALONE, PROOF = nonces.alone(NONCE)
 RELEASE = hashlib.sha384(b"release.json").hexdigest()
 SERVICE_URL = {"alibaba": "https://attest.example", "trustee": "https://trustee.example"}
@@ -41,6 +43,7 @@ CHECKS = [
     "release.match",
     "platform.match",
     "service.token",
+    "data.protected",
 ]
 BARE = CHECKS[:5]
 
@@ -59,10 +62,10 @@ EVENTS = [
     event("settings", {"ENABLE_SIGNUP": "true", "PROFILE": "slim", "WEBUI_SECRET_KEY": "set"}),
     event("llm", {"engine": "xllamacpp", "sha384": digest("engine")}),
     event("model", {"digest": f"sha384:{digest('model')}", "name": "smollm2:135m"}),
+    event("gocryptfs", {"sha384": digest("gocryptfs"), "version": "2.3"}),
 ]
-SITE = {"origin": ORIGIN, "endpoints": [], "admin_access": False}
+SITE = {"origin": ORIGIN, "endpoints": [], "admin_access": False, "data_owner": OWNER}
 OTHERS = {
-    "gocryptfs": event("gocryptfs", {"sha384": digest("gocryptfs"), "version": "2.3"}),
     "ollama": event("ollama", {"libraries": "", "sha384": digest("ollama"), "version": "0.5.12"}),
     "tool": event("tool", {"id": "calculator", "sha384": digest("tool")}),
     "function": event("function", {"id": "filter", "sha384": digest("function")}),
@@ -96,7 +99,7 @@ def log_of(events: list[str], site: dict[str, Any] | None = SITE) -> list[str]:
 
 def runtime_data(**changes: Any) -> dict[str, Any]:
     """The full runtime data, for NONCE alone; a member changed to None is left out."""
-    members = {"v": 2, "nonces": ALONE, "release": RELEASE, "origin": ORIGIN, "tls": TLS} | changes
+    members = {"v": 2, "nonces": ALONE, "release": RELEASE, "origin": ORIGIN, "tls": TLS, "data": KEPT} | changes
     return {key: value for key, value in members.items() if value is not None}
 
 
@@ -227,9 +230,10 @@ def stopped(check: str, chosen: bool = False) -> dict[str, str]:
 
 
 def case(name: str, about: str, overall: str, changed: dict[str, str], given: dict[str, Any], **held: Any) -> None:
-    """That the good bundles' TLS key is drawn in the TD counts only where `platform.match` passes."""
+    """That the good bundles' TLS key is drawn in the TD, and their data encrypted, counts only where `platform.match`
+    passes."""
     if changed.get("platform.match", "pass") != "pass":
-        changed = {"binding.channel": "warn"} | changed
+        changed = {"binding.channel": "warn", "data.protected": "warn"} | changed
     W.add(name, about, overall, changed, bundle=given, options=options(**held))
 
 

@@ -23,7 +23,7 @@ from tests.vectors.ground import (
     runtime_data,
 )
 
-REPLAY_FAILED = {"eventlog.replay": "fail", "release.match": "fail"}
+REPLAY_FAILED = {"eventlog.replay": "fail", "release.match": "fail", "data.protected": "fail"}
 TRUST = {"v": 1, "platform": {"trust_administrator": True}}
 
 
@@ -115,7 +115,7 @@ def _odd_launches() -> None:
     for name, about, content in (
         ("other-digest", "A launch whose digest is that of other lines", {"lines": [2, 3, 4], "plan": plan}),
         ("line-twice", "A launch that names a line twice", {"lines": [2, 2], "plan": plan}),
-        ("later-line", "A launch that names itself", {"lines": [2, 8], "plan": plan}),
+        ("later-line", "A launch that names itself", {"lines": [2, 9], "plan": plan}),
         ("init-line", "A launch that names the INIT line", {"lines": [1, 2], "plan": plan}),
         ("no-lines", "A launch that names no lines", {"plan": plan}),
         ("odd-member", "A launch that says more than it may", {"lines": [2, 3], "plan": plan, "more": True}),
@@ -131,7 +131,7 @@ def _unmeasured() -> None:
             f"unmeasured-{name}",
             "RTMR 3 is zero and there is no log; references are held",
             "not-acceptable",
-            {"eventlog.replay": "warn", "release.match": "fail"},
+            {"eventlog.replay": "warn", "release.match": "fail", "data.protected": "warn"},
             bundle("unmeasured", quote=unmeasured, evidence_event_log=value),
         )
     case(
@@ -151,7 +151,10 @@ def _unmeasured() -> None:
     )
 
 
-def _logged(name: str, about: str, lines: list[str], status: str, held: list[Any], **data: Any) -> None:
+def _logged(
+    name: str, about: str, lines: list[str], status: str, held: list[Any], kept: str = "pass", **data: Any
+) -> None:
+    """`kept` is the status of `data.protected`, which fails only where `release.match` does."""
     made = runtime_data(**data)
     given = bundle(
         f"release-{name}",
@@ -159,7 +162,8 @@ def _logged(name: str, about: str, lines: list[str], status: str, held: list[Any
         evidence_runtime_data=made,
         evidence_event_log="\n".join(lines) + "\n",
     )
-    case(f"release-{name}", about, OVERALL[status], {"release.match": status}, given, references=held)
+    changed = {"release.match": status, "data.protected": kept}
+    case(f"release-{name}", about, OVERALL[status], changed, given, references=held)
 
 
 def _measured(name: str, about: str, events: list[str], status: str, held_events: list[str], **data: Any) -> None:
@@ -173,6 +177,7 @@ def _other_parts() -> None:
         "settings": EVENTS[2].replace('"true"', '"false"'),
         "llm": EVENTS[3].replace(digest("engine"), digest("another engine")),
         "model": EVENTS[4].replace(digest("model"), digest("another model")),
+        "gocryptfs": EVENTS[5].replace(digest("gocryptfs"), digest("another gocryptfs")),
     }
     for position, (name, line) in enumerate(changed.items()):
         events = [*EVENTS[:position], line, *EVENTS[position + 1 :]]
@@ -188,7 +193,7 @@ def release_cases() -> None:
     _measured(
         "ollama",
         "Ollama instead of the embedded model",
-        [*EVENTS[:3], OTHERS["ollama"], EVENTS[4]],
+        [*EVENTS[:3], OTHERS["ollama"], *EVENTS[4:]],
         "pass",
         [*EVENTS, OTHERS["ollama"]],
     )
@@ -209,7 +214,6 @@ def release_cases() -> None:
         EVENTS,
         release=digest("another release"),
     )
-    _encrypting()
     _launches()
     _sites()
     case(
@@ -239,12 +243,6 @@ def release_cases() -> None:
     )
 
 
-def _encrypting() -> None:
-    events = [*EVENTS[:3], OTHERS["gocryptfs"], *EVENTS[3:]]
-    _measured("gocryptfs", "A program that encrypts what is kept", events, "pass", events)
-    _measured("other-gocryptfs", "The same, and it is not the references'", events, "fail", EVENTS)
-
-
 def _launches() -> None:
     """Logs of several launches in one boot, and of none."""
     held = [REFERENCES]
@@ -257,8 +255,10 @@ def _launches() -> None:
         added = [*before, *(line for line in plan if line not in before)]
         return [*added, launch(added, plan)]
 
-    _logged("no-launch", "A log that does not say what is in force", lines[:-1], "fail", held)
-    _logged("unended", "An event after the last launch", [*lines, OTHERS["tool"]], "fail", [_with(OTHERS["tool"])])
+    _logged("no-launch", "A log that does not say what is in force", lines[:-1], "fail", held, "fail")
+    _logged(
+        "unended", "An event after the last launch", [*lines, OTHERS["tool"]], "fail", [_with(OTHERS["tool"])], "fail"
+    )
     _logged(
         "two-settings",
         "Two settings in force at once, each known from a document of its own",
@@ -311,13 +311,13 @@ def _sites() -> None:
     """What a site chose, by rule."""
     endpoint = {"setting": "WEBHOOK_URL", "value": "https://hooks.example"}
 
-    def chosen(name: str, about: str, status: str, site: dict[str, Any] | None, **data: Any) -> None:
-        _logged(f"site-{name}", about, log_of(EVENTS, site), status, [REFERENCES], **data)
+    def chosen(name: str, about: str, status: str, site: dict[str, Any] | None, kept: str = "pass") -> None:
+        _logged(f"site-{name}", about, log_of(EVENTS, site), status, [REFERENCES], kept)
 
-    chosen("none", "The launch did not say what the site chose", "fail", None)
+    chosen("none", "The launch did not say what the site chose", "fail", None, "fail")
     chosen("endpoint", "Something leaves the machine", "warn", SITE | {"endpoints": [endpoint]})
     chosen("admin-access", "Administrators can read what others write", "warn", SITE | {"admin_access": True})
-    chosen("closed", "All members, all harmless", "pass", SITE | {"tls": "acme", "egress": "closed", "data_owner": "x"})
+    chosen("closed", "All members, all harmless", "pass", SITE | {"tls": "acme", "egress": "closed"})
     chosen("egress-open", "Programs may connect anywhere", "warn", SITE | {"egress": "open"})
     chosen("egress-list", "Programs may connect to named hosts", "warn", SITE | {"egress": ["search.example:443"]})
     chosen("tls-unknown", "A way of ending TLS that nobody knows", "warn", SITE | {"tls": "quantum"})
@@ -331,10 +331,16 @@ def _sites() -> None:
         ("admin_access", "false"),
         ("egress", [1]),
     ):
-        chosen(f"odd-{member}-{type(value).__name__}", f"A {member} of the wrong type", "fail", SITE | {member: value})
-    for member in SITE:
+        chosen(
+            f"odd-{member}-{type(value).__name__}",
+            f"A {member} of the wrong type",
+            "fail",
+            SITE | {member: value},
+            "fail",
+        )
+    for member in ("origin", "endpoints", "admin_access"):
         rest = {key: value for key, value in SITE.items() if key != member}
-        chosen(f"without-{member}", f"A site event without {member}", "fail", rest)
+        chosen(f"without-{member}", f"A site event without {member}", "fail", rest, "fail")
 
 
 def platform_cases() -> None:

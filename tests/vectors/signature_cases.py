@@ -1,5 +1,7 @@
 """Cases about signatures, certificates, collateral and the roles in the PKI."""
 
+import ssl
+
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -136,6 +138,7 @@ def signature_cases() -> None:
     _roles()
     odd_extensions()
     odd_arc()
+    _odd_names()
     _newness()
     for fault in ("outer-certification-type", "trailing-bytes", "high-s", "no-root", "crlf"):
         quote = quote_for(runtime_data(), log_of(EVENTS), fault=fault)
@@ -233,6 +236,27 @@ def odd_arc() -> None:
     text = pki.pem_chain(*chain)
     about = "An extension whose OID has an arc beyond 2.39"
     bare("pck-extension-arc", about, "not-genuine", "quote.signature", assemble(Plan(chain=lambda: text)))
+
+
+def _odd_names() -> None:
+    """TCB signing certificates whose subject is not made as Intel's are: not every reader takes it, or as the same."""
+    good = pki.certificate("tcb-signing")
+    company = b"\x06\x03\x55\x04\x0a\x0c\x11Intel Corporation"
+    for name, about, odd in (
+        ("tag", "that is no text", company.replace(b"\x0c\x11", b"\x02\x11")),
+        ("bytes", "that is not UTF-8", company.replace(b"Intel", b"\xffntel")),
+        ("control", "with a NUL in it", company.replace(b"Intel", b"In\0el")),
+        ("part", "of something else than Intel's names are made of", company.replace(b"\x04\x0a", b"\x04\x0b")),
+        ("oid", "whose OID is none", company.replace(b"\x04\x0a", b"\x04\x8a")),
+    ):
+        at = good.tbs_certificate_bytes.rindex(company)  # the issuer, which is the same, stands before it
+        signed = good.tbs_certificate_bytes
+        signed = signed[:at] + odd + signed[at + len(odd) :]
+        made = resigned(good.public_bytes(Encoding.DER), signed, "root")
+        chain = ssl.DER_cert_to_PEM_cert(made) + pki.pem_chain(pki.certificate("root"))
+        shared = W.collateral(f"name-{name}", collateral(NOW) | {"tcb_info_issuer_chain": chain})
+        about = f"The subject of the TCB signing certificate has a company {about}"
+        case(f"roles-name-{name}", about, "not-genuine", stopped("quote.signature"), bundle("good", collateral=shared))
 
 
 def signed_below(subject: str, issuer: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from .encoding import from_hex
 from .errors import Malformed, NotGenuine, UsageError
 from .eventlog import check_replay
 from .genuine import MIGRATABLE, SERVICE_TD, Genuine, RootName, root_certificate, verify_quote
+from .kept_data import check_data
 from .policy import Policy
 from .quote import Quote, parse_quote
 from .references import References
@@ -142,7 +143,12 @@ def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> l
     else:
         release = check_release(events, options.references, bound)
     token = check_tokens(options.services, options.policy.required_services, bundle.tokens, quote, now)
-    return [nonce, channel, replayed, release, platform, token]
+    failed = next((each.id for each in (nonce, replayed) if each.status == "fail"), None)
+    if failed:
+        (data,) = _not_asked(["data.protected"], f"{failed} failed")
+    else:
+        data = check_data(events, bound, platform)
+    return [nonce, channel, replayed, release, platform, token, data]
 
 
 def _channel(bundle: Bundle, bound: dict[str, Any], platform: Check, options: Options) -> Check:

@@ -5,15 +5,20 @@ General readers disagree about what is not needed here (an odd distribution poin
 be played against each other.
 """
 
+import re
 from dataclasses import dataclass
 
 from .errors import Malformed
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID, ENUMERATED = 1, 2, 3, 4, 6, 10
-SEQUENCE, EXTENSIONS = 0x30, 0xA3
+SEQUENCE, SET, EXTENSIONS = 0x30, 0x31, 0xA3
+UTF8_STRING, PRINTABLE_STRING = 0x0C, 0x13
 CRL_EXTENSIONS = 0xA0
 KEY_USAGE, BASIC_CONSTRAINTS = b"\x55\x1d\x0f", b"\x55\x1d\x13"  # 2.5.29.15 and .19: all that may be critical
 CRL_NUMBER = b"\x55\x1d\x14"  # 2.5.29.20
+# CN, O, L, ST and C (2.5.4.3, .10, .7, .8, .6): what a name of Intel's is made of, in letters of PrintableString
+NAME_PARTS = tuple(bytes((0x55, 4, number)) for number in (3, 10, 7, 8, 6))
+_LETTERS = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]+\Z")
 VERSION_3 = bytes.fromhex("a003020102")
 # SubjectPublicKeyInfo of a P-256 key (RFC 5480) as far as its uncompressed point, which 64 bytes follow
 P256_KEY = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
@@ -100,6 +105,19 @@ def _extensions(data: bytes) -> dict[bytes, bytes]:
     return extensions
 
 
+def _name(data: bytes) -> bytes:
+    """A name, if it is one as Intel's are: sets of one part each, of which readers make the same text. Raises
+    `Malformed`."""
+    for tag, one, _ in elements(content(data, SEQUENCE)):
+        pairs = elements(one) if tag == SET else []
+        parts = elements(pairs[0][1]) if len(pairs) == 1 and pairs[0][0] == SEQUENCE else []
+        texts = [OID, UTF8_STRING], [OID, PRINTABLE_STRING]
+        known = [kind for kind, _, _ in parts] in texts and parts[0][1] in NAME_PARTS
+        if not known or not _LETTERS.match(parts[1][1]):
+            raise Malformed("a name in it is not made as Intel's are")
+    return data
+
+
 def certificate_parts(certificate: bytes) -> CertificateParts:
     """The parts of an X.509 version 3 certificate (DER). Raises `Malformed`."""
     outer = elements(content(certificate, SEQUENCE))
@@ -107,7 +125,7 @@ def certificate_parts(certificate: bytes) -> CertificateParts:
     if len(fields) != 8 or fields[0][2] != VERSION_3 or fields[7][0] != EXTENSIONS:
         raise Malformed("it is no X.509 version 3 certificate with extensions")
     extensions = _extensions(fields[7][1])
-    return CertificateParts(fields[3][2], fields[5][2], fields[6][2], extensions)
+    return CertificateParts(_name(fields[3][2]), _name(fields[5][2]), fields[6][2], extensions)
 
 
 def crl_extensions(crl: bytes) -> dict[bytes, bytes]:

@@ -27,6 +27,8 @@ REQUIRED = tuple(name for name, event in _EVENTS.items() if event.get("required"
 # these can be known and allowed, but what they let in is not measured: at best a warning
 WARNINGS: dict[str, str] = {name: event["doubt"] for name, event in _EVENTS.items() if "doubt" in event}
 KNOWN = set(_EVENTS)
+# programs without which nothing that is kept can be encrypted
+ENCRYPTING = {name for name, event in _EVENTS.items() if event.get("encrypts")}
 # compared line by line with references; the others are judged by rule
 EXACT = {name for name, event in _EVENTS.items() if not event.get("rule")}
 

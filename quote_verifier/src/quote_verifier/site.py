@@ -3,6 +3,7 @@
 `data/site.json` is the table for both verifiers. For each member: its `type` (`text`: a string; `flag`: true or false;
 `endpoints`: a list of `{"setting", "value"}`; `egress`: a string or a list of strings), whether every `site` event has
 it, its `harmless` values ("any", or the list), and the sentence of the warning for any other, `{{value}}` filled in.
+`keepers` are the settings of endpoints that take what people write to be kept.
 """
 
 from typing import Any
@@ -31,6 +32,12 @@ def judge(content: dict[str, Any]) -> list[str]:
         if rule["harmless"] != "any" and value not in rule["harmless"]:
             warnings.append(rule["warning"].replace("{{value}}", _shown(value)))
     return warnings
+
+
+def keepers_elsewhere(content: dict[str, Any]) -> list[str]:
+    """The settings, sorted, that have what people write kept off this machine. For content that `judge` took."""
+    keepers = _RULES["endpoints"]["keepers"]
+    return sorted({each["setting"] for each in content["endpoints"] if each["setting"] in keepers})
 
 
 def _is(kind: str, value: Any) -> bool:

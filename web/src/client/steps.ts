@@ -1,5 +1,5 @@
 /**
- * A verdict as three questions that anybody has, and a fourth that nothing here answers. The checks beneath decide; what
+ * A verdict as four questions that anybody has, and a fifth that nothing here answers. The checks beneath decide; what
  * is said here adds nothing to them and hides no failure: a step is as good as its worst check.
  */
 
@@ -11,48 +11,54 @@ import { cannotCheck, notAsked } from './wording.js';
 export type Answer = 'yes' | 'unsure' | 'no' | 'unknown';
 
 export interface Step {
-	id: 'hardware' | 'connection' | 'software' | 'gpu';
+	id: 'hardware' | 'connection' | 'software' | 'data' | 'gpu';
 	question: Clause;
 	answer: Answer;
 	sentence: Clause;
 }
 
-type Asked = 'hardware' | 'connection' | 'software';
+type Asked = 'hardware' | 'connection' | 'software' | 'data';
 
 /** Which checks a step stands for, by the first part of their names; every check is in exactly one. */
 const PARTS: Record<Asked, RegExp> = {
 	hardware: /^(quote|tee|service)\./,
 	connection: /^binding\./,
-	software: /^(eventlog|release|platform)\./
+	software: /^(eventlog|release|platform)\./,
+	data: /^data\./
 };
 const checksOf = (id: Asked): CheckId[] => CHECK_IDS.filter((check) => PARTS[id].test(check));
 export const STEPS: Record<Asked, CheckId[]> = {
 	hardware: checksOf('hardware'),
 	connection: checksOf('connection'),
-	software: checksOf('software')
+	software: checksOf('software'),
+	data: checksOf('data')
 };
 
 const QUESTIONS: Record<Step['id'], Clause> = {
 	hardware: clause('Does real hardware protect it?'),
 	connection: clause('Is my connection private?'),
 	software: clause('Is it the software I expect?'),
+	data: clause('Is what I write encrypted on its disk?'),
 	gpu: clause('Is the graphics processor protected, too?')
 };
 
 const YES: Record<Asked, Clause> = {
 	hardware: clause('Yes: a genuine Intel processor vouches for this server and shields its memory, even from whoever runs the machine.'),
 	connection: clause('Yes: what you send ends inside the server that was checked.'),
-	software: clause('Yes: it is what the reference values that you hold name.')
+	software: clause('Yes: it is what the reference values that you hold name.'),
+	data: clause('Yes: its owner has it opened by software that was verified, and by no other.')
 };
 const UNSURE: Record<Asked, Clause> = {
 	hardware: clause('A genuine Intel processor vouches for it, but with a reservation: see the checks.'),
 	connection: clause('Not proven: somebody between you and the server could be reading along.'),
-	software: clause('It is known, but with a reservation: see the checks.')
+	software: clause('It is known, but with a reservation: see the checks.'),
+	data: clause('It says so, but with a reservation: see the checks.')
 };
 const NO: Record<Asked, Clause> = {
 	hardware: clause('No: nothing proves that there is hardware that protects it.'),
 	connection: clause('No: this answer was not made for you, or not by the server that you are connected to.'),
-	software: clause('No: it is not the software that you expect.')
+	software: clause('No: it is not the software that you expect.'),
+	data: clause('No: what it says of that is not what was measured.')
 };
 
 /** Sentences for what is worth its own, by the key of the check that says it; the first that a step has. */
@@ -69,6 +75,8 @@ const PARTICULAR: Record<string, Clause> = {
 	'tee.check.release.match.unmeasured': clause('Unknown: what runs there was not measured.'),
 	'tee.check.platform.match.none': clause('Partly: the programs are known, but not the system that they run on.'),
 	'tee.check.platform.match.unmeasured': clause('Yes, as long as whoever administers the machine has not changed it: nothing would show that.'),
+	'tee.check.data.protected.plain': clause('No: it lies there in plain text, and whoever holds the disk can read it.'),
+	'tee.check.data.protected.unsaid': clause('Unknown: it does not say how it keeps what people write.'),
 	'tee.check.release.match.trusted': clause('Yes: it is the same as you trusted on {{date}}.')
 };
 const PROTECTED_BUT = clause('It is a genuine Intel processor, but its protection has gaps: out of date, or open to whoever runs the machine.');

@@ -4,7 +4,7 @@ import events from '../data/events.json';
 import { platform } from '../data/td_report.json';
 import { clause, verbatim, type Clause } from './sentence.js';
 
-const EVENTS: Record<string, { part?: string; rule?: boolean } | undefined> = events;
+const EVENTS: Record<string, { part?: string; rule?: boolean; encrypts?: boolean } | undefined> = events;
 const FIELDS: Record<string, string | undefined> = platform;
 
 /** The words for `field`: a platform's field, or an event's operation, with the name of what it is about where it has one. */

@@ -82,14 +82,6 @@ function nameText(name: Name): string {
 		.join(', ');
 }
 
-/** A PrintableString holds these only (X.680, 41.4); the parser does not look. */
-const PRINTABLE = /^[A-Za-z0-9 '()+,\-./:=?]*$/;
-
-function requirePrintable(...names: Name[]): void {
-	const texts = names.flatMap((name) => name.flatMap((rdn) => rdn.map((part) => part.value.printableString ?? '')));
-	if (!texts.every((text) => PRINTABLE.test(text))) throw notAsSpecified();
-}
-
 function commonName(name: Name): string {
 	const found = name.flatMap((rdn) => rdn.filter((part) => part.type === OID.commonName));
 	return found.length === 1 ? found[0]!.value.toString() : '';
@@ -120,7 +112,6 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate {
 	try {
 		const certificate = AsnParser.parse(der, Certificate) as Certificate;
 		const tbs = certificate.tbsCertificate;
-		requirePrintable(tbs.subject, tbs.issuer);
 		const { issuer, subject, key, extensions } = certificateParts(der);
 		return {
 			der,

@@ -7,7 +7,7 @@
 import { equalBytes, toHex } from '../shared/bytes.js';
 import { Reason } from '../shared/sentence.js';
 
-export const TAG = { boolean: 1, integer: 2, octets: 4, oid: 6, enumerated: 10, sequence: 0x30 } as const;
+export const TAG = { boolean: 1, integer: 2, octets: 4, oid: 6, enumerated: 10, utf8: 0x0c, printable: 0x13, sequence: 0x30, set: 0x31 } as const;
 const VERSION_3 = Uint8Array.of(0xa0, 3, 2, 1, 2);
 const EXTENSIONS = 0xa3;
 const CRL_EXTENSIONS = 0xa0;
@@ -15,6 +15,10 @@ const CRL_EXTENSIONS = 0xa0;
 export const BASIC_CONSTRAINTS = '551d13';
 export const KEY_USAGE = '551d0f';
 export const CRL_NUMBER = '551d14';
+
+/** Contents of the OIDs of CN, O, L, ST and C, hex: what a name of Intel's is made of, in letters of PrintableString. */
+const NAME_PARTS = ['550403', '55040a', '550407', '550408', '550406'];
+const LETTERS = /^[A-Za-z0-9 '()+,\-./:=?]+$/;
 
 export interface Element {
 	tag: number;
@@ -98,13 +102,26 @@ function extensionsOf(bytes: Uint8Array): CertificateParts['extensions'] {
 	return extensions;
 }
 
+/** A name's DER, if it is one as Intel's are: sets of one part each, of which readers make the same text. */
+function nameOf({ der }: Element): Uint8Array {
+	for (const set of elements(contentOf(der, TAG.sequence))) {
+		const pairs = set.tag === TAG.set ? elements(set.content) : [];
+		const parts = pairs.length === 1 && pairs[0]!.tag === TAG.sequence ? elements(pairs[0]!.content) : [];
+		const [oid, text] = parts;
+		if (parts.length !== 2 || oid!.tag !== TAG.oid || !NAME_PARTS.includes(toHex(oid!.content))) throw notAsSpecified();
+		const isText = text!.tag === TAG.utf8 || text!.tag === TAG.printable;
+		if (!isText || !LETTERS.test(String.fromCharCode(...text!.content))) throw notAsSpecified();
+	}
+	return der;
+}
+
 /** The parts of an X.509 version 3 certificate (DER); throws where it is anything else. */
 export function certificateParts(der: Uint8Array): CertificateParts {
 	const [tbs] = elements(contentOf(der, TAG.sequence));
 	const fields = tbs?.tag === TAG.sequence ? elements(tbs.content) : [];
 	if (fields.length !== 8 || !equalBytes(fields[0]!.der, VERSION_3) || fields[7]!.tag !== EXTENSIONS) throw notAsSpecified();
 	const extensions = extensionsOf(fields[7]!.content);
-	return { issuer: fields[3]!.der, subject: fields[5]!.der, key: fields[6]!.der, extensions };
+	return { issuer: nameOf(fields[3]!), subject: nameOf(fields[5]!), key: fields[6]!.der, extensions };
 }
 
 /** The contents of a CRL's extensions (DER), by the hex of their OID's content; throws where there are none. */

@@ -23,7 +23,10 @@ const INIT = `INIT sha384/${ZERO_REGISTER}`;
 export const LAUNCH = 'launch';
 export const SITE = 'site';
 /** Every operation, with what is known of it. */
-const OPERATIONS: Record<string, { part?: string; required?: boolean; rule?: boolean; doubt?: string }> = operations;
+const OPERATIONS: Record<
+	string,
+	{ part?: string; required?: boolean; rule?: boolean; doubt?: string; encrypts?: boolean }
+> = operations;
 const KNOWN = Object.keys(OPERATIONS);
 /** What a launch must have measured before it can match references, each once. */
 export const REQUIRED = KNOWN.filter((name) => OPERATIONS[name]!.required);
@@ -36,6 +39,10 @@ export const DOUBTFUL = KNOWN.flatMap((operation) => {
 /** Whether an event is compared line by line with references; the others are judged by rule. */
 export const isExact = ({ operation }: LogEvent): boolean =>
 	Object.hasOwn(OPERATIONS, operation) && !OPERATIONS[operation]!.rule;
+
+/** Whether an event is that of a program that encrypts what is kept. */
+export const encrypts = ({ operation }: LogEvent): boolean =>
+	Object.hasOwn(OPERATIONS, operation) && OPERATIONS[operation]!.encrypts === true;
 
 export interface LogEvent {
 	/** Number of its line, the INIT line being 1. */

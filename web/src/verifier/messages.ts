@@ -153,7 +153,25 @@ export const messages = {
 	'tee.check.service.token.invalid': 'The token of {{service}} is refused: {{reason}}.',
 	'tee.check.service.token.claim':
 		"The token of {{service}} is about something else: {{field}} is {{actual}}, the quote's is {{expected}}.",
-	'tee.check.service.token.status': '{{service}} does not affirm the evidence: its status is {{actual}}.'
+	'tee.check.service.token.status': '{{service}} does not affirm the evidence: its status is {{actual}}.',
+
+	'tee.check.data.protected.pass': 'What the service keeps is encrypted; only {{owner}} can have it opened.',
+	'tee.check.data.protected.plain':
+		'What people write lies on the disk of the service in plain text: whoever holds the disk reads it.',
+	'tee.check.data.protected.unsaid': 'The evidence does not say how what the service keeps lies on its disk.',
+	'tee.check.data.protected.elsewhere':
+		'What the service keeps is encrypted for {{owner}}, but what people write is kept elsewhere, too, by these settings: {{settings}}.',
+	'tee.check.data.protected.platform':
+		'What the service keeps is said to be encrypted, but the platform is not known to be one whose programs nobody could have changed.',
+	'tee.check.data.protected.unmeasured':
+		'What the service keeps is said to be encrypted, but the launch was not measured: nobody knows whose key opens it.',
+	'tee.check.data.protected.owner':
+		'What the service keeps is said to be encrypted for {{actual}}, but the launch measured {{expected}} as its owner.',
+	'tee.check.data.protected.denied':
+		'The launch measured {{expected}} as the owner of encrypted data, but the evidence says {{actual}}.',
+	'tee.check.data.protected.program':
+		'What the service keeps is said to be encrypted, but the launch measured nothing that encrypts it.',
+	'tee.check.data.protected.site': 'What the site chose cannot be judged: {{reason}}.'
 } as const;
 
 export type MessageKey = keyof typeof messages;

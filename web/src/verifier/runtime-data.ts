@@ -24,8 +24,19 @@ export interface BoundTls {
 	spki_sha256: string;
 	key: 'drawn' | 'given';
 }
+export interface BoundData {
+	state: 'plain' | 'encrypted';
+	owner?: string;
+	generation?: number;
+}
 /** Runtime data of the right shape, as far as this verifier knows it. */
-export type RuntimeData = JsonObject & { nonces: { root: string; size: number }; origin?: string; tls?: BoundTls; channel?: string };
+export type RuntimeData = JsonObject & {
+	nonces: { root: string; size: number };
+	origin?: string;
+	tls?: BoundTls;
+	channel?: string;
+	data?: BoundData;
+};
 
 export class RuntimeDataError extends Reason {}
 

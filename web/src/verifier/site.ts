@@ -10,6 +10,8 @@ interface Rule {
 	required: boolean;
 	harmless: string | unknown[];
 	warning?: string;
+	/** Of endpoints: the settings that take what people write to be kept. */
+	keepers?: string[];
 }
 const RULES: Record<string, Rule> = table;
 const SHOWN = 200;
@@ -49,4 +51,10 @@ export function judgeSite(content: JsonObject): Clause[] {
 		if (!is(rule.type, value)) throw new SiteError("the site event's {{name}} is of the wrong type", { name });
 		return isHarmless(rule, value) ? [] : [clause(rule.warning!, { value: shown(value) })];
 	});
+}
+
+/** The settings, sorted, that have what people write kept off this machine. For content that `judgeSite` took. */
+export function keepersElsewhere(content: JsonObject): string[] {
+	const names = (content['endpoints'] as { setting: string }[]).map(({ setting }) => setting);
+	return [...new Set(names)].filter((name) => RULES['endpoints']!.keepers!.includes(name)).sort();
 }

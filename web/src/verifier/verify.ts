@@ -1,4 +1,4 @@
-/** The judgement: eleven questions in a fixed order, each answered on its own evidence. */
+/** The judgement: twelve questions in a fixed order, each answered on its own evidence. */
 
 import { attributes, checkDebug } from './attributes.js';
 import { checkNonce } from './binding.js';
@@ -8,6 +8,7 @@ import { asSeen, type Seen, type SeenByRoot } from './collateral.js';
 import { checkEventLog, releaseInForce, type LogEvent } from './event-log.js';
 import { asEvidence, readBundle, type Evidence } from '../shared/evidence.js';
 import { fullPolicy, type FullPolicy, type Policy } from './policy.js';
+import { checkData } from './kept-data.js';
 import { parseQuote, QuoteFormatError, type ParsedQuote } from './quote.js';
 import { clause, type Clause } from '../shared/sentence.js';
 import { reasonOf } from './reason.js';
@@ -186,6 +187,9 @@ async function judgeBound(
 	const service = await checkServices(bundle, quote, held.services, held.policy.required_services, now);
 	outcomes['service.token'] = service.outcome;
 	facts.service_claims = service.claims;
+	if (!bound) outcomes['data.protected'] = blocked('binding.nonce');
+	else if (log.outcome.status === 'fail') outcomes['data.protected'] = blocked('eventlog.replay');
+	else outcomes['data.protected'] = checkData(log.events, bound, platform);
 }
 
 function readQuote(evidence: JsonObject, outcomes: Outcomes, facts: Facts): ParsedQuote | null {

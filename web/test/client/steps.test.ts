@@ -18,8 +18,8 @@ test('every check belongs to one step', () => {
 	expect(Object.values(STEPS).flat().sort()).toEqual([...CHECK_IDS].sort());
 });
 
-test('all green answers yes three times, and nobody asked the graphics processor', () => {
-	expect(answers(GREEN)).toEqual({ hardware: 'yes', connection: 'yes', software: 'yes', gpu: 'unknown' });
+test('all green answers yes four times, and nobody asked the graphics processor', () => {
+	expect(answers(GREEN)).toEqual({ hardware: 'yes', connection: 'yes', software: 'yes', data: 'yes', gpu: 'unknown' });
 	expect(stepsOf(NOTHING)).toEqual([]);
 });
 
@@ -36,7 +36,7 @@ test('one cause has one cross, the rest was not checked', () => {
 	const fails = ['quote.signature' as const, ...rest].map((id) => [id, 'fail'] as const);
 	const failed = report(Object.fromEntries(fails));
 	const found = saying(failed, Object.fromEntries(rest.map((id) => [id, BLOCKED])));
-	expect(answers(found)).toEqual({ hardware: 'no', connection: 'unknown', software: 'unknown', gpu: 'unknown' });
+	expect(answers(found)).toEqual({ hardware: 'no', connection: 'unknown', software: 'unknown', data: 'unknown', gpu: 'unknown' });
 	const down = saying(found, { 'quote.signature': { key: 'tee.check.quote.signature.nocollateral' } });
 	expect(answers(down).hardware).toBe('unknown');
 	expect(sentences(down).hardware).toMatch(/^Cannot be checked now/);
@@ -44,7 +44,7 @@ test('one cause has one cross, the rest was not checked', () => {
 
 test('nothing on simulated hardware is answered with yes', () => {
 	const simulated = saying(SIMULATED, { 'tee.real': { key: 'tee.check.tee.real.simulated' } });
-	expect(answers(simulated)).toEqual({ hardware: 'no', connection: 'unknown', software: 'unknown', gpu: 'unknown' });
+	expect(answers(simulated)).toEqual({ hardware: 'no', connection: 'unknown', software: 'unknown', data: 'unknown', gpu: 'unknown' });
 	expect(Object.values(sentences(simulated)).filter((text) => /Yes|Intel/.test(text))).toEqual([]);
 });
 

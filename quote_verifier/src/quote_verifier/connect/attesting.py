@@ -16,14 +16,14 @@ from ..fetch import Fetcher
 from ..live import fetch_evidence, judge
 from ..sealed_http.errors import SealedError
 from ..sealed_http.key_config import KeyConfig, decode
-from ..verdict import Verdict
+from ..verdict import Check, Verdict
 from .watching import Judged
 
 
 @dataclass(frozen=True)
 class Attesting:
-    """Judges the service at `base`. `accepted`: `simulated` and `administrator`, as far as the person accepts them;
-    `release`: the SHA-384 (hex) of the manifest whose pages are shown, "" for none."""
+    """Judges the service at `base`. `accepted`: `simulated`, `administrator` and `plain-data`, as far as the person
+    accepts them; `release`: the SHA-384 (hex) of the manifest whose pages are shown, "" for none."""
 
     base: str
     sources: Sources
@@ -64,19 +64,39 @@ class Attesting:
         return replace(self.options, policy=replace(self.options.policy, trust_administrator=True))
 
 
+#: Doubts that follow from what another check says better.
+_FOLLOW = ("binding.channel", "data.protected")
+
+
 def refusal(verdict: Verdict, accepted: frozenset[str]) -> str:
-    """Why this verdict is not what was asked for, in one sentence; "" if it is. Only `tee.real` can be accepted as it
-    is: everything else has to pass."""
-    # what binding.channel doubts follows from what another check says better
-    for check in sorted(verdict.checks, key=lambda each: each.id == "binding.channel" and each.status == "warn"):
+    """Why this verdict is not what was asked for, in one sentence; "" if it is.
+
+    `tee.real` can be accepted as it is, and a warning about what is kept, which on accepted simulated hardware says
+    nothing new: its host reads all of it."""
+    for check in sorted(verdict.checks, key=lambda each: each.id in _FOLLOW and each.status == "warn"):
         fine = check.status == "pass" or (check.id == "service.token" and check.status == "skipped")
         if fine or (check.id == "tee.real" and "simulated" in accepted):
             continue
-        hint = " To try it out all the same, add --accept simulated." if check.id == "tee.real" else ""
-        if check.id == "platform.match" and "whoever administers" in check.detail:
-            hint = " If you trust that person, add --accept administrator."
-        return f"{check.title}: {check.detail.rstrip('.')}.{hint}"
+        doubted = check.id == "data.protected" and check.status == "warn"
+        if doubted and ("plain-data" in accepted or _imitated(verdict)):
+            continue
+        return f"{check.title}: {check.detail.rstrip('.')}.{_hint(check)}"
     return ""
+
+
+def _hint(check: Check) -> str:
+    if check.id == "tee.real":
+        return " To try it out all the same, add --accept simulated."
+    if check.id == "platform.match" and "whoever administers" in check.detail:
+        return " If you trust that person, add --accept administrator."
+    if check.id == "data.protected" and check.status == "warn":
+        return " If that is as it should be, add --accept plain-data."
+    return ""
+
+
+def _imitated(verdict: Verdict) -> bool:
+    """Whether the hardware is simulated; who gets this far has accepted that."""
+    return any(check.id == "tee.real" and check.status == "fail" for check in verdict.checks)
 
 
 def _key(text: str) -> KeyConfig:

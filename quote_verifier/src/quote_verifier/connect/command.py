@@ -33,14 +33,15 @@ from .site import Site
 from .tunnel import Tunnel
 from .watching import CutError, Watch
 
-ACCEPTABLE = ("simulated", "administrator")
+ACCEPTABLE = ("simulated", "administrator", "plain-data")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 Accept = Annotated[
     list[str] | None,
     typer.Option(
         metavar="WHAT",
-        help="Accept simulated hardware (simulated), or trust whoever administers the service (administrator).",
+        help="Accept simulated hardware (simulated), trust whoever administers the service (administrator), or accept "
+        "that what it keeps lies in plain text on its disk (plain-data).",
     ),
 ]
 Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="The port on this machine; 0: any free one.")]
@@ -78,7 +79,7 @@ def command(
     }
     unknown = [each for each in accept or () if each not in ACCEPTABLE]
     if unknown:
-        raise UsageError(f"--accept {unknown[0]} is not known; it is {' or '.join(ACCEPTABLE)}")
+        raise UsageError(f"--accept {unknown[0]} is not known; it is {', '.join(ACCEPTABLE[:-1])} or {ACCEPTABLE[-1]}")
     if not url:
         raise UsageError("give the address of the service, such as https://host")
     request = Request(**given)

@@ -62,9 +62,10 @@ class Opening:
         options = replace(self._options(), sealed=True)
         bundle, verdict = judge(live, self.sources, self.cache, self.fetcher, options)
         self.show(verdict)
-        why_not = refusal(verdict, self.accepted) or self._of_another(bundle.evidence)
+        # data that is not encrypted has no owner, which is said more plainly than by the check
+        why_not = refusal(verdict, self.accepted | {"plain-data"}) or self._of_another(bundle.evidence)
         if why_not:
-            return Outcome("refused", why_not, verdict.exit_code or EXIT_CODES["not-acceptable"])
+            return Outcome("refused", f"{why_not} No key was sent.", verdict.exit_code or EXIT_CODES["not-acceptable"])
         bound = bundle.evidence["runtime_data"]
         if "unlock" not in bound:
             return Outcome("open", "The data is open already.", generation=bound["data"].get("generation"))
@@ -84,7 +85,7 @@ class Opening:
         if attested == measured == self.key.public:
             return ""
         named = " and ".join(sorted({str(each or "nobody") for each in (attested, measured)}))
-        return f"The service keeps the data of {named}, and this key is {self.key.public}'s: no key was sent."
+        return f"The service keeps the data of {named}, and this key is {self.key.public}'s."
 
     def _send(self, unlock_key: str, action: Action, least_generation: int) -> Outcome:
         try:

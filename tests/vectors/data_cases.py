@@ -1,0 +1,125 @@
+"""Cases about how what the service keeps lies on its disk: what the evidence says of it, and what was measured."""
+
+from typing import Any
+
+from tests.vectors import nonces
+from tests.vectors.ground import (
+    EVENTS,
+    INIT,
+    KEPT,
+    OWNER,
+    REFERENCES,
+    SITE,
+    bundle,
+    case,
+    event,
+    launch,
+    log_of,
+    platform_of,
+    quote_for,
+    runtime_data,
+)
+
+NOT_OWNED = {name: value for name, value in SITE.items() if name != "data_owner"}
+OTHER = nonces.b64(bytes(32))
+OVERALL = {"pass": "verified", "warn": "incomplete", "fail": "not-acceptable"}
+
+
+def _kept(name: str, about: str, status: str, data: Any, lines: list[str], *, known: str = "pass", **held: Any) -> None:
+    """`known` is the status of `release.match`, which is no worse than that of `data.protected`."""
+    made = runtime_data(data=data)
+    given = bundle(
+        f"data-{name}",
+        quote=quote_for(made, lines),
+        evidence_runtime_data=made,
+        evidence_event_log="\n".join(lines) + "\n",
+    )
+    changed = {"data.protected": status, "release.match": known}
+    case(f"data-{name}", about, OVERALL[status], changed, given, **held)
+
+
+def data_cases() -> None:
+    plain, owned = log_of(EVENTS[:5], NOT_OWNED), log_of(EVENTS)
+    _kept("locked", "Encrypted, and not opened yet", "pass", {"state": "encrypted", "owner": OWNER}, owned)
+    _kept("plain", "Data that lies in plain text", "warn", {"state": "plain"}, plain)
+    _kept("unsaid", "The evidence does not say how the data lies", "warn", None, plain)
+    _kept("not-owned", "Encrypted, and the launch measured no owner", "fail", KEPT, log_of(EVENTS, NOT_OWNED))
+    _kept("other-owner", "Encrypted for another owner than the measured one", "fail", KEPT | {"owner": OTHER}, owned)
+    _kept("nobodys", "Encrypted for nobody", "fail", {"state": "encrypted", "generation": 1}, owned)
+    _kept(
+        "said-plain", "The launch measured an owner, and the data lies in plain text", "fail", {"state": "plain"}, owned
+    )
+    _kept("said-nothing", "The launch measured an owner, and the evidence says nothing of it", "fail", None, owned)
+    _kept("plain-owned", "Plain, and said to be somebody's", "fail", {"state": "plain", "owner": OWNER}, owned)
+    _kept("no-program", "Encrypted, and nothing was measured that encrypts", "fail", KEPT, log_of(EVENTS[:5]))
+    _elsewhere()
+    _earlier()
+    unmeasured = [REFERENCES | {"platforms": [platform_of(quote_for(runtime_data(), owned), "unmeasured")]}]
+    _kept(
+        "trusted",
+        "On a root that nobody measured, its administrator trusted",
+        "pass",
+        KEPT,
+        owned,
+        references=unmeasured,
+        policy={"platform": {"trust_administrator": True}},
+    )
+    case(
+        "data-nothing-held",
+        "Plain data, and nothing held: it is still said",
+        "incomplete",
+        {"release.match": "warn", "platform.match": "warn"},
+        _plain_bundle(plain),
+        references=None,
+    )
+
+
+def _plain_bundle(lines: list[str]) -> dict[str, Any]:
+    made = runtime_data(data={"state": "plain"})
+    return bundle(
+        "data-plain",
+        quote=quote_for(made, lines),
+        evidence_runtime_data=made,
+        evidence_event_log="\n".join(lines) + "\n",
+    )
+
+
+def _elsewhere() -> None:
+    """Settings by which what people write is kept off the machine, and one by which it is only sent."""
+    for name, setting, status in (
+        ("database", "DATABASE_URL", "warn"),
+        ("files", "STORAGE_PROVIDER", "warn"),
+        ("webhook", "WEBHOOK_URL", "pass"),
+    ):
+        site = SITE | {"endpoints": [{"setting": setting, "value": "set"}]}
+        lines = log_of(EVENTS, site)
+        made = runtime_data()
+        given = bundle(
+            f"data-elsewhere-{name}", quote=quote_for(made, lines), evidence_event_log="\n".join(lines) + "\n"
+        )
+        changed = {"data.protected": status, "release.match": "warn"}
+        case(f"data-elsewhere-{name}", f"Encrypted, and {setting} leads elsewhere", "incomplete", changed, given)
+
+
+def _earlier() -> None:
+    """Only what is in force counts: the owner's key is for the data of this launch."""
+    before = log_of(EVENTS[:5], NOT_OWNED)
+    plan = [*EVENTS, event("site", SITE)]
+    after = [*before, *(line for line in plan if line not in before)]
+    _kept(
+        "plain-before",
+        "An earlier launch of this boot kept its data plain",
+        "pass",
+        KEPT,
+        [*after, launch(after, plan)],
+    )
+    turned = [INIT, *plan]
+    turned = [*turned, launch(turned, plan), event("site", NOT_OWNED)]
+    later = [*EVENTS[:5], event("site", NOT_OWNED)]
+    _kept(
+        "owned-before",
+        "An earlier launch had an owner, this one has none",
+        "warn",
+        {"state": "plain"},
+        [*turned, launch(turned, later)],
+    )

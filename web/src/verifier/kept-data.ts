@@ -1,0 +1,63 @@
+/**
+ * `data.protected`: does what the service keeps lie encrypted on its disk, under a key whose owner the launch measured? The
+ * evidence says how the data lies, the log whose it is and what encrypts it. Without the second, whoever holds the disk could
+ * offer an empty one and open it with a key of their own.
+ */
+
+import { clause } from '../shared/sentence.js';
+import type { JsonObject } from '../shared/strict-json.js';
+import { encrypts, inForce, LAUNCH, SITE, type LogEvent } from './event-log.js';
+import type { Outcome } from './outcome.js';
+import type { BoundData, RuntimeData } from './runtime-data.js';
+import { judgeSite, keepersElsewhere, SiteError } from './site.js';
+
+const NOBODY = clause('nobody');
+
+const warn = (key: Outcome['key'], params: Outcome['params'] = {}): Outcome => ({ status: 'warn', key, params });
+const fail = (key: Outcome['key'], params: Outcome['params'] = {}): Outcome => ({ status: 'fail', key, params });
+
+function notEncrypted(state: string | undefined, measured: string[]): Outcome {
+	if (measured.length > 0) {
+		const actual = state === undefined ? clause('nothing') : clause('plain text');
+		return fail('tee.check.data.protected.denied', { expected: measured[0]!, actual });
+	}
+	return warn(state === undefined ? 'tee.check.data.protected.unsaid' : 'tee.check.data.protected.plain');
+}
+
+/** Where evidence and log do not say the same; null: they do. */
+function mismatch({ owner }: BoundData, measured: string[], now: LogEvent[]): Outcome | null {
+	if (measured.length !== 1 || measured[0] !== owner)
+		return fail('tee.check.data.protected.owner', {
+			actual: owner ?? NOBODY,
+			expected: measured.length > 0 ? measured.join(', ') : NOBODY
+		});
+	return now.some(encrypts) ? null : fail('tee.check.data.protected.program');
+}
+
+function encrypted(owner: string, site: JsonObject, platform: Outcome): Outcome {
+	const elsewhere = keepersElsewhere(site);
+	if (elsewhere.length > 0)
+		return warn('tee.check.data.protected.elsewhere', { owner, settings: elsewhere.join(', ') });
+	if (platform.status !== 'pass') return warn('tee.check.data.protected.platform');
+	return { status: 'pass', key: 'tee.check.data.protected.pass', params: { owner } };
+}
+
+/**
+ * `events`: of the log that replays, none for a launch that was not measured; `bound`: the proven runtime data; `platform`: the
+ * answer of `platform.match`, without which "encrypted" is the word of programs that nobody knows.
+ */
+export function checkData(events: LogEvent[], bound: RuntimeData, platform: Outcome): Outcome {
+	const now = events.at(-1)?.operation === LAUNCH ? inForce(events).at(-1)! : [];
+	const sites = now.filter(({ operation }) => operation === SITE).map(({ content }) => content);
+	try {
+		sites.forEach(judgeSite);
+	} catch (error) {
+		if (!(error instanceof SiteError)) throw error;
+		return fail('tee.check.data.protected.site', { reason: error.clause });
+	}
+	const measured = sites.filter((site) => Object.hasOwn(site, 'data_owner')).map((site) => String(site['data_owner']));
+	const { data } = bound;
+	if (data?.state !== 'encrypted') return notEncrypted(data?.state, measured);
+	if (events.length === 0) return warn('tee.check.data.protected.unmeasured');
+	return mismatch(data, measured, now) ?? encrypted(data.owner!, sites[0]!, platform);
+}
