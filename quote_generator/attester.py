@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import bindings
+from . import bindings, boot_log
 from .errors import TdxAttestError
 from .eventlog import EventLogError
 from .evidence import EvidenceSource
@@ -136,7 +136,8 @@ async def listen_until(
     stop: asyncio.Event, source: EvidenceSource, owner: int, tee: str, options: argparse.Namespace
 ) -> None:
     """The socket's life."""
-    service = Service(source.evidence, frozenset({0, os.geteuid(), *options.allow_uid}), Limits())
+    allowed = frozenset({0, os.geteuid(), *options.allow_uid})
+    service = Service(source.evidence, allowed, Limits(), boot_log.find(tee == "tdx-simulated"))
     listener = listen(options.socket, owner, options.socket_gid)
     ours = options.socket.lstat().st_ino
     log.info("%s: listening at %s", tee, options.socket)

@@ -2,6 +2,7 @@
 
     {} or {"nonce": "<43 characters>"}   ->  {"ok": true, "evidence": {..., "proof": {"index", "size", "path"}}}
     {"nonces": ["<43 characters>", ...]} ->  {"ok": true, "evidence": {...}, "proofs": [{"index", "size", "path"}, ...]}
+    {"boot_log": true}                   ->  {"ok": true, "boot_log": "<base64url>" or null}, without the device
 
 Without a nonce one is drawn here, and told as the evidence's member `nonce`. Each connection has at most one request
 waiting. What is bounded is work: connections, bytes of a request, nonces that wait; beyond that the answer is `busy`.
@@ -43,7 +44,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Request:
-    """`many`: the answer has a list of proofs; `drawn`: the nonce is ours, so it must be told."""
+    """`many`: the answer has a list of proofs; `drawn`: the nonce is ours, so it must be told. Without nonces, the boot
+    log is asked for."""
 
     nonces: Sequence[bytes]
     many: bool = False
@@ -65,8 +67,12 @@ def parse_request(line: bytes) -> Request:
         request = json.loads(line)
     except (ValueError, RecursionError):
         raise Refusal("bad-request", "a request is one JSON object on a line") from None
-    if not isinstance(request, dict) or len(request) > 1 or set(request) - {"nonce", "nonces"}:
-        raise Refusal("bad-request", 'a request is a JSON object with no member but "nonce" or "nonces"')
+    if not isinstance(request, dict) or len(request) > 1 or set(request) - {"nonce", "nonces", "boot_log"}:
+        raise Refusal("bad-request", 'a request is a JSON object with no member but "nonce", "nonces" or "boot_log"')
+    if "boot_log" in request:
+        if request["boot_log"] is not True:
+            raise Refusal("bad-request", "boot_log is true")
+        return Request(())
     if "nonces" in request:
         return Request(_checked(request["nonces"]), many=True)
     if request.get("nonce") is None:
@@ -86,12 +92,13 @@ def _checked(nonces: Any) -> list[bytes]:
 
 
 class Service:
-    """Serves evidence by `make` on a listening Unix socket to the users in `allowed` (user ids)."""
+    """Serves evidence by `make` on a listening Unix socket to the users in `allowed` (user ids), and the boot log."""
 
-    def __init__(self, make: Make, allowed: frozenset[int], limits: Limits) -> None:
+    def __init__(self, make: Make, allowed: frozenset[int], limits: Limits, boot_log: str | None = None) -> None:
         self._batches = Batches(make, limits.answer_s, limits.waiting)
         self._allowed = allowed
         self._limits = limits
+        self._boot_log = json.dumps({"ok": True, "boot_log": boot_log}, separators=(",", ":")).encode() + b"\n"
         self._long = asyncio.Semaphore(limits.long)
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -157,6 +164,9 @@ class Service:
             return False
         try:
             request = parse_request(line)
+            if not request.nonces:
+                await self._send(writer, self._boot_log)
+                return True
             share = await self._batches.share(request.nonces, lambda: not _vanished(writer))
         except Refusal as refusal:
             await self._send(writer, _refused(refusal))

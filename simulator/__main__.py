@@ -24,6 +24,7 @@ def _pki(arguments: argparse.Namespace) -> None:
 
     pki.generate()
     embed.write()
+    embed.write_boot_log()
     print(pki.FOLDER)
 
 

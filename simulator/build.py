@@ -13,6 +13,7 @@ from .files import replace
 SOURCES = Path(__file__).resolve().parent / "src"
 EMBEDDED = Path(__file__).resolve().parent / "pki" / "embedded"
 LIBRARY = "libtdx_attest.so.1"
+BOOT_LOG = Path(__file__).resolve().with_name("boot_log.bin")
 
 # -s, -g0 and --build-id=none: no paths, nothing that differs from machine to machine
 FLAGS = [
@@ -60,7 +61,7 @@ def embedded_header() -> str:
 def compile_library(
     out: Path, *, cc: Sequence[str] = ("cc",), extra: Sequence[str] = (), env: Mapping[str, str] | None = None
 ) -> Path:
-    """Compile into `out` (created if need be) and return the library's path. Raises BuildError.
+    """Compile into `out` (created if need be), with the boot log, and return the library's path. Raises BuildError.
 
     `cc`: the compiler's command, words apart. `extra`: further flags, after ours. The library appears whole or not
     at all.
@@ -82,5 +83,6 @@ def compile_library(
             ) from None
         if done.returncode:
             raise BuildError(f"{shlex.join(command)} failed:\n{done.stderr.strip() or done.stdout.strip()}")
+        replace(out / BOOT_LOG.name, BOOT_LOG.read_bytes(), 0o644)
         replace(target, (Path(scratch) / LIBRARY).read_bytes(), 0o755)
     return target

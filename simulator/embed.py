@@ -2,18 +2,20 @@
 
 pki/embedded/*.bin                  the profile's fields and the attestation key (DER)
 pki/embedded/certification/*.bin    what follows a quote's signature: one for each way it can be wrong
+boot_log.bin                        the boot event log, which lies beside the library for whoever serves it
 """
 
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from . import pki, profile
+from . import boot, pki, profile
 from .faults.library import CERTIFICATION
 from .faults.quote import apply
 from .plans.quote import Plan, certification
 
 FOLDER = pki.FOLDER / "embedded"
+BOOT_LOG = Path(__file__).resolve().with_name("boot_log.bin")
 
 
 def contents() -> dict[str, bytes]:
@@ -44,3 +46,8 @@ def write(folder: Path = FOLDER) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def write_boot_log(path: Path = BOOT_LOG) -> None:
+    """Write the boot event log."""
+    path.write_bytes(boot.log())

@@ -7,6 +7,8 @@ ABI specification. Every value is fixed, so that two machines simulate the same 
 import hashlib
 from dataclasses import dataclass, field
 
+from . import boot
+
 # --- the platform, as its PCK certificate describes it (Intel PCK certificate specification, section 1.3) -----------
 FMSPC = b"SIM\x00\x00\x00"  # 6 bytes; no platform of Intel's has it
 OTHER_FMSPC = b"SIM\x00\x00\x01"
@@ -54,9 +56,7 @@ class TdBody:
     mr_config_id: bytes = bytes(48)
     mr_owner: bytes = bytes(48)
     mr_owner_config: bytes = bytes(48)
-    rtmrs: tuple[bytes, bytes, bytes, bytes] = field(
-        default=(measurement("RTMR 0"), measurement("RTMR 1"), measurement("RTMR 2"), bytes(48))
-    )
+    rtmrs: tuple[bytes, bytes, bytes, bytes] = field(default=boot.registers())
     report_data: bytes = bytes(64)
     tee_tcb_svn2: bytes = TEE_TCB_SVN
     mr_service_td: bytes = bytes(48)

@@ -18,7 +18,7 @@ from typing import Any
 from scripts.building.files import write_durably
 from scripts.config import Config
 from scripts.errors import MismatchError, UsageError
-from scripts.image import gpt, prediction
+from scripts.image import gpt, measured_boot, prediction
 from scripts.image.prediction import Expected
 
 FIRMWARES = ("mr_td", "rtmr_0", "xfam", "td_attributes", "mr_seam")
@@ -60,9 +60,12 @@ def write(out: Path, document: Mapping[str, Any]) -> None:
     write_durably(out, (json.dumps(document, indent=1) + "\n").encode())
 
 
-def references(predicted: Mapping[str, Any], body: Mapping[str, str], release: Mapping[str, Any]) -> dict[str, Any]:
+def references(
+    predicted: Mapping[str, Any], body: Mapping[str, str], release: Mapping[str, Any], boot_log: Any = None
+) -> dict[str, Any]:
     """Reference values, version 2: the release's events, and the platform of a quote's body that this image booted.
 
+    `boot_log`: the evidence's, for what extended RTMR 0 to 2, so that verifiers can name what differs later.
     `body`: the quote's fields by name, lower-case hex. Whoever takes them trusts the machine for its firmware (MRTD,
     RTMR 0) and TDX module; that it booted this image is compared. Raises MismatchError.
     """
@@ -77,10 +80,14 @@ def references(predicted: Mapping[str, Any], body: Mapping[str, str], release: M
             f"RTMR 2 is {body['rtmr_2']}, expected {predicted['rtmr_2']}: it did not boot this image as built."
         )
     bound = body.get("mr_service_td", "")
-    platform = {name: body[name] for name in FIRMWARES} | {"rtmr_1": body["rtmr_1"], "rtmr_2": body["rtmr_2"]}
+    platform: dict[str, Any] = {name: body[name] for name in (*FIRMWARES, "rtmr_1", "rtmr_2")}
     if bound.strip("0"):
         platform["mr_service_td"] = bound
-    return {**release, "name": predicted["name"], "platforms": [{**platform, "root": predicted["root"]}]}
+    platform["root"] = predicted["root"]
+    told = measured_boot.events(dict(body), boot_log)
+    if told:
+        platform["boot_events"] = {name: _listed(events) for name, events in told.items()}
+    return {**release, "name": predicted["name"], "platforms": [platform]}
 
 
 def references_from(cfg: Config, bundle: Path, release: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,8 +96,9 @@ def references_from(cfg: Config, bundle: Path, release: Mapping[str, Any]) -> di
 
     try:
         predicted = json.loads(place(cfg).read_text(encoding="utf-8"))
-        quote = bytes.fromhex(json.loads(bundle.read_text(encoding="utf-8"))["evidence"]["quote"])
-        body = parse_quote(quote).fields()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        evidence = json.loads(bundle.read_text(encoding="utf-8"))["evidence"]
+        body = parse_quote(bytes.fromhex(evidence["quote"])).fields()
+        boot_log = evidence.get("boot_log")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"The image's prediction or the bundle {bundle} cannot be used: {error}.") from None
-    return references(predicted, body, release)
+    return references(predicted, body, release, boot_log)

@@ -115,3 +115,32 @@ def test_collateral_without_pccs_is_503(client: Client, tmp_path: Path, monkeypa
     answer = web.get("/api/v1/tee/collateral")
     assert answer.status_code == 503
     assert "TEE_PCCS_URL" in answer.json()["detail"]
+
+
+def test_the_boot_log_is_asked_for_once(attester: Attester) -> None:
+    fake = attester(lambda _: b'{"ok": true, "boot_log": "AAAA"}\n')
+    app = FastAPI()
+    app.include_router(make_router({"TEE_ATTESTER_SOCKET": str(fake.path)}), prefix="/api/v1/tee")
+    web = TestClient(app)
+    assert [web.get("/api/v1/tee/boot-log").json() for _ in range(3)] == [{"boot_log": "AAAA"}] * 3
+    assert fake.requests == [{"boot_log": True}]
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "says"),
+    [
+        (b'{"ok": true, "boot_log": null}', 404, "This machine has no boot event log to give."),
+        (b'{"ok": true, "boot_log": 7}', 502, "could not be read"),
+        (b'{"ok": true}', 502, "could not be read"),
+        (b"[]", 502, "could not be read"),
+        (b"garbage", 502, "could not be read"),
+        (b'{"ok": false, "error": {"code": "bad-request", "message": "no"}}', 502, "could not be read"),
+    ],
+)
+def test_a_boot_log_that_is_not_there_is_one_sentence(client: Client, line: bytes, status: int, says: str) -> None:
+    answer = client(lambda _: line + b"\n").get("/api/v1/tee/boot-log")
+    assert (answer.status_code, says in answer.json()["detail"]) == (status, True)
+
+
+def test_no_attester_has_no_boot_log(client: Client) -> None:
+    assert client(socket="/nonexistent.sock").get("/api/v1/tee/boot-log").status_code == 503

@@ -28,6 +28,7 @@ HANDED_ON = {
     "client/sealed-fetch.ts": (r"clocksApart\(", r"said\(error\)"),
     "shared/sentence.ts": (r"text(?:: string)?,",),
     "shared/parts.ts": (r"part\)",),
+    "verifier/boot-events.ts": (r"words\)",),
     "verifier/site.ts": (r"rule\.warning!,",),
     "verifier/release.ts": (r"sentence\)",),
 }
@@ -102,6 +103,8 @@ def reasons() -> list[str]:
     sentences = [("site", "warning"), ("events", "doubt"), ("events", "part")]
     found += [entry[told] for name, told in sentences for entry in data[name].values() if told in entry]
     report = json.loads((WEB / "data" / "td_report.json").read_text(encoding="utf-8"))
+    boot = json.loads((WEB / "data" / "boot_events.json").read_text(encoding="utf-8"))
+    found += [*boot["kinds"].values(), *(told["words"] for told in boot["told"])]
     return found + list(report["platform"].values())
 
 

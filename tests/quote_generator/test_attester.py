@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 import rfc8785
+from quote_verifier.boot_events import read as read_boot_log
+from quote_verifier.boot_log import replay as boot_replay
 
 from quote_generator.aael import replay
 from quote_generator.bindings import _carry_out
@@ -87,6 +89,15 @@ def test_evidence_is_bound_to_nonce_release_and_origin(tmp_path: Path, simulator
     assert evidence["event_log"] == ""
     assert evidence["quote_parse"]["mr_td"] == quote.body.mr_td.hex()
     assert evidence["quote"] == evidence["quote"].lower()
+
+
+def test_the_boot_log_replays_to_the_registers_of_the_quote(
+    tmp_path: Path, simulator_environment: dict[str, str]
+) -> None:
+    with attester(tmp_path / "s", simulator_environment):
+        evidence, told = ask(tmp_path / "s", {})["evidence"], ask(tmp_path / "s", {"boot_log": True})
+    registers = boot_replay(read_boot_log(told["boot_log"]))
+    assert [value.hex() for value in registers[:3]] == [evidence["quote_parse"][f"rtmr_{n}"] for n in range(3)]
 
 
 def test_evidence_of_version_5(tmp_path: Path, simulator_environment: dict[str, str]) -> None:

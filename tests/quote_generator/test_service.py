@@ -54,13 +54,13 @@ class Device:
 
 @asynccontextmanager
 async def serving(
-    path: Path, make: Make, limits: Limits | None = None, allowed: frozenset[int] = ME
+    path: Path, make: Make, limits: Limits | None = None, allowed: frozenset[int] = ME, boot_log: str | None = None
 ) -> AsyncIterator[Path]:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path / "s"))
     listener.listen(128)
     stop = asyncio.Event()
-    task = asyncio.create_task(Service(make, allowed, limits or Limits()).run(listener, stop))
+    task = asyncio.create_task(Service(make, allowed, limits or Limits(), boot_log).run(listener, stop))
     try:
         yield path / "s"
     finally:
@@ -100,6 +100,19 @@ def test_a_nonce_reaches_the_device_and_its_proof_comes_back(tmp_path: Path) -> 
         assert drawn["evidence"]["proof"] == proof and drawn["evidence"]["nonce"] != null["evidence"]["nonce"]
         told = [nonce, drawn["evidence"]["nonce"], null["evidence"]["nonce"]]
         assert device.calls == [[read_nonce(one)] for one in told]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("log", ["AAAA", None])
+def test_the_boot_log_is_given_without_the_device(tmp_path: Path, log: str | None) -> None:
+    async def scenario() -> None:
+        device = Device()
+        async with serving(tmp_path, device, boot_log=log) as path:
+            whole, odd = await exchange(path, b'{"boot_log": true}', b'{"boot_log": "/etc/shadow"}')
+        assert whole == {"ok": True, "boot_log": log}
+        assert odd["error"] == {"code": "bad-request", "message": "boot_log is true"}
+        assert device.calls == []
 
     run(scenario())
 

@@ -6,8 +6,11 @@ import struct
 from pathlib import Path
 
 import pytest
-from quote_verifier.boot_log import SEPARATOR, BootEvent, from_tpm, parse_ccel, replay
+from quote_verifier.boot_events import name_of, read
+from quote_verifier.boot_log import MAX_BYTES, SEPARATOR, BootEvent, from_tpm, parse_ccel, replay
 from quote_verifier.errors import Malformed
+
+from simulator import boot
 
 DATA = Path(__file__).with_name("boot_logs")
 HEADER = 32  # bytes of the first event before its content
@@ -100,3 +103,36 @@ def test_a_register_is_extended_from_zeros_in_order() -> None:
     events = (BootEvent(1, 5, b"a" * 48, b""), BootEvent(1, 5, b"b" * 48, b""))
     first = hashlib.sha384(bytes(48) + b"a" * 48).digest()
     assert replay(events) == (bytes(48), hashlib.sha384(first + b"b" * 48).digest(), bytes(48), bytes(48))
+
+
+def test_a_log_that_is_too_large_is_refused_before_it_is_read() -> None:
+    with pytest.raises(Malformed, match=f"it has 7500000 bytes, more than {MAX_BYTES}"):
+        read("A" * 10_000_000)
+    with pytest.raises(Malformed, match="more than"):
+        parse_ccel(bytes(MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "name"),
+    [
+        (0x80000001, boot.variable("SecureBoot"), "the variable SecureBoot"),
+        (0x80000001, boot.variable("<script>"), "a variable"),
+        (0x80000001, boot.variable("a" * 33), "a variable"),
+        (0x80000001, boot.variable("dbx")[:36], "a variable"),
+        (0x80000001, b"", "a variable"),
+        (0xA, b"ACPI DATA", "the ACPI tables"),
+        (0xA, b"etc/acpi/rsdp", "the ACPI tables"),
+        (0xA, bytes(100) + b"ACPI DATA", "a setting of the machine"),
+        (0x8000000B, b"\x09TdxTable", "the memory map (TD HOB)"),
+        (0x8000000B, b"other", "a table of the firmware"),
+        (0x7777, b"a text of the log's", "an event of type 0x7777"),
+    ],
+)
+def test_names_are_ours_whatever_the_log_says(kind: int, data: bytes, name: str) -> None:
+    assert name_of(BootEvent(0, kind, bytes(48), data)) == name
+
+
+def test_every_event_of_others_logs_has_a_name_that_says_more_than_its_type() -> None:
+    for path in sorted(DATA.glob("*.bin")):
+        for event in parse_ccel(path.read_bytes()):
+            assert event.register == 3 or not name_of(event).startswith("an event of type"), (path.name, event)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quote_verifier.encoding import to_base64url
 from quote_verifier.errors import UsageError
 from quote_verifier.request import Request, judge
 
 from quote_verifier import cli
+from simulator import boot
 from simulator.collateral import collateral
 from simulator.pccs import Pccs
 from simulator.quotes import make_quote
@@ -89,6 +91,44 @@ def test_text(site: Site, held: Path, tmp_path: Path) -> None:
     assert done.returncode == 6
     assert "SIMULATED" in done.stdout
     assert "FAIL  tee.real" in done.stdout
+
+
+OTHER_SHAPE = [boot.EVENTS[0]._replace(digest=bytes(48)), *boot.EVENTS[1:]]
+LOG = to_base64url(boot.log())
+
+
+@pytest.fixture
+def shape(tmp_path: Path) -> Path:
+    """Reference values of a machine that differs from the site's in its memory alone, with what its boot measured."""
+    rtmr_0 = [{"type": f"{one.kind:#x}", "sha384": one.digest.hex(), "what": "an event"} for one in OTHER_SHAPE[:13]]
+    rtmr_0[0]["what"] = "the memory map (TD HOB)"
+    register = {"rtmr_0": boot.registers(OTHER_SHAPE)[0].hex(), "boot_events": {"rtmr_0": rtmr_0}}
+    document = references() | {"platforms": [world.platform() | register]}
+    (tmp_path / "shape.json").write_text(json.dumps(document))
+    return tmp_path / "shape.json"
+
+
+def test_a_machine_of_another_shape_is_told_by_the_events_that_differ(
+    site: Site, held: Path, shape: Path, tmp_path: Path
+) -> None:
+    site.boot_log, saved = LOG, tmp_path / "bundle.json"
+    done = run(site.url, "--release", shape, "--save", saved, cache=tmp_path)
+    assert done.returncode == 5
+    assert "rtmr_0 differs in the memory map (TD HOB)" in done.stdout
+    kept = run("--evidence", saved, "--release", shape, cache=tmp_path)
+    assert "rtmr_0 differs in the memory map (TD HOB)" in kept.stdout
+    run(site.url, "--release", held, cache=tmp_path)
+    assert site.requests.count("/api/v1/tee/boot-log") == 1  # where nothing could be said with it, it is not asked for
+
+
+@pytest.mark.parametrize("log", [None, "endless", 7, "AAAA"])
+def test_a_boot_log_that_is_none_changes_no_verdict(site: Site, shape: Path, tmp_path: Path, log: Any) -> None:
+    site.boot_log = log
+    if log == "endless":
+        site.broken["/api/v1/tee/boot-log"] = world.endless
+    done = run(site.url, "--release", shape, cache=tmp_path)
+    assert done.returncode == 5
+    assert f"expected {boot.registers(OTHER_SHAPE)[0].hex()}" in done.stdout.replace("\n", "").replace(" " * 8, " ")
 
 
 def test_another_event_is_not_acceptable(site: Site, held: Path, tmp_path: Path) -> None:

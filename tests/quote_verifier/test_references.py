@@ -1,6 +1,7 @@
 """Reference values are the user's own file: unusable ones are an error, never a silent skip."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ import pytest
 from quote_verifier.errors import UsageError
 from quote_verifier.references import Platform, References, load_references, merge
 
-from .world import platform, references
+from .world import EVENTS, platform, references
 
 RELEASES = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "reference_releases.json").read_text())
+BOOT_EVENTS = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "reference_boot_events.json").read_text())
 PLATFORM = Platform({field: value for field, value in platform().items() if field != "root"}, verity=True)
 
 
@@ -21,7 +23,7 @@ def load(document: Any) -> References:
 
 def test_good() -> None:
     held = load(references() | {"rtmr_3": "00" * 48})
-    assert len(held.events) == 4
+    assert held.events == frozenset(EVENTS)
     assert held.platforms == (PLATFORM,)
 
 
@@ -97,3 +99,15 @@ def test_merge() -> None:
     assert both.events == {"a", "b"}
     assert len(both.platforms) == 1
     assert merge([]) == References()
+
+
+@pytest.mark.parametrize("case", BOOT_EVENTS["refused"])
+def test_events_of_the_boot_are_whole_and_lead_to_the_register(case: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=re.escape(case["says"])):
+        load(references() | {"platforms": [platform() | {"boot_events": case["boot_events"]}]})
+
+
+def test_more_events_than_a_boot_has_are_refused() -> None:
+    event = {"type": "0x4", "sha384": "00" * 48, "what": "the separator"}
+    with pytest.raises(UsageError, match="boot_events are not lists of events"):
+        load(references() | {"platforms": [platform() | {"boot_events": {"rtmr_0": [event] * 513}}]})

@@ -120,6 +120,7 @@ class Site(HttpServing):
         self.td, self.files = td, files or {}
         self.broken: dict[str, Misbehaviour] = {}
         self.collateral: Callable[[], Any] = collateral
+        self.boot_log: Any = None  # a machine without one
         self.requests: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.stopping = threading.Event()
@@ -143,6 +144,8 @@ class Site(HttpServing):
             return 200, kind, json.dumps(self.td.evidence(nonce)).encode()
         if parts.path == "/api/v1/tee/collateral":
             return 200, kind, json.dumps(self.collateral()).encode()
+        if parts.path == "/api/v1/tee/boot-log" and self.boot_log is not None:
+            return 200, kind, json.dumps({"boot_log": self.boot_log}).encode()
         if parts.path in self.files:
             return 200, {}, self.files[parts.path]
         return 404, {}, b"not found"

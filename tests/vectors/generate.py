@@ -12,6 +12,7 @@ sys.path.insert(0, str(HERE.parent.parent))
 
 from tests.vectors import (  # noqa: E402
     binding_cases,
+    boot_cases,
     data_cases,
     document_cases,
     genuine_cases,
@@ -42,6 +43,7 @@ GROUPS: tuple[Callable[[], None], ...] = (
     launch_cases.log_cases,
     launch_cases.release_cases,
     launch_cases.platform_cases,
+    boot_cases.boot_cases,
     service_cases.service_cases,
     data_cases.data_cases,
 )

@@ -234,7 +234,8 @@ def case(name: str, about: str, overall: str, changed: dict[str, str], given: di
     passes."""
     if changed.get("platform.match", "pass") != "pass":
         changed = {"binding.channel": "warn", "data.protected": "warn"} | changed
-    W.add(name, about, overall, changed, bundle=given, options=options(**held))
+    says = held.pop("says", None)
+    W.add(name, about, overall, changed, bundle=given, options=options(**held), says=says)
 
 
 def bare(name: str, about: str, overall: str, failed: str, quote: bytes, fault: str | None = None) -> None:

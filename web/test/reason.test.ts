@@ -13,8 +13,11 @@ import { messages, type MessageKey } from '../src/verifier/messages.js';
 import { judge, NOW, readCase, vectorNames } from './helpers.js';
 import { CACHE } from './paths.js';
 
-const TRANSLATIONS = join(HERE, '../patches/files/src/lib/i18n/locales/en-US/tee-panel.json');
-const listed = JSON.parse(readFileSync(TRANSLATIONS, 'utf8')) as Record<string, string>;
+const TRANSLATIONS = join(HERE, '../patches/files/src/lib/i18n/locales/en-US');
+const listed = Object.assign(
+	{},
+	...['tee', 'tee-panel'].map((name) => JSON.parse(readFileSync(join(TRANSLATIONS, `${name}.json`), 'utf8')) as object)
+) as Record<string, string>;
 
 /** What dcap-qvl and its ASN.1 parser say in the vectors, with values or too seldom to be worth translating; last, what a vector says itself. */
 const LIBRARY = [

@@ -5,7 +5,9 @@ actual and its expected value.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+from .boot_events import Explaining
 from .genuine import Genuine
 from .policy import NO_SERVICE_TD, PLATFORM_SIZES, Policy
 from .quote import Quote
@@ -157,8 +159,11 @@ def _programs(established: str, equal: Sequence[Platform], policy: Policy) -> Ch
     return Check("platform.match", "warn", f"{established}, {doubt}")
 
 
-def check_platform(quote: Quote, references: References, policy: Policy) -> Check:
-    """`platform.match`: firmware, kernel and module measurements against reference values and the policy's lists."""
+def check_platform(quote: Quote, references: References, policy: Policy, boot_log: Any = None) -> Check:
+    """`platform.match`: firmware, kernel and module measurements against reference values and the policy's lists.
+
+    `boot_log`, the evidence's member of that name, decides nothing: it says what differs in a register.
+    """
     for field, allowed in policy.platform.items():
         if quote.hex(field) not in allowed:
             return Check(
@@ -174,6 +179,6 @@ def check_platform(quote: Quote, references: References, policy: Policy) -> Chec
     equal = [platform for found, platform in differences if not found]
     if equal:
         return _programs("Firmware, kernel and TDX module equal the reference values", equal, policy)
-    closest = min((found for found, _ in differences), key=len)
-    sentences = "; ".join(f"{field} is {actual}, expected {expected}" for field, actual, expected in closest)
-    return Check("platform.match", "fail", sentences)
+    closest, platform = min(differences, key=lambda one: len(one[0]))
+    explaining = Explaining(boot_log if platform.events else None)
+    return Check("platform.match", "fail", "; ".join(explaining.of(*one, platform.events) for one in closest))

@@ -130,7 +130,7 @@ def _claims(quote: Quote) -> dict[str, str]:
 def _bound_checks(bundle: Bundle, quote: Quote, now: int, options: Options) -> list[Check]:
     runtime_data = bundle.evidence.get("runtime_data")
     nonce = check_nonce(bundle.evidence, bundle.nonce, bundle.time, quote, now, options.policy.max_age_s)
-    platform = check_platform(quote, options.references, options.policy)
+    platform = check_platform(quote, options.references, options.policy, bundle.evidence.get("boot_log"))
     bound: dict[str, Any] = {}
     if nonce.status != "fail":
         bound = runtime_data or {}

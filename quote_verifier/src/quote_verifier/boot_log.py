@@ -16,7 +16,7 @@ from .errors import Malformed
 SHA384 = 0xC
 NO_ACTION, SEPARATOR = 0x3, 0x4
 _SIZES = {0x4: 20, 0xB: 32, SHA384: 48, 0xD: 64, 0x12: 32}  # TPM_ALG_ID -> bytes of a digest
-_MAX_EVENT = 1 << 24
+MAX_BYTES = 512 * 1024
 _ENDS = (0xFFFFFFFF, 0)
 
 
@@ -39,11 +39,13 @@ class _Logged:
 
 
 def parse_ccel(log: bytes) -> tuple[BootEvent, ...]:
-    """The events of a TD's log. Raises `Malformed`: cut off, no SHA-384, a register that no TD has."""
+    """The events of a TD's log. Raises `Malformed`: cut off, no SHA-384, a register that no TD has, too long."""
+    if len(log) > MAX_BYTES:
+        raise Malformed(f"it has {len(log)} bytes, more than {MAX_BYTES}")
     found = []
     for event in _events(log):
         if not 1 <= event.index <= 4:
-            raise Malformed(f"the boot log extends register {event.index}, and a TD has 1 to 4")
+            raise Malformed(f"it extends register {event.index}, and a TD has 1 to 4")
         found.append(BootEvent(event.index - 1, event.kind, event.digest, event.data))
     return tuple(found)
 
@@ -68,10 +70,18 @@ def from_tpm(log: bytes) -> tuple[BootEvent, ...]:
 
 def replay(events: Iterable[BootEvent]) -> tuple[bytes, bytes, bytes, bytes]:
     """RTMR 0 to 3 after these events, each from zeros: SHA-384(register || digest)."""
-    registers = [bytes(48)] * 4
+    digests: list[list[bytes]] = [[], [], [], []]
     for event in events:
-        registers[event.register] = hashlib.sha384(registers[event.register] + event.digest).digest()
-    return registers[0], registers[1], registers[2], registers[3]
+        digests[event.register].append(event.digest)
+    return extended(digests[0]), extended(digests[1]), extended(digests[2]), extended(digests[3])
+
+
+def extended(digests: Iterable[bytes]) -> bytes:
+    """A register that was zeros, extended by these digests of 48 bytes in order."""
+    register = bytes(48)
+    for digest in digests:
+        register = hashlib.sha384(register + digest).digest()
+    return register
 
 
 def _events(log: bytes) -> Iterable[_Logged]:
@@ -85,13 +95,13 @@ def _events(log: bytes) -> Iterable[_Logged]:
             digests, at = _digests(log, at + 12, count, algorithms)
             (size,) = struct.unpack_from("<I", log, at)
             at += 4
-            if size > _MAX_EVENT or at + size > len(log):
-                raise Malformed("the boot log is cut off within an event")
+            if at + size > len(log):
+                raise Malformed("it is cut off within an event")
             if kind != NO_ACTION:
                 yield _Logged(index, kind, digests[SHA384], log[at : at + size])
             at += size
     except struct.error:
-        raise Malformed("the boot log is cut off") from None
+        raise Malformed("it is cut off") from None
 
 
 def _header(log: bytes) -> tuple[dict[int, int], int]:
@@ -99,28 +109,28 @@ def _header(log: bytes) -> tuple[dict[int, int], int]:
     _, kind, _, size = struct.unpack_from("<II20sI", log, 0)
     content = log[32 : 32 + size]
     if kind != NO_ACTION or content[:16] != b"Spec ID Event03\0":
-        raise Malformed("the boot log does not begin with a Spec ID event of version 03")
+        raise Malformed("it does not begin with a Spec ID event of version 03")
     (count,) = struct.unpack_from("<I", content, 24)
     if count > len(_SIZES):
-        raise Malformed(f"the boot log has {count} algorithms")
+        raise Malformed(f"it has {count} algorithms")
     algorithms = dict(struct.unpack_from("<HH", content, 28 + 4 * number) for number in range(count))
     wrong = [name for name, length in algorithms.items() if _SIZES.get(name) != length]
     if wrong or SHA384 not in algorithms:
-        raise Malformed("the boot log has no SHA-384 digests, or an algorithm that is not known")
+        raise Malformed("it has no SHA-384 digests, or an algorithm that is not known")
     return algorithms, 32 + size
 
 
 def _digests(log: bytes, at: int, count: int, algorithms: dict[int, int]) -> tuple[dict[int, bytes], int]:
     if count != len(algorithms):
-        raise Malformed(f"an event of the boot log has {count} digests, expected {len(algorithms)}")
+        raise Malformed(f"an event has {count} digests, expected {len(algorithms)}")
     found: dict[int, bytes] = {}
     for _ in range(count):
         (algorithm,) = struct.unpack_from("<H", log, at)
         if algorithm not in algorithms or algorithm in found:
-            raise Malformed("an event of the boot log has a digest of an algorithm that its header does not name")
+            raise Malformed("an event has a digest of an algorithm that the header does not name")
         size = algorithms[algorithm]
         found[algorithm] = log[at + 2 : at + 2 + size]
         if len(found[algorithm]) != size:
-            raise Malformed("the boot log is cut off within a digest")
+            raise Malformed("it is cut off within a digest")
         at += 2 + size
     return found, at

@@ -33,18 +33,33 @@ class Live:
     quote: Quote | None
 
 
-def fetch_evidence(base: str, fetcher: Fetcher) -> Live:
-    """Ask the service at `base` for evidence with a nonce drawn here. Raises `Unreachable`, `Malformed`."""
+def fetch_evidence(base: str, fetcher: Fetcher, boot_log: bool = False) -> Live:
+    """Ask the service at `base` for evidence with a nonce drawn here, and for its boot event log where that is wanted.
+
+    Raises `Unreachable`, `Malformed`.
+    """
     fetcher.forget()
     nonce = to_base64url(os.urandom(32))
     url = join_url(base, f"/api/v1/tee/quote?nonce={nonce}")
     answer = fetcher.get(url, MAX_EVIDENCE)
     evidence = load_object(require_ok(answer, url), "the evidence")
     bundle = Bundle(datetime.now(UTC), nonce, origin_of(base), answer.spki, evidence, None)
+    told = _boot_log(base, fetcher) if boot_log else None
+    if told is not None:
+        evidence["boot_log"] = told
     try:
         return Live(bundle, parse_quote(from_hex(text_member(evidence, "quote", "the evidence"), "the quote")))
     except Malformed:
         return Live(bundle, None)
+
+
+def _boot_log(base: str, fetcher: Fetcher) -> Any:
+    """The service's boot event log; None where it has none to give. It decides nothing, so its lack is no error."""
+    url = join_url(base, "/api/v1/tee/boot-log")
+    try:
+        return load_object(require_ok(fetcher.get(url, MAX_EVIDENCE), url), "the boot log").get("boot_log")
+    except (Unreachable, Malformed):
+        return None
 
 
 def judge(

@@ -3,10 +3,13 @@
 Shape (docs/design.md): `{"v": 2, "name", "events": [AAEL line, ...], "rtmr_3": hex, "platforms": [{...}, ...]}`.
 """
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from .boot_events import REGISTERS, ExpectedEvent
+from .boot_log import extended
 from .encoding import from_hex
 from .errors import Malformed, UsageError, shown
 from .policy import NO_SERVICE_TD, PLATFORM_SIZES, SERVICE_TD_SIZE
@@ -27,12 +30,13 @@ class Platform:
     """One known platform: register and module values (hex) by their names in the quote.
 
     `verity`: its measurements cover every program, so that nobody who administers the machine can change one.
-    `newer`: members that this verifier does not know.
+    `newer`: members that this verifier does not know. `events`: what extends a register, where that is told.
     """
 
     values: dict[str, str]
     verity: bool = False
     newer: tuple[str, ...] = ()
+    events: dict[str, tuple[ExpectedEvent, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class References:
     documents: tuple[frozenset[str], ...] = ()
     platforms: tuple[Platform, ...] = ()
     names: tuple[str, ...] = ()
+
+    @property
+    def explain(self) -> bool:
+        """Whether a boot event log could say what differs."""
+        return any(platform.events for platform in self.platforms)
 
     @property
     def events(self) -> frozenset[str]:
@@ -62,19 +71,43 @@ def _hexadecimal(value: Any, what: str, size: int) -> None:
         _require(False, str(error))
 
 
+_EVENTS = "a platform's boot_events are not lists of events (type, sha384, what) under rtmr_0, rtmr_1 or rtmr_2"
+MOST_EVENTS, MOST_WORDS = 512, 80
+
+
+def _boot_event(value: Any) -> ExpectedEvent:
+    _require(isinstance(value, dict) and set(value) == {"type", "sha384", "what"}, _EVENTS)
+    kind, digest, what = value["type"], value["sha384"], value["what"]
+    _require(isinstance(kind, str) and re.fullmatch("0x[0-9a-f]{1,8}", kind) is not None, _EVENTS)
+    _require(isinstance(what, str) and 0 < len(what) <= MOST_WORDS and what.isprintable() and what.isascii(), _EVENTS)
+    _require(isinstance(digest, str) and re.fullmatch("[0-9a-f]{96}", digest) is not None, _EVENTS)
+    return ExpectedEvent(bytes.fromhex(digest), what)
+
+
+def _boot_events(value: Any, registers: dict[str, str]) -> dict[str, tuple[ExpectedEvent, ...]]:
+    _require(isinstance(value, dict) and not set(value) - set(REGISTERS), _EVENTS)
+    found = {}
+    for name, events in value.items():
+        _require(isinstance(events, list) and 0 < len(events) <= MOST_EVENTS, _EVENTS)
+        found[name] = tuple(_boot_event(event) for event in events)
+        told = extended(event.digest for event in found[name]).hex()
+        _require(told == registers[name], f"a platform's boot_events do not replay to its {name}")
+    return found
+
+
 def _platform(value: Any) -> Platform:
     _require(isinstance(value, dict), "an entry of platforms is not an object")
     missing = sorted(set(PLATFORM_SIZES) - set(value))
     _require(not missing, f"a platform lacks {', '.join(missing)}")
     root = value.get("root", "unmeasured")
     _require(root in ROOTS, f"a platform's root is {str(root)[:64]!r}, expected {' or '.join(ROOTS)}")
-    newer = sorted(set(value) - set(_MEMBERS) - {"root"})
+    newer = sorted(set(value) - set(_MEMBERS) - {"root", "boot_events"})
     known = {name: value[name] for name in _MEMBERS if name in value}
-    for field, expected in known.items():
-        _hexadecimal(expected, f"a platform's {field}", _MEMBERS[field])
+    for name, expected in known.items():
+        _hexadecimal(expected, f"a platform's {name}", _MEMBERS[name])
     zeros = value.get("mr_service_td") == NO_SERVICE_TD
     _require(not zeros, "a platform's mr_service_td is zeros; leave it out where there is no service TD")
-    return Platform(known, root == "verity", tuple(newer))
+    return Platform(known, root == "verity", tuple(newer), _boot_events(value.get("boot_events", {}), known))
 
 
 def references_from(document: dict[str, Any]) -> References:

@@ -225,7 +225,7 @@ def _judge_quote(path: Path, request: Request, options: Options, fetcher: Fetche
 
 def _judge_service(base: str, request: Request, options: Options, fetcher: Fetcher) -> Verdict:
     try:
-        found = live.fetch_evidence(base, fetcher)
+        found = live.fetch_evidence(base, fetcher, bool(request.save) or options.references.explain)
     except Malformed as error:
         return malformed(str(error), options)
     cache = CollateralCache(request.cache, request.offline)

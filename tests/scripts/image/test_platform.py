@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from quote_verifier.references import references_from
 
 from scripts.errors import MismatchError
 from scripts.image import platform
+from simulator import boot
 
 PREDICTED: dict[str, Any] = {
     "name": "an image", "root": "verity", "rtmr_1": {"separator": "11" * 48, "plain": "22" * 48}, "rtmr_2": "33" * 48,
@@ -36,3 +38,29 @@ def test_a_service_td_is_part_of_the_look() -> None:
 def test_a_machine_that_did_not_boot_this_image_is_refused(name: str) -> None:
     with pytest.raises(MismatchError, match=f"RTMR {name[-1]} is {'66' * 48}, expected .*: it did not boot this image"):
         platform.references(PREDICTED, BODY | {name: "66" * 48}, RELEASE)
+
+
+LOG = base64.urlsafe_b64encode(boot.log()).rstrip(b"=").decode()
+MEASURED = dict(zip(("rtmr_0", "rtmr_1", "rtmr_2"), (value.hex() for value in boot.registers()), strict=False))
+OWN = PREDICTED | {"rtmr_1": {"separator": "11" * 48, "plain": MEASURED["rtmr_1"]}, "rtmr_2": MEASURED["rtmr_2"]}
+
+
+def test_the_machines_boot_log_says_what_to_expect_of_each_register() -> None:
+    document = platform.references(OWN, BODY | MEASURED, RELEASE, LOG)
+    events = document["platforms"][0]["boot_events"]
+    assert [len(events[name]) for name in ("rtmr_0", "rtmr_1", "rtmr_2")] == [13, 5, 2]
+    assert [event["what"] for event in events["rtmr_0"][:3]] == [
+        "the memory map (TD HOB)", "a volume of the firmware", "the variable SecureBoot",
+    ]  # fmt: skip
+    (found,) = references_from(document).platforms
+    assert set(found.events) == {"rtmr_0", "rtmr_1", "rtmr_2"} and not found.newer
+
+
+def test_of_a_register_to_which_the_log_does_not_replay_nothing_is_said() -> None:
+    document = platform.references(OWN, BODY | MEASURED | {"rtmr_0": "bb" * 48}, RELEASE, LOG)
+    assert set(document["platforms"][0]["boot_events"]) == {"rtmr_1", "rtmr_2"}
+
+
+@pytest.mark.parametrize("log", [None, 7, "", "x+y", "AAAA"])
+def test_without_a_log_that_can_be_read_there_are_the_registers_alone(log: Any) -> None:
+    assert "boot_events" not in platform.references(OWN, BODY | MEASURED, RELEASE, log)["platforms"][0]

@@ -12,13 +12,13 @@ import { english, type Clause } from '../shared/sentence.js';
 import type { Json } from '../shared/strict-json.js';
 import { canTrust, shield, type Shield } from '../shared/verdict.js';
 import type { SeenByRoot } from '../verifier.js';
-import { appraise } from './appraise.js';
+import { appraise, explained } from './appraise.js';
 import { maxAge, type TeeConfig } from './config.js';
 import { judgedByConnect } from './connect.js';
 import { warmUp } from './engine.js';
 import { sentenceOf } from './failure.js';
 import { recall, remember } from './memory.js';
-import { getCollateral, getConfig, getEvidence } from './server.js';
+import { getBootLog, getCollateral, getConfig, getEvidence } from './server.js';
 import { chosenService, consult } from './service.js';
 import { NOTHING, type State, type Timings } from './state.js';
 
@@ -43,13 +43,14 @@ export const timed = async <T>(timings: Timings, name: string, work: Promise<T>)
 
 const collect = async (nonce: string, timings: Timings) => {
 	let collateralFailure: Clause | null = null;
-	const [evidence, collateral, settings] = await Promise.all([
+	const [evidence, collateral, settings, bootLog] = await Promise.all([
 		timed(timings, 'quote', getEvidence(nonce)),
 		timed(timings, 'collateral', getCollateral()).catch((error: unknown): Json => {
 			collateralFailure = sentenceOf(error);
 			return null;
 		}),
-		getConfig().catch(() => null)
+		getConfig().catch(() => null),
+		explained(recall()) ? getBootLog() : null
 	]);
 	if (settings) config.set(settings);
 	const service = chosenService(recall(), get(config));
@@ -59,7 +60,7 @@ const collect = async (nonce: string, timings: Timings) => {
 		time: new Date().toISOString(),
 		nonce,
 		connected: { origin: window.location.origin },
-		evidence,
+		evidence: bootLog === null ? evidence : { ...evidence, boot_log: bootLog },
 		collateral,
 		service_tokens: asked?.tokens ?? []
 	};

@@ -1,4 +1,4 @@
-/** The three attestation endpoints. Every failure is one sentence that a person can act on. */
+/** The attestation endpoints. Every failure is one sentence that a person can act on. */
 
 import type { Clause } from '../shared/sentence.js';
 import type { Json, JsonObject } from '../shared/strict-json.js';
@@ -99,6 +99,15 @@ export const getEvidence = async (nonce: string): Promise<QuoteAnswer> => {
 
 /** Intel's collateral as this server relays it: signed by Intel, so the relay needs no trust. */
 export const getCollateral = (): Promise<Json> => get<JsonObject>('collateral');
+
+/**
+ * What the server's machine says that its boot measured; null where it has nothing to say, or says it wrong. It decides
+ * nothing, so its lack is no failure of a round.
+ */
+export const getBootLog = async (): Promise<string | null> => {
+	const answer = await get<JsonObject>('boot-log').catch(() => null);
+	return typeof answer?.['boot_log'] === 'string' ? answer['boot_log'] : null;
+};
 
 /** How the server is set up. */
 export const getConfig = async (): Promise<TeeConfig> => asConfig(await get<TeeConfig>('config'));

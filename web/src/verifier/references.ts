@@ -2,10 +2,11 @@
 
 import { platform, td_10, td_15 } from '../data/td_report.json';
 import { isHex } from '../shared/bytes.js';
+import { areBootEvents, explaining, registerOf, type ExpectedEvents } from './boot-events.js';
 import type { ParsedQuote } from './quote.js';
 import { clause, Reason, type Clause } from '../shared/sentence.js';
 import { clauseOf, either, series } from './reason.js';
-import { isObject, parseJson, type Json } from '../shared/strict-json.js';
+import { isObject, parseJson, type Json, type JsonObject } from '../shared/strict-json.js';
 import type { Outcome } from './outcome.js';
 
 export class ReferencesError extends Reason {}
@@ -29,7 +30,12 @@ export const NO_SERVICE_TD = '00'.repeat(SERVICE_TD_SIZE);
  * measurements cover every program, so that nobody who administers the machine can change one. It may have other
  * members, which are newer than this verifier.
  */
-export type ReferencePlatform = Platform & { mr_service_td?: string; root?: 'verity' | 'unmeasured' };
+export type ReferencePlatform = Platform & {
+	mr_service_td?: string;
+	root?: 'verity' | 'unmeasured';
+	/** What extends a register, where that is told. */
+	boot_events?: ExpectedEvents;
+};
 
 /** Known event lines and known platforms, of all documents held together. Empty: none held. */
 export interface References {
@@ -66,7 +72,20 @@ function parsePlatform(value: Json, index: number): ReferencePlatform {
 		throw new ReferencesError("platform {{number}}'s mr_service_td is zeros; leave it out where there is no service TD", {
 			number
 		});
-	return value as ReferencePlatform;
+	checkBootEvents(value, number);
+	return value as unknown as ReferencePlatform;
+}
+
+function checkBootEvents(platform: JsonObject, number: number): void {
+	const events: unknown = platform['boot_events'] === undefined ? {} : platform['boot_events'];
+	if (!areBootEvents(events))
+		throw new ReferencesError(
+			"platform {{number}}'s boot_events are not lists of events (type, sha384, what) under rtmr_0, rtmr_1 or rtmr_2",
+			{ number }
+		);
+	for (const [field, expected] of Object.entries(events))
+		if (registerOf(expected) !== platform[field])
+			throw new ReferencesError("platform {{number}}'s boot_events do not replay to its {{field}}", { number, field });
 }
 
 function parseLines(value: Json | undefined): string[] {
@@ -139,7 +158,7 @@ function differencesFrom(quote: ParsedQuote, platform: ReferencePlatform, accept
 	return fine ? differences : [...differences, ['mr_service_td', actual, named ?? NO_SERVICE_TD]];
 }
 
-const KNOWN = [...platformFields, 'mr_service_td', 'root'];
+const KNOWN = [...platformFields, 'mr_service_td', 'root', 'boot_events'];
 
 /**
  * The verdict where the platform is a known one (`established` says how): what measured the programs that measure the
@@ -160,8 +179,16 @@ export function judgePrograms(established: Clause, equal: ReferencePlatform[], t
 	return answer('warn', 'tee.check.platform.match.unmeasured');
 }
 
-/** All registers equal those of one and the same reference platform. */
-export function matchPlatform(quote: ParsedQuote, { name, platforms }: References, policy: PlatformPolicy): Outcome {
+/**
+ * All registers equal those of one and the same reference platform. `bootLog`, the evidence's, decides nothing: it says
+ * what differs in a register.
+ */
+export function matchPlatform(
+	quote: ParsedQuote,
+	{ name, platforms }: References,
+	policy: PlatformPolicy,
+	bootLog: unknown
+): Outcome {
 	const differences = platforms.map((platform) => differencesFrom(quote, platform, policy.mr_service_td ?? []));
 	const equal = platforms.filter((_, index) => differences[index]!.length === 0);
 	if (equal.length > 0) {
@@ -170,9 +197,8 @@ export function matchPlatform(quote: ParsedQuote, { name, platforms }: Reference
 	}
 	// the nearest platform tells most about what is different
 	const nearest = differences.reduce((best, fields) => (fields.length < best.length ? fields : best));
-	const changes = nearest.map(([field, actual, expected]) =>
-		clause('{{field}} is {{actual}}, expected {{expected}}', { field, actual, expected })
-	);
+	const explain = explaining(bootLog, platforms[differences.indexOf(nearest)]!.boot_events ?? {});
+	const changes = nearest.map((difference) => explain(...difference));
 	const fields = nearest.map(([field]) => field).join(', ');
 	return { status: 'fail', key: 'tee.check.platform.match.fail', params: { name, fields, changes: series(changes) } };
 }

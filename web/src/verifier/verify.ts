@@ -118,13 +118,13 @@ function checkRelease(events: LogEvent[], { references, trusted }: Held, bound: 
 	return { status: 'warn', key: unmeasured ? 'tee.check.release.match.unmeasured' : 'tee.check.release.match.none' };
 }
 
-function checkPlatform(quote: ParsedQuote, { references, trusted, policy }: Held): Outcome {
+function checkPlatform(quote: ParsedQuote, { references, trusted, policy }: Held, bootLog: unknown): Outcome {
 	if (references && 'text' in references) return malformed('platform.match', references);
 	const administrator = policy.platform.trust_administrator === true;
 	const refused = refusedByPolicy(quote, policy.platform);
 	if (refused) return refused;
-	if (references && references.platforms.length > 0) 
-		return matchPlatform(quote, references, policy.platform);
+	if (references && references.platforms.length > 0)
+		return matchPlatform(quote, references, policy.platform, bootLog);
 	if (platformFields.every((field) => policy.platform[field]))
 		return judgePrograms(clause("all platform measurements are in the policy's lists"), [], administrator);
 	if (trusted) return matchTrustedPlatform(quote, trusted, administrator);
@@ -171,7 +171,7 @@ async function judgeBound(
 ): Promise<void> {
 	const { evidence } = bundle;
 	const nonce = checkNonce(quote, evidence, bundle, now, held.policy.max_age_s);
-	const platform = checkPlatform(quote, held);
+	const platform = checkPlatform(quote, held, evidence['boot_log']);
 	outcomes['binding.nonce'] = nonce;
 	// only what report_data binds counts as said by the TD
 	const bound = nonce.status !== 'fail' ? (evidence['runtime_data'] as RuntimeData) : null;

@@ -6,7 +6,8 @@ import { english } from '../../src/shared/sentence.js';
 import type { Report, VerifyInput } from '../../src/verifier.js';
 import { CONFIG, FORGED, GREEN, host, json, QUOTE, SIMULATED, settle } from './standing-in.js';
 
-type Answers = Record<'quote' | 'collateral' | 'config', () => Response | Promise<Response>>;
+type Answers = Record<'quote' | 'collateral' | 'config' | 'boot-log', () => Response | Promise<Response>>;
+const asked: string[] = [];
 const nonces: string[] = [];
 const judged: VerifyInput[] = [];
 let answers: Answers;
@@ -34,11 +35,17 @@ beforeEach(() => {
 	for (const name of ['groupCollapsed', 'groupEnd', 'table', 'info', 'log', 'warn'] as const)
 		vi.spyOn(console, name).mockImplementation(() => undefined);
 	localStorage.clear();
-	nonces.length = judged.length = 0;
+	nonces.length = judged.length = asked.length = 0;
 	verdict = () => GREEN;
-	answers = { quote: () => json(QUOTE), collateral: () => json({ tcb_info: '{}' }), config: () => json(CONFIG) };
+	answers = {
+		quote: () => json(QUOTE),
+		collateral: () => json({ tcb_info: '{}' }),
+		config: () => json(CONFIG),
+		'boot-log': () => json({ boot_log: 'AAAA' })
+	};
 	vi.stubGlobal('fetch', (url: string) => {
-		const [, name, , nonce] = /\/tee\/(\w+)(\?nonce=(.+))?$/.exec(url)!;
+		const [, name, , nonce] = /\/tee\/([\w-]+)(\?nonce=(.+))?$/.exec(url)!;
+		asked.push(name!);
 		if (nonce) nonces.push(nonce);
 		return Promise.resolve(answers[name as keyof Answers]());
 	});
@@ -256,4 +263,35 @@ test('whoever asks while a round runs, or is due, waits for it', async () => {
 	newChat();
 	expect((await freshState()).report).toBe(SIMULATED);
 	expect(nonces.length).toBe(2);
+});
+
+const naming = (boot_events?: object) =>
+	localStorage.setItem('tee-memory', JSON.stringify({ v: 1, references: { v: 2, platforms: [boot_events ? { boot_events } : {}] } }));
+
+test('the boot log is asked for where events of the boot are held, and becomes part of the bundle', async () => {
+	const { startRound } = await opened();
+	naming();
+	await startRound();
+	expect(asked).not.toContain('boot-log');
+	naming({});
+	await startRound();
+	expect(asked).toContain('boot-log');
+	expect(judged.map(({ bundle }) => (bundle as { evidence: object }).evidence)).toEqual([
+		QUOTE,
+		{ ...QUOTE, boot_log: 'AAAA' }
+	]);
+});
+
+test.each<[string, () => Response]>([
+	['a machine without one', () => json({ detail: 'none' }, 404)],
+	['10 MB', () => json({ boot_log: 'x'.repeat(10_000_000) })],
+	['no text', () => json({ boot_log: 7 })],
+	['HTML', () => new Response('<html>')]
+])('without a boot log a round is what it is without: %s', async (_, answer) => {
+	const { startRound, state } = await opened();
+	naming({});
+	answers['boot-log'] = answer;
+	await startRound();
+	expect(get(state).phase).toBe('done');
+	expect((judged[0]!.bundle as { evidence: object }).evidence).toEqual(QUOTE);
 });

@@ -32,6 +32,14 @@ class AttesterError(Exception):
         self.code = code
 
 
+def _no_attester() -> AttesterError:
+    return AttesterError("unreachable", "This server was started without an attester, so it has no evidence to give.")
+
+
+def _unreadable() -> AttesterError:
+    return AttesterError("internal", "The attester's answer could not be read; its log says more.")
+
+
 @dataclass(frozen=True)
 class Answer:
     """Evidence that all askers of a quote share, as JSON text of an object, and what is this asker's own."""
@@ -82,9 +90,7 @@ class AttesterClient:
     async def evidence(self, nonce: str | None = None) -> Answer:
         """The attester's evidence for `nonce`; raises AttesterError. Without one it is drawn here, and told."""
         if self._socket is None:
-            raise AttesterError(
-                "unreachable", "This server was started without an attester, so it has no evidence to give."
-            )
+            raise _no_attester()
         if len(self._waiting) + self._under_way >= MAX_WAITING:
             raise AttesterError(
                 "busy", f"{MAX_WAITING} attestation requests are waiting already; ask again in a second."
@@ -96,6 +102,19 @@ class AttesterClient:
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._serve())
         return await asker.answer
+
+    async def boot_log(self) -> str | None:
+        """The machine's boot event log, base64url; None where it has none to give. Raises AttesterError."""
+        if self._socket is None:
+            raise _no_attester()
+        try:
+            answer = json.loads(await self._answer({"boot_log": True}))
+            log = answer["boot_log"]
+            if log is not None and not isinstance(log, str):
+                raise ValueError
+        except (ValueError, TypeError, KeyError):
+            raise _unreadable() from None
+        return log
 
     async def _serve(self) -> None:
         """Request after request, until nobody waits."""
@@ -117,15 +136,18 @@ class AttesterClient:
                 self._under_way = 0
 
     async def _ask(self, batch: Sequence[_Asker]) -> list[Answer]:
-        request = json.dumps({"nonces": [asker.nonce for asker in batch]}, separators=(",", ":"))
+        line = await self._answer({"nonces": [asker.nonce for asker in batch]})
+        shared, proofs = _unwrap(line, len(batch))
+        return [Answer(shared, _own(asker, proof)) for asker, proof in zip(batch, proofs, strict=True)]
+
+    async def _answer(self, request: dict[str, Any]) -> bytes:
+        text = json.dumps(request, separators=(",", ":"))
         try:
-            line = await asyncio.wait_for(self._exchange(request.encode() + b"\n"), TIMEOUT_S)
+            return await asyncio.wait_for(self._exchange(text.encode() + b"\n"), TIMEOUT_S)
         except TimeoutError:
             raise AttesterError("busy", f"The attester did not answer within {TIMEOUT_S:.0f} seconds.") from None
         except (OSError, ValueError) as error:  # ValueError: an answer longer than the limit
             raise AttesterError("unreachable", f"The attester cannot be reached: {error}.") from None
-        shared, proofs = _unwrap(line, len(batch))
-        return [Answer(shared, _own(asker, proof)) for asker, proof in zip(batch, proofs, strict=True)]
 
     async def _exchange(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_unix_connection(str(self._socket), limit=MAX_ANSWER_BYTES)
@@ -154,5 +176,5 @@ def _unwrap(line: bytes, count: int) -> tuple[bytes, list[Any]]:
             return json.dumps(evidence, separators=(",", ":")).encode(), proofs
         code, message = str(answer["error"]["code"]), str(answer["error"]["message"])
     except (ValueError, TypeError, KeyError):
-        raise AttesterError("internal", "The attester's answer could not be read; its log says more.") from None
+        raise _unreadable() from None
     raise AttesterError(code, message)

@@ -5,6 +5,7 @@ Answers hold evidence and public settings only; judging is the client's business
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -70,6 +71,14 @@ class Collateral(BaseModel):
     qe_identity_signature: str
 
 
+class BootLog(BaseModel):
+    """What the machine says that its firmware, boot loader and kernel measured."""
+
+    boot_log: str = Field(
+        description="The boot event log (ACPI table CCEL), base64url, without its texts; it replays to RTMR 0 to 2"
+    )
+
+
 class TeeConfig(BaseModel):
     """How this server asks its clients to check it; may lower a client's verdict, never raise it."""
 
@@ -96,12 +105,15 @@ class Endpoints:
         self._settings = load(environ)
         self._attester = AttesterClient(self._settings.attester_socket)
         self._collateral = relay.CollateralCache(self._fetch_collateral)
+        self._boot_log: str | None = None  # of this boot, so for good
+        self._asking = asyncio.Lock()
 
     def router(self) -> APIRouter:
         """To be mounted under `/api/v1/tee`."""
         router = APIRouter()
         router.get("/quote", response_model=Evidence)(self.get_quote)
         router.get("/collateral", response_model=Collateral)(self.get_collateral)
+        router.get("/boot-log", response_model=BootLog)(self.get_boot_log)
         router.get("/config", response_model=TeeConfig)(self.get_config)
         return router
 
@@ -131,6 +143,24 @@ class Endpoints:
             return await self._collateral.get()
         except relay.CollateralError as error:
             raise _unavailable(503, str(error), relay.RETRY_S) from None
+
+    async def get_boot_log(self, response: Response) -> dict[str, str]:
+        """What the machine says that it measured before any program of ours ran: 404 where there is none."""
+        response.headers.update(_NO_STORE)
+        async with self._asking:  # the first who asks asks for all
+            if self._boot_log is None:
+                self._boot_log = await self._ask_for_the_boot_log()
+        return {"boot_log": self._boot_log}
+
+    async def _ask_for_the_boot_log(self) -> str:
+        try:
+            found = await self._attester.boot_log()
+        except AttesterError as error:
+            status, retry_after = _STATUS.get(error.code, (502, None))
+            raise _unavailable(status, str(error), retry_after) from None
+        if found is None:
+            raise _unavailable(404, "This machine has no boot event log to give.", None)
+        return found
 
     async def get_config(self, response: Response) -> dict[str, Any]:
         """How this server is set up for attestation, for display and as a proposal to the client."""

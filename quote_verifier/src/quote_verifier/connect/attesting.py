@@ -38,7 +38,7 @@ class Attesting:
         """Ask for evidence and judge it. Raises `Unreachable`."""
         options = replace(self._options(), sealed=True)
         try:
-            live = fetch_evidence(self.base, self.fetcher)
+            live = fetch_evidence(self.base, self.fetcher, self.options.references.explain)
         except Malformed as error:  # somebody answered, and not with evidence
             return Judged("not-genuine", time.time(), None, f"The service's evidence cannot be read: {error}.")
         bundle, verdict = judge(live, self.sources, self.cache, self.fetcher, options)

@@ -55,7 +55,7 @@ class Opening:
     def __call__(self, action: Action, least_generation: int) -> Outcome:
         """One attempt. Raises `Unreachable`."""
         try:
-            live = fetch_evidence(self.base, self.fetcher)
+            live = fetch_evidence(self.base, self.fetcher, self.options.references.explain)
         except Malformed as error:
             return Outcome("refused", f"The service's evidence cannot be read: {error}.", EXIT_CODES["not-genuine"])
         # what is sent is sealed to a key that the evidence binds, whoever ends TLS

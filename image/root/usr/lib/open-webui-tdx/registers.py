@@ -2,7 +2,8 @@
 
 They come from the TPM's event log, never from what a build predicted, so that the simulation shows what a TD would.
 The file is the simulator's (simulator/src/state.c): magic (8), boot id (36), MRTD and RTMR 0 to 3 (48 each), and the
-SHA-256 of all before.
+SHA-256 of all before. Beside it lies the log that leads to these registers, as a TD would have it (quote_generator's
+boot_log.py serves it).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def main() -> int:
     sys.path[:0] = [str(Path(__file__).parent), str(RELEASE), str(RELEASE / "site-packages")]
     from measured_boot.boot_log import from_tpm, replay
 
+    from simulator import boot
     from simulator.profile import TD
 
     boot_id = BOOT_ID.read_text().strip()
@@ -37,6 +39,9 @@ def main() -> int:
     folder = STATE / boot_id
     folder.mkdir(mode=0o700, parents=True)
     (folder / "registers").write_bytes(state_file(boot_id, TD.mr_td, registers))
+    (folder / "boot_log").write_bytes(
+        boot.log([boot.Event(item.register, item.kind, item.digest, item.data) for item in events])
+    )
     for number, value in enumerate(registers[:3]):
         print(f"open-webui-tdx image: simulated RTMR {number} is {value.hex()}")
     for event in events:
