@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,20 @@ QUESTION = "Where does the grey heron nest?"
 #: What nobody on the way may read of a session, in any spelling that it would have there.
 SECRETS = (QUESTION, "heron", EMAIL, PASSWORD, "Bearer ey", "/api/v1/auths", "/api/chat", "socket.io", "eyJhbGci")
 
+#: What a page of another origin gets of a port of this machine.
+ELSEWHERE = """async (here) => [
+    await fetch(`${here}/connect/verdict`).then((answer) => answer.text(), () => 'no answer'),
+    await new Promise((resolve) => {
+        const script = Object.assign(document.createElement('script'), { src: `${here}/connect/page.js` });
+        Object.assign(script, { onload: () => resolve('a script'), onerror: () => resolve('no script') });
+        document.head.append(script);
+    }),
+    await new Promise((resolve) => {
+        const socket = new WebSocket(`${here.replace('http', 'ws')}/ws/socket.io/?EIO=4&transport=websocket`);
+        Object.assign(socket, { onopen: () => resolve('a socket'), onerror: () => resolve('no socket') });
+    })
+]"""
+
 
 @pytest.fixture(scope="module")
 def required(launcher: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -51,6 +66,15 @@ def opened(browser: Browser, link: str) -> Page:
     page.goto(link)
     page.wait_for_url(lambda url: "/connect" not in url)
     return page
+
+
+def administrator_key(log: Path) -> str:
+    """What stands in the link that the launcher prints, soon after everything answers."""
+    end = time.monotonic() + 60
+    while not (found := re.findall(r"/auth#administrator=(\S+)", log.read_text())):
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.1)
+    return str(found[0])
 
 
 def signed_in(page: Page) -> None:
@@ -119,10 +143,35 @@ def test_without_the_link_nobody_gets_in(
     with connected(required.url, held, tmp_path, *more) as running:
         running.said()
         link = running.said()["link"]
+        here = link.partition("/connect")[0]
         page = new_page(browser)
-        page.goto(link.partition("/connect")[0])
+        page.goto(here)
         expect(page.locator("#said")).to_contain_text("Open the link")
+        page.goto("about:blank")
+        assert page.evaluate(ELSEWHERE, here) == ["no answer", "no script", "no socket"]
         page.context.close()
+
+
+@pytest.mark.attack
+def test_the_first_administrators_key_goes_sealed(browser: Browser, launcher: Path, tmp_path: Path) -> None:
+    """The launcher's link leads to a page; its key is no cookie there, and no address that travels."""
+    settings = {"HOST": "0.0.0.0", "TEE_CHANNEL": "require"}
+    with serve(launcher, tmp_path / "data", free_port(), **settings) as server, Wire(server.url) as wire:
+        key = administrator_key(tmp_path / "data.log")
+        more = ("--accept", "simulated", "--pages", str(launcher.parent))
+        with connected(wire.url, hold(server, tmp_path / "held.json"), tmp_path, *more) as running:
+            running.said()
+            link = running.said()["link"]
+            page = opened(browser, link)
+            fill_in(page)
+            page.click("form button[type=submit]")
+            expect(page.get_by_text("only the link that its launcher printed")).to_be_visible(timeout=30_000)
+            page.goto("about:blank")
+            page.goto(f"{link.partition('/connect')[0]}/auth#administrator={key}")
+            signed_in(page)
+            assert key not in page.url
+            page.context.close()
+        assert key.encode() not in wire.seen
 
 
 @pytest.mark.attack

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,18 @@ def test_openais_client_chats_through_the_channel(server: Server, key: str, held
             openai.OpenAI(base_url=address, api_key="sk-none", max_retries=0).models.list()
         refused = requests.get(f"{address}/models", headers={"Origin": "https://evil.example"}, timeout=10)
         assert refused.status_code == 403
+
+
+def test_curl_gets_a_streamed_answer(server: Server, key: str, held: Path, tmp_path: Path) -> None:
+    with connected(server.url, held, tmp_path, "--accept", "simulated") as running:
+        address = running.said()["address"]
+        headers = {"Authorization": f"Bearer {key}"}
+        model = requests.get(f"{address}/models", headers=headers, timeout=30).json()["data"][0]["id"]
+        asked = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Say hello."}]}
+        command = ["curl", "-sSN", f"{address}/chat/completions", "-H", f"Authorization: Bearer {key}"]
+        command += ["-H", "Content-Type: application/json", "-d", json.dumps(asked)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+        assert said.startswith("data: {") and said.rstrip().endswith("data: [DONE]")
 
 
 def test_the_same_key_is_refused_outside(server: Server, key: str) -> None:
