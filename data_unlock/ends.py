@@ -17,9 +17,10 @@ from .message import EXPORT_LABEL, KEY_SIZE, LABEL, NONCE_SIZE, SUITE, Action, H
 
 
 class Asking:
-    """The owner's end: `message` (218 bytes) is sent, `heard` reads what comes back.
+    """The owner's end: `message` is sent, `heard` reads what comes back.
 
-    `unlock_key` is the X25519 key that proven evidence binds, `data_key` 32 bytes. `nonce` and `ephemeral` are given by
+    `unlock_key` is the X25519 key that proven evidence binds, `data_key` 32 bytes, and so is `new_key` where the action
+    takes one. `nonce` and `ephemeral` are given by
     tests with known answers only. UnlockError for a key that nothing can be sealed to.
     """
 
@@ -31,11 +32,14 @@ class Asking:
         action: Action,
         least_generation: int = 0,
         *,
+        new_key: bytes = b"",
         nonce: bytes | None = None,
         ephemeral: KEMKeyPair | None = None,
     ) -> None:
         if len(data_key) != KEY_SIZE:
             raise UnlockError(f"the data's key has {KEY_SIZE} bytes, not {len(data_key)}")
+        if len(new_key) != (action.keys - 1) * KEY_SIZE:
+            raise UnlockError(f"the data's new key has {(action.keys - 1) * KEY_SIZE} bytes here, not {len(new_key)}")
         drawn = os.urandom(NONCE_SIZE) if nonce is None else nonce
         head = Head(action, least_generation, drawn, unlock_key).encode()
         try:
@@ -43,7 +47,7 @@ class Asking:
             encapsulated, context = SUITE.create_sender_context(public, LABEL + head, eks=ephemeral)
         except (PyHPKEError, ValueError):  # ValueError: a point of small order
             raise UnlockError("the key that the evidence binds is not a usable X25519 key") from None
-        unsigned = head + encapsulated + context.seal(data_key)
+        unsigned = head + encapsulated + context.seal(data_key + new_key)
         self.message = unsigned + owner.sign(LABEL + unsigned)
         self._key = context.export(EXPORT_LABEL, answer.MAC_SIZE)
 
@@ -59,6 +63,7 @@ class Opened:
     action: Action
     least_generation: int
     data_key: bytes = field(repr=False)
+    new_key: bytes = field(repr=False)
     _key: bytes = field(repr=False)
     _message: bytes = field(repr=False)
 
@@ -98,8 +103,9 @@ class Locked:
         try:
             private = SUITE.kem.deserialize_private_key(secret.private_bytes_raw())
             context = SUITE.create_recipient_context(message.encapsulated, private, message.info)
-            data_key = context.open(message.sealed)
+            keys = context.open(message.sealed)
         except (PyHPKEError, ValueError):
             raise RefusedError("the key in this message does not open, though its signature is good") from None
         key = context.export(EXPORT_LABEL, answer.MAC_SIZE)
-        return Opened(message.head.action, message.head.least_generation, data_key, key, data)
+        head = message.head
+        return Opened(head.action, head.least_generation, keys[:KEY_SIZE], keys[KEY_SIZE:], key, data)

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from data_unlock.errors import MalformedError, RefusedError, UnlockError
-from data_unlock.message import SIZE
+from data_unlock.message import MOST
 from data_unlock.outside import ANSWER_TYPE, PATH
 
 from .binding import BindError
@@ -57,7 +57,7 @@ async def _unlock(lock: Lock, request: Request) -> Response:
     message = b""
     async for chunk in request.stream():
         message += chunk
-        if len(message) > SIZE:
+        if len(message) > MOST:
             break
     try:
         said = await lock.take(message)

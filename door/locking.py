@@ -16,7 +16,6 @@ from typing import Any
 from data_unlock.answer import Answer
 from data_unlock.ends import Locked, Opened
 from data_unlock.errors import RefusedError
-from data_unlock.message import Action
 
 from .binding import Binder
 
@@ -68,9 +67,10 @@ class Lock:
 
     async def _ask(self, opened: Opened) -> dict[str, Any]:
         """The launcher's answer. Only one message opens at a time: its key is gone until the next one is drawn."""
-        action = "create" if opened.action is Action.CREATE else "open"
-        key = base64.b64encode(opened.data_key).decode()
-        asked = {"action": action, "least": opened.least_generation, "key": key}
+        asked = {"action": opened.action.name.lower(), "least": opened.least_generation}
+        asked["key"] = base64.b64encode(opened.data_key).decode()
+        if opened.new_key:
+            asked["new"] = base64.b64encode(opened.new_key).decode()
         (await self._way()).write(json.dumps(asked).encode() + b"\n")
         return await self._answers.get()
 

@@ -47,6 +47,10 @@ def _parser(release: Path) -> argparse.ArgumentParser:
     pull.set_defaults(command="pull-model")
     doctor = commands.add_parser("doctor", help="say which steps of the set-up this host has done")
     doctor.set_defaults(command="doctor")
+    take = commands.add_parser(
+        "encrypt-data", help="take data in plain text over into the encrypted folder (DATA_KEY), and remove it"
+    )
+    take.set_defaults(command="encrypt-data")
     reference = commands.add_parser("reference", help="print reference values of a launch here, on its platform")
     reference.set_defaults(command="reference")
     reboot = commands.add_parser("reboot-simulator", help="clear the simulated TD's registers, as a reboot does")
@@ -83,6 +87,13 @@ def _run(options: argparse.Namespace, release: Path) -> int:
     from .serve.keeper import keep
 
     return keep(lambda: run(release, _environ(), options.allow_modified))
+
+
+def _encrypt_data(options: argparse.Namespace, release: Path) -> int:
+    from .run import run
+    from .serve.keeper import keep
+
+    return keep(lambda: run(release, _environ(), allow_modified=False, take_over=True))
 
 
 def _check(options: argparse.Namespace, release: Path) -> int:
@@ -147,6 +158,7 @@ def _reboot_simulator(options: argparse.Namespace, release: Path) -> int:
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Path], int]] = {
     "run": _run,
     "check": _check,
+    "encrypt-data": _encrypt_data,
     "events": _events,
     "measure-model": _measure_model,
     "pull-model": _pull_model,

@@ -5,6 +5,7 @@ secret_key_inside           the same where the encrypted channel is required: no
 webui/                      Open WebUI's database, uploads, caches: the user's data
 encrypted/                  with DATA_KEY=unlock: secret_key* and webui/, encrypted, and how often it was opened
 open/                       where that is mounted while it is open; empty otherwise
+encrypted.*/, before/       while its key is exchanged by copying everything
 attestation/<boot id>/      event log
 tdx-simulator/<boot id>/    registers of the simulated TD
 ollama/                     home of an Ollama that the launcher starts
@@ -28,6 +29,7 @@ from .errors import DataError, reason, writing
 from .files import beside, sync_folder
 
 SECRET_BYTES = 48
+SECRETS = ("secret_key", "secret_key_inside")
 # Enough for the database's and the log's next pages: starting with less ends in a half-written database.
 MIN_FREE_BYTES = 64 * 1024 * 1024
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -45,6 +47,7 @@ class DataDir:
     root: Path
     boot: str
     encrypted: bool = False
+    taking_over: bool = False  # plain data is to become encrypted
 
     @property
     def kept(self) -> Path:
@@ -55,6 +58,31 @@ class DataDir:
     def cipher(self) -> Path:
         """What of an encrypted folder lies on the disk."""
         return self.root / "encrypted"
+
+    @property
+    def next_cipher(self) -> Path:
+        """The encrypted folder's copy under another master key, while it grows."""
+        return self.root / "encrypted.next"
+
+    @property
+    def old_cipher(self) -> Path:
+        """The encrypted folder whose copy took its place, until it is removed."""
+        return self.root / "encrypted.old"
+
+    @property
+    def before(self) -> Path:
+        """Where the encrypted folder is mounted while it is copied."""
+        return self.root / "before"
+
+    @property
+    def plain(self) -> tuple[Path, tuple[Path, ...]]:
+        """What lies in plain text where nothing is encrypted: Open WebUI's folder, and the keys of sessions."""
+        return self.root / "webui", tuple(self.root / name for name in SECRETS)
+
+    @property
+    def begun(self) -> Path:
+        """Says, inside the encrypted folder, that it was made to take plain data over, and has not done it yet."""
+        return self.kept / "taking-over"
 
     @property
     def generation(self) -> Path:
@@ -159,18 +187,24 @@ class DataDir:
 
     def _check_kind(self) -> None:
         """Data that is there is of the kind that was asked for. Raises DataError."""
-        if self.encrypted and any(
-            (self.root / name).exists() for name in ("webui/webui.db", "secret_key", "secret_key_inside")
-        ):
+        if self.encrypted and self.has_plain() and not self.taking_over:
             raise DataError(
-                f"{self.root} holds data in plain text, and DATA_KEY=unlock was asked for: choose a new folder with "
-                "DATA_DIR, or DATA_KEY=none. Nothing was changed."
+                f"{self.root} holds data in plain text, and DATA_KEY=unlock was asked for: have it taken over "
+                "(open-webui-tdx encrypt-data), choose a new folder with DATA_DIR, or DATA_KEY=none. Nothing was "
+                "changed."
             )
+        if self.taking_over and not self.has_plain():
+            raise DataError(f"{self.root} holds no data in plain text that could be taken over: start the service.")
         if not self.encrypted and self.cipher.exists():
             raise DataError(
                 f"{self.root} holds encrypted data: set DATA_KEY=unlock and DATA_OWNER, or choose another folder with "
                 "DATA_DIR."
             )
+
+    def has_plain(self) -> bool:
+        """Whether something lies there in plain text."""
+        webui, keys = self.plain
+        return any(key.exists() for key in keys) or (webui.is_dir() and any(webui.iterdir()))
 
     def _check_room(self) -> None:
         probe = self.run / ".probe"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .datadir import DataDir, boot_id
-from .errors import Stopped
-from .measure import found, interpreter, manifest, models, registers, tdx
+from .errors import SettingError, Stopped
+from .measure import found, interpreter, manifest, models, registers, spills, tdx
 from .measure.found import Accounts
 from .measure.manifest import Checked
 from .measure.registers import Outcome
@@ -30,13 +30,16 @@ from .serve.supervisor import Child, Supervisor
 from .summary import Summary, notice, say
 
 
-def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
-    """Launch and stay until somebody asks for the end (exit code 0). Raises LauncherError."""
+def run(release: Path, environ: Mapping[str, str], allow_modified: bool, take_over: bool = False) -> int:
+    """Launch and stay until somebody asks for the end (exit code 0), or until plain data was taken over into the
+    encrypted folder, where that is asked for. Raises LauncherError."""
     started = time.monotonic()
     chosen = settings.load(environ)
     if chosen.tdx == "real":  # first: nobody should wait for the answer that this machine has none
         _kind(chosen, release, environ)
-    data = DataDir(chosen.data_dir, boot_id(), chosen.data_key != "none")
+    if take_over and chosen.data_key == "none":
+        raise SettingError("encrypt-data needs the settings with which the service is to run: DATA_KEY and DATA_OWNER.")
+    data = DataDir(chosen.data_dir, boot_id(), chosen.data_key != "none", take_over)
     with data.locked(), locked_data.left_closed(data):
         data.prepare()
         door.say_what_others_may_read(chosen)
@@ -52,13 +55,16 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
                 kind, pid = _kind(chosen, release, environ), os.getpid()
                 launch = Launch(release, chosen, data, kind, environ, interpreter.executable(), pid, sockets)
                 supervisor.fence, no_fence = ways_out.build(launch)
+                _keep_to_memory(launch, supervisor.fence is not None)
                 supervisor.notifier.status("Measuring what answers chats")
                 planned = _plan(launch, checked, allow_modified, supervisor, no_fence)
                 supervisor.notifier.status("Measuring the launch and starting its processes")
                 summary = _Running(planned, supervisor, opened).start(bool(checked.differences))
                 summary.print(time.monotonic() - started)
                 supervisor.notifier.ready(summary.line)
-                supervisor.watch(Certificate(chosen, opened.talk, data.certificate_state, supervisor.notifier).tend)
+                certificate = Certificate(chosen, opened.talk, data.certificate_state, supervisor.notifier)
+                damage = locked_data.damage(data, supervisor)
+                supervisor.watch(certificate.tend, damage.tend)
             except Stopped:
                 say("\nStopping.")
                 supervisor.notifier.stopping()
@@ -70,6 +76,14 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool) -> int:
                 with suppress(OSError):
                     shutil.rmtree(sockets)
     return 0
+
+
+def _keep_to_memory(launch: Launch, fenced: bool) -> None:
+    """What of encrypted data could still reach a disk does not, or is said."""
+    if launch.data.encrypted:
+        spills.no_dumps()
+        for sentence in spills.found(fenced) if launch.kind == "tdx" else ():
+            notice(sentence)
 
 
 def check_release(release: Path, allow_modified: bool, supervisor: Supervisor) -> Checked:

@@ -13,6 +13,8 @@ from .egress import Egress
 from .launch import Launch
 from .model import ModelServer
 
+VAULT = "vault"
+
 
 @dataclass(frozen=True)
 class User:
@@ -110,7 +112,7 @@ def broker(launch: Launch, egress: Egress, user: User | None) -> Process | None:
 def vault(launch: Launch, program: Path, *arguments: str) -> Process:
     """The process that encrypts what is kept (gocryptfs); it gets the key on its standard input."""
     command = launch.module("vault", "launcher.serve.program", str(program), *arguments)
-    return Process("vault", command, environment.base(launch.environ), launch.data.run, Ready(), told=True)
+    return Process(VAULT, command, environment.base(launch.environ), launch.data.run, Ready(), told=True)
 
 
 def code_reader(launch: Launch, database: Path, user: User | None) -> Process:

@@ -6,14 +6,17 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from ..datadir import DataDir
+from ..errors import Stopped
 from ..measure import encryption, found
 from ..plan.events import Event
 from ..plan.plan import Plan
-from ..plan.processes import Ready
+from ..plan.processes import VAULT, Ready
 from ..summary import say
-from . import folders, mounts
+from . import folders, mounts, taking_over
+from .damage import Damage
 from .supervisor import Child, Supervisor
 from .unlocking import Waiting
 from .vault import Vault
@@ -27,11 +30,22 @@ def left_closed(data: DataDir) -> Iterator[None]:
     if not data.encrypted:
         yield
         return
-    mounts.clear(data.kept)
+    _close(data)
     try:
         yield
     finally:
-        mounts.clear(data.kept)
+        _close(data)
+
+
+def _close(data: DataDir) -> None:
+    for place in (data.kept, data.before):
+        mounts.clear(place)
+
+
+def damage(data: DataDir, supervisor: Supervisor) -> Damage:
+    """Follows what is said of damaged files, where data is encrypted."""
+    log = next((child.log for child in supervisor.children if child.spec.name == VAULT), data.logs / "none")
+    return Damage(log, data.cipher)
 
 
 @dataclass(frozen=True)
@@ -58,8 +72,18 @@ class LockedData:
         generation = Waiting(self.lock, self.supervisor).for_owner(vault)
         self.supervisor.starting = True  # what is started now may take its time
         say(f"The data is open, for time number {generation}.")
+        if self.plan.launch.data.taking_over:
+            self._take_over()
+        self.plan.launch.data.begun.unlink(missing_ok=True)  # of one that was killed when all was done
         folders.give_kept(self.plan.launch.data, self.plan.user)
         return found.code(self.plan.launch, self.plan.user)
+
+    def _take_over(self) -> NoReturn:
+        """Raises Stopped: what was started for this ends here."""
+        say("Taking over what lies in plain text; nobody is served meanwhile, and this can be stopped at any time.")
+        taking_over.take_over(self.plan.launch.data, self.supervisor.check)
+        say(taking_over.DONE)
+        raise Stopped
 
     def serve(self) -> None:
         """Everything answers: have the door let people in."""

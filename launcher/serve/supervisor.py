@@ -162,12 +162,14 @@ class Supervisor:
         except OSError as error:
             raise UnavailableError(f"Cannot start {spec.name} with {spec.command[0]}: {error.strerror}.") from error
 
-    def watch(self, tend: Callable[[bool], None]) -> None:
-        """Return never; raises Stopped or ChildError. `tend` is called now and then, and told whether SIGHUP came."""
+    def watch(self, tend: Callable[[bool], None], also: Callable[[], None] = lambda: None) -> None:
+        """Return never; raises Stopped or ChildError. `tend` is called now and then, and told whether SIGHUP came, and
+        so is `also`."""
         while True:
             self.check()
             asked, self.reload_asked = self.reload_asked, False
             tend(asked)
+            also()
             if self.adopts:
                 self.orphans.reap({child.process.pid for child in self.children})
             time.sleep(4 * POLL_S)

@@ -1,8 +1,8 @@
 """Wait for the owner: the door opens the message, and asks here to have the data opened with the key in it.
 
-One JSON object a line, over a socket pair. The door: `{"action": "open"|"create", "least": n, "key": <base64>}`; the
-launcher: `{"ok": true, "generation": n}` or `{"ok": false, "generation": n, "detail": <a sentence>}`, and at the end,
-once everything serves, `{"serve": true}`.
+One JSON object a line, over a socket pair. The door: `{"action": "open"|"create"|"rotate"|"copy", "least": n, "key":
+<base64>}`, with `"new": <base64>` for the last two; the launcher: `{"ok": true, "generation": n}` or `{"ok": false,
+"generation": n, "detail": <a sentence>}`, and at the end, once everything serves, `{"serve": true}`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import ChildError, DataError
 from ..summary import notice
+from . import rotating
 from .supervisor import Supervisor
 from .vault import Vault, VaultError
 
@@ -49,10 +50,15 @@ class Waiting:
 
     @staticmethod
     def _open(vault: Vault, asked: dict[str, Any]) -> int:
-        key = base64.b64decode(asked["key"], validate=True)
+        rotating.settle(vault.launch.data)
+        key, least = base64.b64decode(asked["key"], validate=True), int(asked["least"])
         if asked["action"] == "create":
             vault.create(key)
-        return vault.open(key, int(asked["least"]))
+        elif asked["action"] != "open":
+            new = base64.b64decode(asked["new"], validate=True)
+            rotating.rotate(vault, key, new, least, asked["action"] == "copy")
+            return vault.open(new, least)
+        return vault.open(key, least)
 
     def _say(self, content: dict[str, Any]) -> None:
         self.channel.sendall(json.dumps(content).encode() + b"\n")

@@ -21,13 +21,14 @@ from typing import IO
 
 from ..datadir import DataDir
 from ..errors import LauncherError, reason, writing
-from ..files import beside, sync_folder
+from ..files import beside, sync_file, sync_folder
 from ..plan import processes
 from ..plan.launch import Launch
 from . import mounts
 from .supervisor import Child, Supervisor
 
 CONFIG = "gocryptfs.conf"
+WRAPPING = "encrypted.wrapping."
 MAX_CONFIG = 64 * 1024
 MOUNT_S = 30.0
 POLL_S = 0.02
@@ -47,6 +48,10 @@ class VaultError(LauncherError):
         self.generation = generation
 
 
+class WrongKeyError(VaultError):
+    """The key is not the folder's."""
+
+
 @dataclass(frozen=True)
 class Vault:
     """The encrypted folder of one launch; `program` is the measured gocryptfs."""
@@ -60,10 +65,15 @@ class Vault:
         return self.launch.data
 
     def create(self, key: bytes) -> None:
-        """Make a new, empty folder for `key` (32 bytes). It is there as a whole, or not at all. Raises VaultError."""
-        cipher = self._data.cipher
-        if cipher.exists():
-            raise VaultError(f"There is encrypted data at {cipher} already: open it, or move it away to begin anew.")
+        """Make a new, empty folder for `key` (32 bytes). Raises VaultError."""
+        if self._data.cipher.exists():
+            raise VaultError(
+                f"There is encrypted data at {self._data.cipher} already: open it, or move it away to begin anew."
+            )
+        self.make(self._data.cipher, key)
+
+    def make(self, cipher: Path, key: bytes) -> None:
+        """Make an empty folder at `cipher`. It is there as a whole, or not at all. Raises VaultError."""
         fresh = cipher.with_name(cipher.name + ".new")  # what a kill left of an earlier one holds nothing
         with writing("the encrypted folder", cipher):
             shutil.rmtree(fresh, ignore_errors=True)
@@ -73,8 +83,10 @@ class Vault:
             process = self._start(processes.vault(self.launch, self.program, *arguments), key, output)
             if process.wait(MOUNT_S) != 0:
                 raise VaultError(f"gocryptfs could not make the folder: {_said(output)}")
-        with self._mounted(fresh, key):
+        with self.mounted(fresh, key):
             self._write_generation(0)
+            if self._data.taking_over:
+                self._data.begun.touch()
         fresh.replace(cipher)
         sync_folder(cipher.parent)
 
@@ -83,36 +95,49 @@ class Vault:
         cipher = self._data.cipher
         if not cipher.is_dir():
             raise VaultError(f"There is no encrypted data at {cipher}: if that is as it should be, ask to create it.")
-        with self._mounted(cipher, key, "-ro"):
-            generation = self._generation()
-        if generation < least_generation:
-            raise VaultError(
-                f"The data is older than it should be: it was opened {generation} times, and at least "
-                f"{least_generation} were expected. Whoever holds the disk may have put an earlier state back; after a "
-                f"restore of your own, accept it with --accept-generation {generation}.",
-                generation,
-            )
+        with self.mounted(cipher, key, "-ro"):
+            generation = self.recent(least_generation)
+            if self._data.taking_over and not self._data.begun.exists():
+                raise VaultError(
+                    f"There is encrypted data at {cipher} already, beside data in plain text that it was not made to "
+                    "take over: move one of the two away. Nothing was changed."
+                )
         self._serve(cipher, key)
         self._write_generation(generation + 1)
         return generation + 1
 
+    def recent(self, least: int) -> int:
+        """How often the mounted data was opened, at least `least` times. Raises VaultError."""
+        generation = self._generation()
+        if generation < least:
+            raise VaultError(
+                f"The data is older than it should be: it was opened {generation} times, and at least {least} were "
+                "expected. Whoever holds the disk may have put an earlier state back; after a restore of your own, "
+                f"accept it with --accept-generation {generation}.",
+                generation,
+            )
+        return generation
+
     def _serve(self, cipher: Path, key: bytes) -> Child:
         """Mount it for as long as the launch runs: the process is watched and stopped as every other."""
-        with self._config(cipher) as config:
+        with self._config(cipher / CONFIG) as config:
             planned = processes.vault(self.launch, self.program, *_mount(config, cipher, self._data.kept))
             child = self.supervisor.start(replace(planned, told=True), [config])
-            child.tell(key.hex().encode() + b"\n")
-            self._wait(child.process.poll, child.tail)
+            child.tell(_lines(key))
+            self._wait(self._data.kept, child.process.poll, child.tail)
         return child
 
     @contextmanager
-    def _mounted(self, cipher: Path, key: bytes, *options: str) -> Iterator[None]:
-        """Mount it for a moment. Raises VaultError."""
-        with self._config(cipher) as config, tempfile.TemporaryFile() as output:
-            arguments = _mount(config, cipher, self._data.kept, *options)
-            process = self._start(processes.vault(self.launch, self.program, *arguments), key, output, config)
+    def mounted(
+        self, cipher: Path, key: bytes, *options: str, at: Path | None = None, config: Path | None = None
+    ) -> Iterator[None]:
+        """Mount it for a moment, `at` another place than usual or with another `config`. Raises VaultError."""
+        where = at or self._data.kept
+        with self._config(config or cipher / CONFIG) as handle, tempfile.TemporaryFile() as output:
+            arguments = _mount(handle, cipher, where, *options)
+            process = self._start(processes.vault(self.launch, self.program, *arguments), key, output, handle)
             try:
-                self._wait(process.poll, lambda: _said(output))
+                self._wait(where, process.poll, lambda: _said(output))
                 yield
             finally:
                 process.terminate()  # it unmounts
@@ -120,11 +145,36 @@ class Vault:
                     process.wait(MOUNT_S)
                 process.kill()
                 process.wait()
-                mounts.clear(self._data.kept)
+                mounts.clear(where)
+
+    def wrap(self, key: bytes, new: bytes) -> None:
+        """Exchange the folder's key for `new`, at once: its master key, and all files, stay. Raises VaultError."""
+        cipher = self._data.cipher
+        with tempfile.TemporaryDirectory(dir=self._data.root, prefix=WRAPPING) as folder:
+            fresh = Path(folder) / CONFIG
+            with writing("the encrypted folder's new configuration", fresh):
+                fresh.write_bytes(checked_config(cipher / CONFIG))
+                fresh.chmod(0o600)
+            arguments = ("-passwd", "-q", "-scryptn", str(SCRYPT_LOG_N), "-config", str(fresh), str(cipher))
+            with tempfile.TemporaryFile() as output:
+                process = self._start(processes.vault(self.launch, self.program, *arguments), key, output, new=new)
+                code = process.wait(MOUNT_S)
+                if code == WRONG_PASSWORD:
+                    raise _wrong_key()
+                if code != 0:
+                    raise VaultError(f"gocryptfs could not exchange the key: {_said(output)}")
+            with self.mounted(cipher, new, "-ro", config=fresh):
+                self._generation()  # it opens what is there: only now the old one goes
+            with writing("the encrypted folder's new configuration", cipher):
+                sync_file(fresh)
+                fresh.replace(cipher / CONFIG)
+                sync_folder(cipher)
 
     @staticmethod
-    def _start(planned: processes.Process, key: bytes, output: IO[bytes], *files: int) -> subprocess.Popen[bytes]:
-        """One that is not watched: it gets the key, and ends soon."""
+    def _start(
+        planned: processes.Process, key: bytes, output: IO[bytes], *files: int, new: bytes = b""
+    ) -> subprocess.Popen[bytes]:
+        """One that is not watched: it gets the key, and the one after it if there is one, and ends soon."""
         process = subprocess.Popen(  # noqa: S603 - the measured program
             planned.command,
             env=dict(planned.env),
@@ -137,27 +187,27 @@ class Vault:
         )
         assert process.stdin is not None  # noqa: S101 - it was started with a pipe
         with suppress(BrokenPipeError), process.stdin as pipe:
-            pipe.write(key.hex().encode() + b"\n")
+            pipe.write(_lines(key, new))
         return process
 
-    def _wait(self, poll: Callable[[], int | None], said: Callable[[], str]) -> None:
+    def _wait(self, where: Path, poll: Callable[[], int | None], said: Callable[[], str]) -> None:
         """Until the folder is mounted, and gocryptfs says so: who writes there earlier waits for ever, as it looks into
         its own mount then. Raises VaultError."""
         deadline = time.monotonic() + MOUNT_S
-        while READY not in said() or not mounts.is_ours(self._data.kept):
+        while READY not in said() or not mounts.is_ours(where):
             code = poll()
             if code == WRONG_PASSWORD:
-                raise VaultError("This key does not open the data: it is another data's key, or an earlier one.")
+                raise _wrong_key()
             if code is not None or time.monotonic() > deadline:
                 raise VaultError(f"gocryptfs did not open the data ({code}): {said() or 'it did not answer in time'}")
             time.sleep(POLL_S)
 
     @contextmanager
-    def _config(self, cipher: Path) -> Iterator[int]:
+    def _config(self, path: Path) -> Iterator[int]:
         """An open file in memory with the folder's configuration, which is ours. Raises VaultError."""
         handle = os.memfd_create(CONFIG)
         try:
-            os.write(handle, checked_config(cipher / CONFIG))
+            os.write(handle, checked_config(path))
             yield handle
         finally:
             os.close(handle)
@@ -209,6 +259,15 @@ def _mount(config: int, cipher: Path, mountpoint: Path, *options: str) -> tuple[
     shared = ("-allow_other",) if os.geteuid() == 0 else ()
     kept = ("-fg", "-nosyslog", "-nodev", "-nosuid", "-noexec", "-config", f"/proc/self/fd/{config}")
     return (*kept, *shared, *options, str(cipher), str(mountpoint))
+
+
+def _lines(*keys: bytes) -> bytes:
+    """What gocryptfs reads on its standard input."""
+    return b"".join(key.hex().encode() + b"\n" for key in keys if key)
+
+
+def _wrong_key() -> WrongKeyError:
+    return WrongKeyError("This key does not open the data: it is another data's key, or an earlier one.")
 
 
 def _said(output: IO[bytes]) -> str:

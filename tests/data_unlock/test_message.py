@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyhpke import KEMKeyPair
 from quote_verifier.data_unlock.ends import Asking as CarriedAsking
+from quote_verifier.data_unlock.message import Action as CarriedAction
 
 from data_unlock import message
 from data_unlock.answer import Answer
 from data_unlock.ends import Asking, Locked
 from data_unlock.errors import MalformedError, RefusedError, UnlockError, UnprovenError
-from data_unlock.message import SIZE, SUITE, Action
+from data_unlock.message import MOST, SIZES, SUITE, Action
 
 KNOWN = json.loads((Path(__file__).parent / "known_answers.json").read_text())
 OWNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -49,6 +50,7 @@ def test_known_answers(known: dict[str, object]) -> None:
         bytes.fromhex(str(known["data_key"])),
         Action(int(str(known["action"]))),
         int(str(known["least_generation"])),
+        new_key=bytes.fromhex(str(known.get("new_key", ""))),
         nonce=bytes.fromhex(str(known["nonce"])),
         ephemeral=fixed(),
     )
@@ -71,9 +73,28 @@ def test_it_opens_and_both_can_say_so() -> None:
         assert asking.heard(opened.answer(said)) == said
 
 
+@pytest.mark.parametrize("action", [Action.ROTATE, Action.COPY], ids=["rotate", "copy"])
+def test_a_second_key_goes_with_the_first(action: Action) -> None:
+    locked = waiting()
+    opened = locked.open(asked(locked, action=action, new_key=bytes(32)).message)
+    assert (opened.action, opened.data_key, opened.new_key) == (action, DATA_KEY, bytes(32))
+    assert DATA_KEY.hex() not in repr(opened)
+
+
+@pytest.mark.attack
+def test_how_many_keys_there_are_is_said_once() -> None:
+    locked = waiting()
+    for action, changed in ((Action.OPEN, 3), (Action.ROTATE, 1), (Action.COPY, 5), (Action.OPEN, 0)):
+        new_key = bytes(32) if action.keys > 1 else b""
+        made = bytearray(asked(locked, action=action, new_key=new_key).message)
+        made[1] = changed
+        with pytest.raises(MalformedError):
+            locked.open(bytes(made))
+
+
 def test_the_verifier_carries_the_same() -> None:
     locked = waiting()
-    message_ = CarriedAsking(locked.public, OWNER, DATA_KEY, 2).message  # type: ignore[arg-type]
+    message_ = CarriedAsking(locked.public, OWNER, DATA_KEY, CarriedAction.CREATE).message
     assert locked.open(message_).action == Action.CREATE
 
 
@@ -88,7 +109,7 @@ def test_it_opens_once() -> None:
 
 @pytest.mark.attack
 @settings(deadline=None)
-@given(st.integers(0, SIZE * 8 - 1))
+@given(st.integers(0, SIZES[1] * 8 - 1))
 def test_no_bit_can_be_changed(bit: int) -> None:
     locked = waiting()
     changed = bytearray(asked(locked).message)
@@ -99,7 +120,7 @@ def test_no_bit_can_be_changed(bit: int) -> None:
 
 
 @pytest.mark.attack
-@given(st.binary(max_size=2 * SIZE))
+@given(st.binary(max_size=2 * MOST))
 def test_bytes_of_somebody_elses_are_refused(data: bytes) -> None:
     locked = waiting()
     with pytest.raises((RefusedError, MalformedError)):
@@ -167,6 +188,9 @@ def test_what_cannot_be_sealed() -> None:
         Asking(bytes(32), OWNER, DATA_KEY, Action.OPEN)
     with pytest.raises(UnlockError, match="has 32 bytes, not 31"):
         Asking(waiting().public, OWNER, DATA_KEY[1:], Action.OPEN)
+    for action, new_key in ((Action.OPEN, DATA_KEY), (Action.ROTATE, b""), (Action.COPY, DATA_KEY[1:])):
+        with pytest.raises(UnlockError, match="the data's new key has"):
+            Asking(waiting().public, OWNER, DATA_KEY, action, new_key=new_key)
     with pytest.raises(MalformedError):
         Asking(waiting().public, OWNER, DATA_KEY, Action.OPEN, message.MOST_GENERATIONS + 1)
     with pytest.raises(UnlockError, match="Ed25519 key of 32 bytes"):

@@ -104,6 +104,18 @@ def test_the_owners_message_opens_it_and_the_evidence_says_so() -> None:
     played(test)
 
 
+def test_a_second_key_is_handed_on() -> None:
+    async def test(made: Scene) -> None:
+        text = made.lock.bound
+        public = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        asking = Asking(public, OWNER, KEY, Action.ROTATE, 3, new_key=bytes(32))
+        assert asking.heard((await made.post(asking.message)).content) == Answer("opened", 4)
+        key, new = (base64.b64encode(each).decode() for each in (KEY, bytes(32)))
+        assert made.asked == [{"action": "rotate", "least": 3, "key": key, "new": new}]
+
+    played(test)
+
+
 def test_data_that_is_not_opened_leaves_it_locked_with_a_new_key() -> None:
     async def test(made: Scene) -> None:
         made.said = {"ok": False, "generation": 2, "detail": "The data is older than it should be."}

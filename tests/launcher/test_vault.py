@@ -18,7 +18,7 @@ from launcher.measure import encryption
 from launcher.plan import settings
 from launcher.plan.launch import Launch
 from launcher.serve import mounts
-from launcher.serve.locked_data import left_closed
+from launcher.serve.locked_data import damage, left_closed
 from launcher.serve.supervisor import Supervisor
 from launcher.serve.vault import Vault, VaultError, checked_config
 
@@ -141,7 +141,9 @@ def test_the_disk_does_not_choose_how_it_is_encrypted(vault: Vault, change: dict
     assert json.loads(checked_config(config)) == text and vault.open(KEY, 0) == 1
 
 
-def test_a_damaged_file_is_refused_and_the_others_are_read(vault: Vault) -> None:
+def test_a_damaged_file_is_refused_by_its_name_on_the_disk_and_the_others_are_read(
+    vault: Vault, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = vault.launch.data
     vault.create(KEY)
     vault.open(KEY, 0)
@@ -158,6 +160,11 @@ def test_a_damaged_file_is_refused_and_the_others_are_read(vault: Vault) -> None
         (data.kept / "one.txt").read_text()
     assert refused.value.errno == errno.EIO
     assert (data.kept / "two.txt").read_text() == WORDS
+    following = damage(data, vault.supervisor)
+    for _ in range(2):
+        following.tend()
+    said = capsys.readouterr().out
+    assert said.count("NOTICE") == 1 and f"{one} is damaged" in said and "one.txt" not in said
 
 
 def test_a_lost_counter_is_damage(vault: Vault) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from quote_verifier.encoding import to_base64url
-from quote_verifier.unlock import keyfile
+from quote_verifier.errors import UsageError
+from quote_verifier.unlock import keyfile, words
 
 from data_unlock.answer import Answer
 from data_unlock.ends import Locked
@@ -31,9 +32,15 @@ class Service(Site):
     def __init__(self, td: Td, owner: str) -> None:
         self.locked = Locked(base64.urlsafe_b64decode(owner + "="))
         self.taken: list[tuple[Action, int, bytes]] = []
+        self.new_keys: list[bytes] = []
         self.said = Answer("opened", 5)
         self.posts = 0
         super().__init__(td)
+
+    def renew(self) -> None:
+        """Wait for the next message, with another key."""
+        self.locked = Locked(self.locked._owner.public_bytes_raw())
+        self.td.bound["unlock"] = to_base64url(self.locked.public)
 
     def _handler(self) -> type[Answering]:
         site = self
@@ -47,6 +54,7 @@ class Service(Site):
                 except UnlockError as error:
                     self.answer(403, json.dumps({"detail": f"{error}."}).encode(), {})
                     return
+                site.new_keys.append(opened.new_key)
                 site.taken.append((opened.action, opened.least_generation, opened.data_key))
                 self.answer(200, opened.answer(site.said), {})
 
@@ -87,8 +95,7 @@ def test_it_opens_what_was_verified_and_remembers_the_count(service: Service, ke
     code, said = unlock(service, key, "--accept", "simulated", "--create")
     assert (code, service.taken) == (0, [(Action.CREATE, 0, keyfile.load(key).data_key)])
     assert "for time number 5" in said and keyfile.seen(key) == 5
-    service.locked = Locked(service.locked._owner.public_bytes_raw())
-    service.td.bound["unlock"] = to_base64url(service.locked.public)
+    service.renew()
     service.said = Answer("opened", 6)
     assert unlock(service, key, "--accept", "simulated")[0] == 0
     assert service.taken[-1][:2] == (Action.OPEN, 5) and keyfile.seen(key) == 6
@@ -100,8 +107,7 @@ def test_an_older_state_is_opened_only_where_the_owner_says_so(service: Service,
     code, said = unlock(service, key, "--accept", "simulated")
     assert code == 5 and "older than it should be" in said
     assert service.taken[0][1] == 9 and keyfile.seen(key) == 9
-    service.locked = Locked(service.locked._owner.public_bytes_raw())
-    service.td.bound["unlock"] = to_base64url(service.locked.public)
+    service.renew()
     service.said = Answer("opened", 6)
     assert unlock(service, key, "--accept", "simulated", "--accept-generation", "5")[0] == 0
     assert service.taken[1][1] == 5 and keyfile.seen(key) == 6
@@ -176,8 +182,12 @@ def test_a_new_key_is_its_owners_alone_and_never_written_over(tmp_path: Path) ->
         ([], "give the address of the service and --key"),
         (["http://127.0.0.1:1"], "give the address of the service and --key"),
         (["http://127.0.0.1:1", "--key", "x", "--accept", "plain-data"], "it is simulated or administrator"),
-        (["http://127.0.0.1:1", "--key", "x", "--create", "--watch"], "makes nothing"),
-        (["http://127.0.0.1:1", "--new-key", "x"], "leave the address out"),
+        (["http://127.0.0.1:1", "--key", "x", "--create", "--watch"], "changes nothing"),
+        (["http://127.0.0.1:1", "--new-key", "x"], "and no address"),
+        (["--restore-key", "x", "--new-key", "y"], "give one of them"),
+        (["http://127.0.0.1:1", "--key", "x", "--full"], "says how --rotate-key is to be done"),
+        (["http://127.0.0.1:1", "--key", "x", "--create", "--rotate-key"], "give one of them"),
+        (["http://127.0.0.1:1", "--key", "x", "--rotate-key", "--watch"], "asked once"),
         (["http://127.0.0.1:1", "--key", "/nonexistent"], "cannot be read"),
     ],
 )
@@ -196,3 +206,60 @@ def test_a_key_file_that_others_can_read_is_refused(key: Path, service: Service)
     key.write_text('{"v": 1, "secret": "AA", "data_key": 0}')
     code, said = unlock(service, key, "--accept", "simulated")
     assert code == 2 and "no key file of an owner" in said
+
+
+def test_the_words_are_the_key_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, again = tmp_path / "data.key", tmp_path / "again.key"
+    said, output = io.StringIO(), io.StringIO()
+    with redirect_stderr(said), redirect_stdout(output):
+        assert cli.run(["unlock", "--new-key", str(path)]) == 0
+    made = keyfile.load(path)
+    lines = said.getvalue().splitlines()[-4:]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines) + "\n\nnot read any more\n"))
+    with redirect_stderr(said), redirect_stdout(output):
+        assert cli.run(["unlock", "--restore-key", str(again), "--data-key", "2"]) == 0
+    assert keyfile.load(again) == keyfile.OwnerKey(made.secret, 2) and again.stat().st_mode & 0o777 == 0o600
+    assert output.getvalue() == f"DATA_OWNER={made.public}\n" * 2
+
+
+def test_words_of_the_reference() -> None:
+    """Of the test vectors of BIP-39."""
+    assert " ".join(words.words_of(bytes(32))) == "abandon " * 23 + "art"
+    assert words.secret_of("ZOO " * 23 + "vote\n") == b"\xff" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("abandon " * 23, "has 24 words, and these are 23"),
+        ("abandon " * 22 + "abandn art", "word number 23"),
+        ("abandon " * 24, "do not belong together"),
+    ],
+    ids=["too few", "misspelt", "exchanged"],
+)
+def test_words_that_are_no_key(text: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        words.secret_of(text)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["wrapped", "copied"])
+def test_another_key_for_the_data_is_written_down_once_it_is_in_force(service: Service, key: Path, full: bool) -> None:
+    before = keyfile.load(key)
+    asked = ["--accept", "simulated", "--rotate-key", *(["--full"] if full else [])]
+    service.said = Answer("refused", 5, "The disk is full.")
+    assert unlock(service, key, *asked)[0] == 5
+    assert keyfile.load(key) == before
+    service.renew()
+    service.said = Answer("opened", 6)
+    code, said = unlock(service, key, *asked)
+    assert code == 0 and "another key now" in said
+    action = Action.COPY if full else Action.ROTATE
+    assert service.taken[-1][0] == action and service.new_keys[-1] == before.following.data_key
+    assert keyfile.load(key) == before.following and key.stat().st_mode & 0o777 == 0o600
+    assert before.following.public == before.public and before.following.data_key != before.data_key
+
+
+def test_a_key_is_exchanged_when_the_data_is_opened(service: Service, key: Path) -> None:
+    del service.td.bound["unlock"]
+    code, said = unlock(service, key, "--accept", "simulated", "--rotate-key")
+    assert code == 5 and "exchanged when it is opened" in said and keyfile.load(key).number == 0

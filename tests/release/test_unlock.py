@@ -23,7 +23,7 @@ from data_unlock.ends import Asking
 from data_unlock.message import Action
 from launcher.serve import mounts
 from tests import leftovers
-from tests.browser.running import START_S, Server
+from tests.browser.running import START_S, Server, serve
 from tests.ports import free_port
 from tests.quote_verifier.world import platform
 
@@ -68,14 +68,14 @@ def until(true: Callable[[], object], what: str) -> None:
 
 
 @contextmanager
-def launched(release: Path, server: Server, public: str) -> Iterator[subprocess.Popen[bytes]]:
+def launched(release: Path, server: Server, public: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """The release with encrypted data, once it answers, locked; stopped as a person would at the end."""
     quiet = {name: value for name, value in os.environ.items() if "SSL" not in name and "proxy" not in name.lower()}
     settings = {"TDX": "simulated", "LLM": "embedded", "PORT": server.url.rpartition(":")[2], "DATA_KEY": "unlock"}
     environment = quiet | settings | {"DATA_DIR": str(server.data), "DATA_OWNER": public}
     with open(server.data.with_suffix(".log"), "ab") as output:
         process = subprocess.Popen(
-            [release / "open-webui-tdx"],
+            [release / "open-webui-tdx", *command],
             env=environment,
             stdout=output,
             stderr=output,
@@ -192,3 +192,28 @@ def write(server: Server, token: str) -> str:
     content = {"chat": {"title": MARK, "messages": [{"role": "user", "content": f"Remember {MARK}."}]}}
     answer = requests.post(f"{server.url}/api/v1/chats/new", json=content, headers=bearer(token), timeout=60)
     return str(answer.json()["id"])
+
+
+def test_plain_data_is_taken_over_and_gets_another_key(release: Path, tmp_path: Path) -> None:
+    plain, key = tmp_path / "data", str(tmp_path / "data.key")
+    with serve(release / "open-webui-tdx", plain) as before:
+        token = requests.post(f"{before.url}/api/v1/auths/signup", json=WHO, timeout=60).json()["token"]
+        chat = write(before, token)
+    server = Server(f"http://127.0.0.1:{free_port()}", plain)
+    assert readable(server)
+    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    with launched(release, server, public, "encrypt-data") as process:
+        held = ("--release", references(server, tmp_path), "--key", key, "--cache", str(tmp_path / "cache"))
+        usual = (server.url, *held, "--accept", "simulated")
+        code, said = told(*usual, "--create")
+        assert code == 0, said
+        assert process.wait(60) == 0
+    assert readable(server) == [] and not (plain / "webui").exists() and not (plain / "secret_key").exists()
+    for more in (["--rotate-key", "--full"], ["--rotate-key"], []):
+        with launched(release, server, public):
+            code, said = told(*usual, *more)
+            assert code == 0, said
+            until(lambda: health(server.url)[0] == 200, "it does not serve")
+            kept = requests.get(f"{server.url}/api/v1/chats/{chat}", headers=bearer(token), timeout=60)
+            assert MARK in kept.text, "who was in still is, and what they wrote is there"
+    assert readable(server) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from ..errors import Unreachable, UsageError
 from ..report import print_verdict, printable
 from ..request import Request, prepare, sources
 from ..verdict import Verdict
-from . import keyfile
+from . import keyfile, words
 from .opening import Opening, Outcome
 
 ACCEPTABLE = ("simulated", "administrator")
@@ -29,7 +30,30 @@ Key = Annotated[Path | None, typer.Option(metavar="FILE", help="The owner's key 
 NewKey = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Draw a new owner's key into this file, and print its DATA_OWNER.")
 ]
+RestoreKey = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the key into this file anew, from its 24 words on standard input."),
+]
+DataKey = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=10_000,
+        help="With --restore-key: how often the data's key was exchanged (--rotate-key).",
+    ),
+]
 Create = Annotated[bool, typer.Option("--create", help="The first time: have a new, empty folder made.")]
+Rotate = Annotated[
+    bool, typer.Option("--rotate-key", help="Open the data and give it another key, which the key file then holds.")
+]
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full",
+        help="With --rotate-key: copy everything under a new master key as well, against whoever kept the old one.",
+    ),
+]
 Watching = Annotated[bool, typer.Option("--watch", help="Stay, and open the data again after each restart.")]
 Accept = Annotated[
     list[str] | None,
@@ -55,7 +79,11 @@ def command(
     release: options.Release = None,
     key: Key = None,
     new_key: NewKey = None,
+    restore_key: RestoreKey = None,
+    data_key: DataKey = 0,
     create: Create = False,
+    rotate_key: Rotate = False,
+    full: Full = False,
     watch: Watching = False,
     accept: Accept = None,
     accept_generation: AcceptGeneration = None,
@@ -68,16 +96,17 @@ def command(
     timeout: options.Timeout = 20.0,
 ) -> None:
     """Verify a service, and have its encrypted data opened with your key, which leaves only for the verified TD."""
-    if new_key:
-        _new_key(new_key, url)
+    if new_key or restore_key:
+        _write_key(new_key, restore_key, data_key, url)
         raise typer.Exit(0)
     if not url or not key:
         raise UsageError("give the address of the service and --key data.key; --new-key data.key makes one")
     unknown = [each for each in accept or () if each not in ACCEPTABLE]
     if unknown:
         raise UsageError(f"--accept {unknown[0]} is not known; it is {' or '.join(ACCEPTABLE)}")
-    if create and watch:
-        raise UsageError("--create is for the first time: a watch opens what is there, and makes nothing")
+    action = _action(create, rotate_key, full)
+    if watch and action is not Action.OPEN:
+        raise UsageError("--create and --rotate-key are asked once: a watch opens what is there, and changes nothing")
     given: dict[str, Any] = {
         "url": url,
         "release": release,
@@ -99,19 +128,54 @@ def command(
         frozenset(accept or ()),
         _Teller(request.url or ""),
     )
-    one = _Attempts(opening, key, Action.CREATE if create else Action.OPEN, accept_generation)
+    one = _Attempts(opening, key, action, accept_generation)
     raise typer.Exit(one.watch() if watch else one.once())
 
 
-def _new_key(path: Path, url: str | None) -> None:
-    if url:
-        raise UsageError("--new-key makes a key, and asks no service: leave the address out")
-    made = keyfile.make(path)
+def _action(create: bool, rotate: bool, full: bool) -> Action:
+    if full and not rotate:
+        raise UsageError("--full says how --rotate-key is to be done: give both")
+    if create and rotate:
+        raise UsageError(
+            "--create makes a new, empty folder, and --rotate-key needs one that is there: give one of them"
+        )
+    if rotate:
+        return Action.COPY if full else Action.ROTATE
+    return Action.CREATE if create else Action.OPEN
+
+
+def _write_key(new: Path | None, restored: Path | None, number: int, url: str | None) -> None:
+    path = new or restored
+    if path is None or (new and restored) or url:
+        raise UsageError(
+            "--new-key or --restore-key makes a key file, and asks no service: give one of them, and no address"
+        )
+    if restored:
+        _say(f"The {words.COUNT} words, in one line or more, and an empty line at the end:")
+        made = keyfile.make(path, words.secret_of(_until_empty()), number)
+    else:
+        made = keyfile.make(path)
     print(f"DATA_OWNER={made.public}")
     _say(
-        f"The key is in {path}, which only this account may read. Keep a copy elsewhere: without it nobody opens the "
-        "data."
+        f"The key is in {path}, which only this account may read. Without it nobody opens the data: keep a copy "
+        "elsewhere."
     )
+    if new:
+        _say(
+            "The same key in words, to be written down on paper (--restore-key reads them); whoever reads them has it:"
+        )
+        for line in words.lines_of(made.secret):
+            _say(f"  {line}")
+
+
+def _until_empty() -> str:
+    """Standard input as far as an empty line, or its end."""
+    lines = []
+    for line in sys.stdin:
+        if not line.strip():
+            break
+        lines.append(line)
+    return " ".join(lines)
 
 
 class _Teller:
@@ -162,13 +226,20 @@ class _Attempts:
     def _attempt(self) -> Outcome:
         known = keyfile.seen(self._key)
         least = known if self._accepted is None else self._accepted
-        outcome = self._opening(self._action, 0 if self._action is Action.CREATE else least)
+        key = keyfile.load(self._key)  # another process may have exchanged the data's key meanwhile
+        outcome = replace(self._opening, key=key)(self._action, 0 if self._action is Action.CREATE else least)
         if outcome.generation is not None and outcome.state != "refused":
             # what is open already counts as well, but never takes the count back; an opening is the TD's own word
             newer = outcome.state == "opened" or outcome.generation > known
             if newer:
                 keyfile.remember(self._key, outcome.generation)
                 self._accepted = None
+        if outcome.state == "opened" and self._action.keys > 1:
+            keyfile.advance(self._key, key.following)
+            _say(
+                f"The data has another key now, and {self._key} holds it: copy that file again to where copies are "
+                "kept."
+            )
         return outcome
 
 

@@ -7,9 +7,11 @@ with the information "open-webui-tdx owner", the data's key number n with "open-
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -47,14 +49,20 @@ class OwnerKey:
         """The key of the data, 32 bytes."""
         return self._derive(f"data key {self.number}")
 
+    @property
+    def following(self) -> OwnerKey:
+        """The same owner, with the data's next key."""
+        return OwnerKey(self.secret, self.number + 1)
+
     def _derive(self, what: str) -> bytes:
         return HKDF(SHA256(), SECRET_SIZE, None, f"open-webui-tdx {what}".encode()).derive(self.secret)
 
 
-def make(path: Path) -> OwnerKey:
-    """Draw a new key into a new file. Raises `UsageError`: a key file is never written over."""
-    key = OwnerKey(os.urandom(SECRET_SIZE))
-    text = f'{{"v": 1, "secret": "{to_base64url(key.secret)}", "data_key": {key.number}}}\n'
+def make(path: Path, secret: bytes = b"", number: int = 0) -> OwnerKey:
+    """Draw a new key into a new file, or write the key of that `secret`, whose data has its key `number`. Raises
+    `UsageError`: a key file is never written over."""
+    key = OwnerKey(secret or os.urandom(SECRET_SIZE), number)
+    text = json.dumps(_document(key)) + "\n"
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(handle, "w", encoding="ascii") as file:
@@ -62,10 +70,24 @@ def make(path: Path) -> OwnerKey:
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
-        raise UsageError(f"--new-key {path} is there already, and a key is never written over") from None
+        raise UsageError(f"{path} is there already, and a key is never written over") from None
     except OSError as error:
-        raise UsageError(f"--new-key {path} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
     return key
+
+
+def _document(key: OwnerKey) -> dict[str, Any]:
+    return {"v": 1, "secret": to_base64url(key.secret), "data_key": key.number}
+
+
+def advance(path: Path, key: OwnerKey) -> None:
+    """Write the same owner's `key`, whose data has a newer key by now, in the place of the file.
+
+    Raises `UsageError`."""
+    try:
+        write_json(path, _document(key))  # which makes files that only this account may read
+    except OSError as error:
+        raise UsageError(f"--key {path} cannot be written: {error.strerror}") from None
 
 
 def load(path: Path) -> OwnerKey:

@@ -25,6 +25,12 @@ from .keyfile import OwnerKey
 
 MAX_ANSWER = 64 * 1024  # bytes
 
+ROTATED_WHEN_OPENED = (
+    "The data is open already, and its key is exchanged when it is opened: start the service again, and ask once more."
+)
+#: A copy of everything may take hours; who is asked to make one answers when it is done.
+COPY_S = 24 * 3600.0
+
 State = Literal["opened", "open", "refused"]
 
 
@@ -68,6 +74,8 @@ class Opening:
             return Outcome("refused", f"{why_not} No key was sent.", verdict.exit_code or EXIT_CODES["not-acceptable"])
         bound = bundle.evidence["runtime_data"]
         if "unlock" not in bound:
+            if action.keys > 1:
+                return Outcome("refused", ROTATED_WHEN_OPENED, EXIT_CODES["not-acceptable"])
             return Outcome("open", "The data is open already.", generation=bound["data"].get("generation"))
         return self._send(bound["unlock"], action, least_generation)
 
@@ -90,8 +98,10 @@ class Opening:
     def _send(self, unlock_key: str, action: Action, least_generation: int) -> Outcome:
         try:
             public = from_base64url(unlock_key, "the key to seal to", 32)
-            asking = Asking(public, self.key.owner, self.key.data_key, action, least_generation)
-            answer = self.fetcher.post(join_url(self.base, PATH), asking.message, MESSAGE_TYPE, MAX_ANSWER)
+            new = self.key.following.data_key if action.keys > 1 else b""
+            asking = Asking(public, self.key.owner, self.key.data_key, action, least_generation, new_key=new)
+            patient = Fetcher(self.fetcher.ca_file, COPY_S) if action is Action.COPY else self.fetcher
+            answer = patient.post(join_url(self.base, PATH), asking.message, MESSAGE_TYPE, MAX_ANSWER)
             if answer.status != 200:
                 return Outcome("refused", _outside(answer.status, answer.body), EXIT_CODES["not-acceptable"])
             said = asking.heard(answer.body)

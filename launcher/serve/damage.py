@@ -1,0 +1,55 @@
+"""What gocryptfs says of damaged files while the data is open, told to the operator by the file on the disk.
+
+A damaged block cannot be read, and whoever asks for it gets an error; everything else goes on. The file is named as it
+lies on the host's disk, which is what a backup holds; its own name, which somebody wrote, is not told.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..summary import notice
+
+#: gocryptfs's words for a block that is not what was written: the number is the inode of the file on the disk.
+_CORRUPT = re.compile(rb"^do[A-Z]\w+ (\d+): corrupt ", re.M)
+MAX_READ = 64 * 1024
+
+
+@dataclass
+class Damage:
+    """Follows `log`, gocryptfs's; `cipher` is the encrypted folder."""
+
+    log: Path
+    cipher: Path
+    _at: int = 0
+    _told: set[int] = field(default_factory=set)
+
+    def tend(self) -> None:
+        """To be called now and then: say what is new."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(self._at)
+                text = file.read(MAX_READ)
+        except OSError:
+            return
+        whole = text.rpartition(b"\n")[0]
+        self._at += len(whole) + bool(whole)
+        for found in _CORRUPT.finditer(whole):
+            inode = int(found[1])
+            if inode not in self._told:
+                self._told.add(inode)
+                notice(
+                    f"{self._named(inode)} is damaged: what it holds cannot be read, everything else can. Take that "
+                    "file from a backup of the encrypted folder; whoever holds the disk can have changed it."
+                )
+
+    def _named(self, inode: int) -> str:
+        for folder, _, names in os.walk(self.cipher):
+            for name in names:
+                path = Path(folder) / name
+                if path.lstat().st_ino == inode:
+                    return str(path)
+        return f"A file of the encrypted folder (inode {inode})"
