@@ -1,0 +1,148 @@
+"""What encrypting costs: signing in, a long chat, an upload of 100 MB and questions to a document, as ratios.
+
+`python bench/data.py`, after `make build`; it needs gocryptfs. Two services of the same release are asked in turns, one
+with plain data and one with encrypted data. The ceiling for each ratio is 1.3 (1.0: as fast as plain). Beside them
+stands how long after its owner's message an encrypted service is healthy, against a plain launch (at most 2 s more).
+To be run on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "quote_verifier" / "src")]
+
+from tests.browser.running import Server, release, serve  # noqa: E402 - the line above makes it importable
+from tests.ports import free_port  # noqa: E402
+from tests.release.test_unlock import WHO, bearer, health, launched, references, told, until  # noqa: E402
+
+ROUNDS = 9
+MESSAGES = 200
+UPLOAD = 100 * 1000 * 1000  # bytes
+WORDS = "The heron stands in the shallow water and waits for a fish. " * 400
+CEILING = 1.3
+MOST_LATER_S = 2.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A service that somebody is signed in to, with a chat and a document of theirs."""
+
+    url: str
+    token: str
+    chat: str
+    collection: str
+
+
+def post(url: str, token: str = "", **given: Any) -> Any:
+    answer = requests.post(url, headers=bearer(token) if token else {}, timeout=600, **given)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def settled(url: str) -> Place:
+    """Sign up, write a chat of 200 messages, and have a document read."""
+    token = post(f"{url}/api/v1/auths/signup", json=WHO)["token"]
+    messages = [
+        {"id": str(number), "role": "user" if number % 2 else "assistant", "content": WORDS[:1000]}
+        for number in range(MESSAGES)
+    ]
+    chat = post(f"{url}/api/v1/chats/new", token, json={"chat": {"title": "long", "messages": messages}})["id"]
+    document = post(f"{url}/api/v1/files/", token, files={"file": ("heron.txt", WORDS.encode(), "text/plain")})
+    return Place(url, token, chat, f"file-{document['id']}")
+
+
+def sign_in(place: Place) -> None:
+    post(f"{place.url}/api/v1/auths/signin", json={"email": WHO["email"], "password": WHO["password"]})
+
+
+def open_chat(place: Place) -> None:
+    answer = requests.get(f"{place.url}/api/v1/chats/{place.chat}", headers=bearer(place.token), timeout=60)
+    assert len(answer.json()["chat"]["messages"]) == MESSAGES
+
+
+def upload(place: Place) -> None:
+    """Of a kind that is only kept: nobody reads it as a document."""
+    post(
+        f"{place.url}/api/v1/files/", place.token, files={"file": ("a.xlsx", bytes(UPLOAD), "application/octet-stream")}
+    )
+
+
+def ask(place: Place) -> None:
+    question = {"collection_name": place.collection, "query": "Where does the heron stand?", "k": 4}
+    found = post(f"{place.url}/api/v1/retrieval/query/doc", place.token, json=question)
+    assert "heron" in str(found["documents"])
+
+
+def seconds(work: Callable[[Place], None], place: Place) -> float:
+    began = time.perf_counter()
+    work(place)
+    return time.perf_counter() - began
+
+
+def compare(name: str, work: Callable[[Place], None], plain: Place, encrypted: Place, rounds: int = ROUNDS) -> None:
+    """Print the encrypted service's time over the plain one's: medians of rounds in turns."""
+    for place in (plain, encrypted):  # into memory
+        work(place)
+    pairs = [(seconds(work, plain), seconds(work, encrypted)) for _ in range(rounds)]
+    before, after = (statistics.median(times) for times in zip(*pairs, strict=True))
+    print(
+        f"{name:26} {after / before:5.2f} times the plain one's time ({after * 1000:.0f} ms, it {before * 1000:.0f} ms)"
+        + ("" if after / before <= CEILING else f"  ABOVE {CEILING}"),
+        flush=True,
+    )
+
+
+@contextmanager
+def unlocked(launcher: Path, folder: Path) -> Iterator[tuple[Server, float]]:
+    """A service with encrypted data, and how long after its owner's message it was healthy."""
+    server, key = Server(f"http://127.0.0.1:{free_port()}", folder / "encrypted"), str(folder / "data.key")
+    server.data.mkdir()
+    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    with launched(launcher.parent, server, public):
+        held = ("--release", references(server, folder), "--key", key, "--cache", str(folder / "cache"))
+        code, said = told(server.url, *held, "--accept", "simulated", "--create")
+        assert code == 0, said
+        began = time.monotonic()
+        until(lambda: health(server.url)[0] == 200, "it does not serve")
+        yield server, time.monotonic() - began
+
+
+def main() -> None:
+    launcher = release()
+    if launcher is None:
+        raise SystemExit("There is no release in dist/: run `make build` first.")
+    with tempfile.TemporaryDirectory(prefix="bench-data-") as name:
+        folder = Path(name)
+        with serve(launcher, folder / "first"):  # files of the release into memory
+            pass
+        began = time.monotonic()
+        with serve(launcher, folder / "plain") as plain:
+            launch = time.monotonic() - began
+            with unlocked(launcher, folder) as (encrypted, opening):
+                later = opening - launch
+                print(
+                    f"unlock to healthy {opening:.2f} s, a plain launch {launch:.2f} s: {later:+.2f} s"
+                    + ("" if later <= MOST_LATER_S else f"  ABOVE {MOST_LATER_S:+.2f}"),
+                    flush=True,
+                )
+                places = settled(plain.url), settled(encrypted.url)
+                compare("signing in", sign_in, *places)
+                compare("a chat of 200 messages", open_chat, *places)
+                compare("an upload of 100 MB", upload, *places, rounds=5)
+                compare("a question to a document", ask, *places)
+
+
+if __name__ == "__main__":
+    main()
