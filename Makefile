@@ -47,8 +47,8 @@ release: build ## the archive of the release, with checksums
 doctor: ## what this machine has and lacks for each step
 	@$(TOOL) doctor
 
-image: build ## the machine image in dist/, and what the hardware will measure of it
-	@$(TOOL) image
+image: build ## the machine image in dist/ and its measurements (FORMAT=qcow2: that form too)
+	@$(TOOL) image $(if $(FORMAT),--format $(FORMAT))
 
 image-reference: ## reference values of the image: CONFIG= its configuration, BUNDLE= evidence of a trusted machine
 	@$(TOOL) image-reference $(if $(CONFIG),--config $(CONFIG)) $(if $(BUNDLE),--bundle $(BUNDLE))

@@ -85,15 +85,22 @@ def lock_image() -> None:
 
 
 @app.command()
-def image() -> None:
+def image(
+    form: Annotated[str, typer.Option("--format", help="raw, or qcow2 beside it.")] = "raw",
+) -> None:
     """Build the machine image of the built release, and predict what the hardware will measure of it."""
+    from scripts.image import forms
     from scripts.image.building import build as make
     from scripts.run import Runner
 
     cfg = config()
     run = Runner("image", cfg.logs / "image.log")
     run.start_log()
-    print(make(cfg, run))
+    convert = forms.find(form)
+    disk = make(cfg, run)
+    print(disk)
+    if convert is not None:
+        print(convert(run, disk))
 
 
 @app.command("image-reference")

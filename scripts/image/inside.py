@@ -42,7 +42,7 @@ def settings(cfg: Config, config: Path | None) -> dict[str, str]:
         return {}
     configure = _configure(cfg)
     try:
-        plain, secret = configure.check(config.read_bytes(), configure.known_names(cfg.release))
+        plain, secret, _ = configure.check(config.read_bytes(), configure.known_names(cfg.release))
     except (OSError, configure.Refused) as error:
         raise UsageError(f"{config}: {error}.") from None
     return {**plain, **secret}

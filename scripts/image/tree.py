@@ -51,6 +51,8 @@ MASKED = (
     "systemd-vconsole-setup.service", "systemd-hostnamed.service", "systemd-timedated.service",
     "systemd-localed.service",
 )  # fmt: skip
+#: Of the release: the service, and what makes the fence that it asks for.
+RELEASE_UNITS = ("open-webui-tdx.service", "open-webui-tdx-fence.socket", "open-webui-tdx-fence@.service")
 WANTED = {
     "sysinit.target": ("systemd-timesyncd.service",),
     "multi-user.target": (
@@ -107,7 +109,8 @@ def _release(cfg: Config, out: Path) -> None:
     shutil.copytree(cfg.release, place, symlinks=True)
     (out / "opt/open-webui-tdx").symlink_to(cfg.release_name)
     units = out / "etc/systemd/system"
-    shutil.copy(place / "systemd/open-webui-tdx.service", units)
+    for name in RELEASE_UNITS:
+        shutil.copy(place / "systemd" / name, units)
 
 
 def _units(out: Path) -> None:

@@ -66,6 +66,6 @@ def serving(built: Built, ovmf: Path, tmp_path_factory: pytest.TempPathFactory) 
     """One machine that serves, and the file of its configuration. Its host tries to give it a credential by SMBIOS."""
     folder = tmp_path_factory.mktemp("serving")
     settings = {"LLM": "none", "HOST": "0.0.0.0", "PORT": "8443", "TLS": "self-signed", "START_TIMEOUT_S": "3600"}
-    config = json.dumps({"v": 1, "settings": settings})
+    config = json.dumps({"v": 1, "settings": settings, "clock": "host"})  # its network ends at this machine
     with booted(folder, ovmf, built.disk, config, ["-m", "6144", *SMBIOS]) as machine:
         yield machine, folder / "config"

@@ -27,10 +27,11 @@ def test_settings_and_secrets_are_taken(configure: ModuleType) -> None:
         "settings": {"ORIGIN": "https://chat.example", "LLM": "none"},
         "secrets": {"TEE_SERVICE_KEY": "k"},
     }
-    settings, secrets = configure.check(json.dumps(document).encode(), KNOWN)
+    settings, secrets, clock = configure.check(json.dumps(document).encode(), KNOWN)
     assert settings == document["settings"]
     assert secrets == document["secrets"]
-    assert configure.check(b'{"v": 1}', KNOWN) == ({}, {})
+    assert clock == "synchronised"
+    assert configure.check(b'{"v": 1, "clock": "host"}', KNOWN) == ({}, {}, "host")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,8 @@ def test_settings_and_secrets_are_taken(configure: ModuleType) -> None:
         (b'{"v": 2}', "is not {"),
         (b'{"v": true}', "is not {"),
         (b'{"v": 1, "setings": {}}', "unknown member 'setings'"),
+        (b'{"v": 1, "clock": "mine"}', "clock is 'mine', expected synchronised or host"),
+        (b'{"v": 1, "clock": ["host"]}', "expected synchronised or host"),
         (b'{"v": 1, "settings": []}', "settings is no object"),
         (b'{"v": 1, "settings": {"ORIGN": "x"}}', "unknown name 'ORIGN'"),
         (b'{"v": 1, "settings": {"LLM": 1}}', "LLM is not one line of text"),
@@ -80,7 +83,8 @@ def test_a_value_reaches_the_service_as_it_is(configure: ModuleType, value: str)
 
 
 def test_files_are_written_as_the_unit_reads_them(configure: ModuleType, tmp_path: Path) -> None:
-    configure.write(tmp_path, {"LLM": "none", "ORIGIN": "https://a.example"}, {"TEE_SERVICE_KEY": "k"})
+    configure.write(tmp_path, {"LLM": "none", "ORIGIN": "https://a.example"}, {"TEE_SERVICE_KEY": "k"}, "host")
+    assert (tmp_path / "clock").read_text() == "host"
     assert (tmp_path / "settings").read_text() == 'LLM="none"\nORIGIN="https://a.example"\n'
     secret = tmp_path / "secrets" / "TEE_SERVICE_KEY"
     assert secret.read_text() == "k\n"

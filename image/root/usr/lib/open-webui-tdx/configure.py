@@ -3,10 +3,11 @@
 It comes from QEMU's fw_cfg (opt/org.open-webui-tdx/config) or from a partition with the label open-webui-tdx-config
 whose content is the document, filled up with zero bytes: no file system that a host made is mounted. Shape:
 
-    {"v": 1, "settings": {"ORIGIN": "https://chat.example", ...}, "secrets": {"NAME": "...", ...}}
+    {"v": 1, "settings": {"ORIGIN": "https://chat.example", ...}, "secrets": {"NAME": "...", ...}, "clock": "host"}
 
 Settings are those of docs/deployment.md and Open WebUI's own; what the image decides itself is refused, and so is a
-name that nothing reads. The launcher checks the values, measures them and shows them to verifiers.
+name that nothing reads. The launcher checks the values, measures them and shows them to verifiers. `clock` may be left
+out: then nothing is served before the clock is synchronised (clock.py).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 RELEASE = Path("/opt/open-webui-tdx")
 OUT = Path("/run/open-webui-tdx-config")
@@ -26,11 +27,20 @@ LABEL = "open-webui-tdx-config"
 MAX_BYTES = 1 << 20
 #: Decided by the image: where data lies, which programs run, and that TDX is used wherever there is a TDX device.
 FIXED = frozenset({"DATA_DIR", "RUN_AS", "PROFILE", "PYTHON", "OLLAMA_BINARY", "OLLAMA_MODELS", "TDX"})
+CLOCKS = ("synchronised", "host")
 _LINE = re.compile(r"[^\x00-\x1f\x7f]*")
 
 
 class Refused(Exception):
     """One sentence: what is wrong, which value, what to do."""
+
+
+class Configuration(NamedTuple):
+    """What a document says; names and values of settings and secrets, and whose clock is trusted."""
+
+    settings: dict[str, str]
+    secrets: dict[str, str]
+    clock: str
 
 
 def sources(fw_cfg: Path = FW_CFG, blocks: Path = BLOCKS, devices: Path = Path("/dev")) -> list[tuple[str, Path]]:
@@ -60,23 +70,28 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def check(data: bytes, known: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Settings and secrets of a document. `known`: the names that something reads. Raises Refused."""
+def check(data: bytes, known: frozenset[str]) -> Configuration:
+    """What a document says. `known`: the names that something reads. Raises Refused."""
     try:
         document = json.loads(data.decode(), object_pairs_hook=_once)
     except ValueError as error:
         raise Refused(f"the configuration is no JSON in UTF-8: {error}") from None
     if not isinstance(document, dict) or document.get("v") != 1 or isinstance(document.get("v"), bool):
         raise Refused('the configuration is not {"v": 1, "settings": {...}, "secrets": {...}}')
-    unknown = sorted(set(document) - {"v", "settings", "secrets"})
+    unknown = sorted(set(document) - {"v", "settings", "secrets", "clock"})
     if unknown:
-        raise Refused(f"the configuration has an unknown member {unknown[0][:64]!r}; known are v, settings, secrets")
+        raise Refused(
+            f"the configuration has an unknown member {unknown[0][:64]!r}; known are v, settings, secrets, clock"
+        )
+    clock = document.get("clock", CLOCKS[0])
+    if clock not in CLOCKS:
+        raise Refused(f"clock is {str(clock)[:64]!r}, expected {' or '.join(CLOCKS)}")
     settings = _values(document.get("settings", {}), "settings", known)
     secrets = _values(document.get("secrets", {}), "secrets", known)
     twice = sorted(set(settings) & set(secrets))
     if twice:
         raise Refused(f"{twice[0]} stands under settings and under secrets; remove one")
-    return settings, secrets
+    return Configuration(settings, secrets, clock)
 
 
 def _values(table: Any, what: str, known: frozenset[str]) -> dict[str, str]:
@@ -98,14 +113,15 @@ def quoted(name: str, value: str) -> str:
     return f'{name}="{escaped}"\n'
 
 
-def write(out: Path, settings: Mapping[str, str], secrets: Mapping[str, str]) -> None:
-    """Put everything where the unit looks: `settings`, and a file a secret in `secrets/`."""
+def write(out: Path, settings: Mapping[str, str], secrets: Mapping[str, str], clock: str) -> None:
+    """Put everything where the units look: `settings`, a file a secret in `secrets/`, and `clock`."""
     folder = out / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     for name, value in secrets.items():
         path = folder / name
         path.touch(mode=0o600)
         path.write_text(value + "\n", encoding="utf-8")
+    (out / "clock").write_text(clock, encoding="utf-8")
     (out / "settings").write_text("".join(quoted(*item) for item in settings.items()), encoding="utf-8")
 
 
@@ -124,8 +140,8 @@ def main() -> int:
         found = sources()
         if len(found) > 1:
             raise Refused(f"there is more than one configuration ({', '.join(name for name, _ in found)}); remove one")
-        settings, secrets = check(read(found[0][1]), known_names()) if found else ({}, {})
-        write(OUT, settings, secrets)
+        configuration = check(read(found[0][1]), known_names()) if found else Configuration({}, {}, CLOCKS[0])
+        write(OUT, *configuration)
     except (Refused, OSError) as error:
         print(
             f"open-webui-tdx image: {error}. Nothing is served; mend the configuration and start again.",
@@ -133,7 +149,8 @@ def main() -> int:
         )
         return 2
     where = found[0][0] if found else "nowhere: defaults"
-    print(f"open-webui-tdx image: configuration from {where}: {', '.join(sorted(settings)) or 'no settings'}")
+    names = ", ".join(sorted(configuration.settings)) or "no settings"
+    print(f"open-webui-tdx image: configuration from {where}: {names}")
     return 0
 
 
