@@ -45,6 +45,10 @@ def find_packages(release: Path) -> None:
             sys.path.append(str(folder))
 
 
+# Modules that begin with CAP_SYS_ADMIN: gocryptfs's, which mounts, and the relay's, which steps into the fence first.
+KEEPING = frozenset({"launcher.serve.program", "launcher.serve.relay"})
+
+
 def run_module(parent: int, module: str, arguments: list[str]) -> None:
     """Become `python -m MODULE`, in a process that does not outlive the launcher `parent`."""
     import ctypes
@@ -57,6 +61,10 @@ def run_module(parent: int, module: str, arguments: list[str]) -> None:
         sys.exit("the kernel refused PR_SET_PDEATHSIG")
     if os.getppid() != parent:  # it died before we asked
         sys.exit("the launcher is gone")
+    if module not in KEEPING:
+        from launcher.serve.rights import give_up_mounting
+
+        give_up_mounting()
     del ctypes, signal
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

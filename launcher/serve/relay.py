@@ -26,6 +26,7 @@ from . import measured_models, ollama_calls
 from .judge import Judge
 from .namespaces import CLONE_NEWNET, checked, libc
 from .refusals import Refusal
+from .rights import give_up_mounting
 
 CONNECT_S = 5.0
 CHUNK = 65536
@@ -113,6 +114,7 @@ def main() -> None:
     if "network" in given:
         checked(libc.setns(given["network"], CLONE_NEWNET))
         os.close(given["network"])
+    give_up_mounting()
     parts, models = urlsplit(config["url"]), Path(config["models"])
     judge = Judge(Program(config["sha384"], config["libraries"]), Answering(*config["answering"]))
     listener = socket.socket(fileno=given["listen"])

@@ -65,6 +65,22 @@ def test_what_the_fence_takes_is_nothing_of_the_service_s() -> None:
     assert "PrivateNetwork=yes\n" in FENCE and "PrivateDevices=yes\n" in FENCE
 
 
+#: What mounting the encrypted folder takes, only where that is asked for (docs/data-at-rest.md, "Under systemd").
+ENCRYPTED = (ROOT / "deploy/systemd/encrypted-data.conf").read_text()
+ENCRYPTED_EXPOSURE = 3.4
+
+
+def test_what_encrypted_data_takes(tmp_path: Path) -> None:
+    unit = tmp_path / "open-webui-tdx.service"
+    unit.write_text(SERVICE + ENCRYPTED)
+    done = exposure(unit)
+    assert not done.stderr.strip(), f"systemd does not understand all of it: {done.stderr}"
+    (found,) = re.findall(r"Overall exposure level for .*: (\d\.\d) ", done.stdout)
+    assert float(found) <= ENCRYPTED_EXPOSURE
+    assert unit_standin.rights(ENCRYPTED) == ["sys_admin"]
+    assert "DeviceAllow=/dev/fuse rw\n" in ENCRYPTED
+
+
 def test_the_service_brings_the_way_to_the_fence_along() -> None:
     assert re.search(r"^Wants=.*open-webui-tdx-fence\.socket", SERVICE, re.M)
     socket = (ROOT / "deploy/systemd/open-webui-tdx-fence.socket").read_text()
