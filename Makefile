@@ -75,7 +75,7 @@ test-deploy: build ## set up a fresh Debian 12 with systemd, in a container, dow
 	@$(TESTS) -m pytest tests/deploy -q -m deploy
 
 test-image: image ## boot the image in QEMU with a TPM: measurements, evidence, refusals; needs no KVM and no TDX
-	@$(TESTS) -m pytest tests/image -q -m image
+	@$(TESTS) -m pytest tests/image -q -m image $(if $(ONLY),-k '$(ONLY)')
 
 test-attacks: build ## the ways by which something else than what was measured could run (part of `make test`)
 	@$(TESTS) -m pytest tests -q -m attack

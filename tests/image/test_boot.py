@@ -77,7 +77,9 @@ def test_the_verdict_is_simulated_and_every_other_check_passes(
     bundle, known = tmp_path / "bundle.json", tmp_path / "known.json"
     verify(serving, tmp_path, "--save", str(bundle))
     document = inside.references(built.cfg, built.run, serving[1])
-    platform.write(known, platform.references_from(built.cfg, bundle, document))
+    document = platform.references_from(built.cfg, bundle, document)
+    assert set(document["platforms"][0]["boot_events"]) == {"rtmr_0", "rtmr_1", "rtmr_2"}  # the log of its TPM replays
+    platform.write(known, document)
     code, verdict = verify(serving, tmp_path, "--release", str(known))
     statuses = {check["id"]: (check["status"], check["detail"]) for check in verdict["checks"]}
     assert statuses["platform.match"][0] == "pass", statuses["platform.match"]
