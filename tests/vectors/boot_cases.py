@@ -53,6 +53,7 @@ def encoded(events: Events) -> str:
 OWN = encoded(boot.EVENTS)
 HOB, VOLUME = boot.EVENTS[:2]
 ORDER = next(event for event in boot.EVENTS if b"O\0r\0d\0e\0r\0" in event.data)
+LONGER = boot.log()[:28] + b"\xff\xff\xff\x7f" + boot.log()[32:]
 FIFTH = encoded([HOB._replace(register=4)])
 KERNEL = next(event for event in boot.EVENTS if event.kind == 0x80000003)
 
@@ -125,6 +126,7 @@ def _not_believed() -> None:
         ("number", "A log that is no text", 7, "it is not text"),
         ("empty", "An empty log", "", "it is cut off"),
         ("headless", "No header", to_base64url(bytes(64)), "it does not begin with a Spec ID event of version 03"),
+        ("short", "A header that is longer than the log", to_base64url(LONGER), "it is cut off"),
         ("cut", "A log that ends within an event", to_base64url(boot.log()[:-1]), "it is cut off within an event"),
         ("register", "A register that no TD has", FIFTH, "it extends register 5, and a TD has 1 to 4"),
     ):  # fmt: skip

@@ -117,6 +117,8 @@ def _header(log: bytes) -> tuple[dict[int, int], int]:
     wrong = [name for name, length in algorithms.items() if _SIZES.get(name) != length]
     if wrong or SHA384 not in algorithms:
         raise Malformed("it has no SHA-384 digests, or an algorithm that is not known")
+    if len(content) != size:
+        raise Malformed("it is cut off")
     return algorithms, 32 + size
 
 
