@@ -69,6 +69,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
     return asked
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_cve_2026_45331_a_name_that_resolves_inside(monkeypatch: pytest.MonkeyPatch, inside: Standin) -> None:
     resolve_to(monkeypatch, "127.0.0.1")
@@ -77,6 +78,7 @@ def test_cve_2026_45331_a_name_that_resolves_inside(monkeypatch: pytest.MonkeyPa
     assert inside.paths == []
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_cve_2026_54020_a_name_that_resolves_twice(monkeypatch: pytest.MonkeyPatch, inside: Standin) -> None:
     """The stand-in's address passes for a public one; a second answer would be another address."""
@@ -86,6 +88,7 @@ def test_cve_2026_54020_a_name_that_resolves_twice(monkeypatch: pytest.MonkeyPat
     assert body and asked == ["rebinding.example"] and inside.paths == ["/page"]
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_cve_2026_45401_redirects_are_not_followed(monkeypatch: pytest.MonkeyPatch, inside: Standin) -> None:
     resolve_to(monkeypatch, "127.0.0.1")
@@ -95,6 +98,7 @@ def test_cve_2026_45401_redirects_are_not_followed(monkeypatch: pytest.MonkeyPat
     assert len(inside.paths) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_cve_2026_45401_no_proxy_decides(monkeypatch: pytest.MonkeyPatch, inside: Standin) -> None:
     monkeypatch.setenv("http_proxy", inside.url)
@@ -103,6 +107,7 @@ def test_cve_2026_45401_no_proxy_decides(monkeypatch: pytest.MonkeyPatch, inside
     assert inside.paths == []
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_inside_the_fence_nothing_is_fetched_by_whoever_asks(monkeypatch: pytest.MonkeyPatch, inside: Standin) -> None:
     monkeypatch.setenv("TEE_FENCED", "true")
@@ -112,6 +117,7 @@ def test_inside_the_fence_nothing_is_fetched_by_whoever_asks(monkeypatch: pytest
     assert inside.paths == []
 
 
+@pytest.mark.slow
 def test_a_measured_setting_allows_addresses_inside(monkeypatch: pytest.MonkeyPatch, inside: Standin) -> None:
     monkeypatch.setenv("ENABLE_RAG_LOCAL_WEB_FETCH", "true")
     assert outside.request_blocking("GET", f"{inside.url}/page")[0] == "text/html"

@@ -72,6 +72,7 @@ def test_no_attester_is_503(client: Client) -> None:
     assert client(socket="/nonexistent.sock").get("/api/v1/tee/quote").status_code == 503
 
 
+@pytest.mark.slow
 def test_nobody_is_limited(client: Client) -> None:
     """One asker behind a proxy must not be able to deny all others: what is bounded is who waits at once."""
     web = client()

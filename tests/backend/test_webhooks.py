@@ -22,6 +22,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
     standin.close()
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_a_persons_webhook_is_off(monkeypatch: pytest.MonkeyPatch, receiver: Standin) -> None:
     """Even one at a public address: the words in it are somebody else's."""
@@ -31,6 +32,7 @@ def test_a_persons_webhook_is_off(monkeypatch: pytest.MonkeyPatch, receiver: Sta
     assert receiver.paths == []
 
 
+@pytest.mark.slow
 def test_a_launch_allows_peoples_webhooks(monkeypatch: pytest.MonkeyPatch, receiver: Standin) -> None:
     monkeypatch.setenv("ENABLE_USER_WEBHOOKS", "true")
     monkeypatch.setattr(outside, "is_public", lambda address: True)
@@ -38,6 +40,7 @@ def test_a_launch_allows_peoples_webhooks(monkeypatch: pytest.MonkeyPatch, recei
     assert receiver.paths == ["/hook"]
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_a_persons_webhook_never_leads_inside(monkeypatch: pytest.MonkeyPatch, receiver: Standin) -> None:
     monkeypatch.setenv("ENABLE_USER_WEBHOOKS", "true")
@@ -46,12 +49,14 @@ def test_a_persons_webhook_never_leads_inside(monkeypatch: pytest.MonkeyPatch, r
     assert receiver.paths == []
 
 
+@pytest.mark.slow
 def test_the_launchs_own_webhook_may_be_inside(monkeypatch: pytest.MonkeyPatch, receiver: Standin) -> None:
     monkeypatch.setenv("WEBHOOK_URL", f"{receiver.url}/hook")
     webhooks.post(f"{receiver.url}/hook", WORDS)
     assert receiver.paths == ["/hook"]
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_the_launchs_own_webhook_follows_no_redirect(monkeypatch: pytest.MonkeyPatch, receiver: Standin) -> None:
     def redirected(*_: object, allow_redirects: bool = True, **__: object) -> requests.Response:

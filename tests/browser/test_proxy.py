@@ -149,6 +149,7 @@ def test_what_is_compressed_cached_or_elsewhere_stays_so(proxy: Proxy) -> None:
     assert (away.status_code, away.headers["Location"]) == (302, "/json")
 
 
+@pytest.mark.slow
 def test_exactly_one_answer_is_changed_until_the_reset(proxy: Proxy) -> None:
     before = httpx.get(f"{proxy.url}/json")
     proxy.change_json("/json", lambda document: {**document, "b": 3})
@@ -185,6 +186,7 @@ def test_changes_that_fail_or_are_not_asked_for_are_told(proxy: Proxy) -> None:
     assert proxy.reset() == []
 
 
+@pytest.mark.slow
 def test_streams_pass_part_by_part_and_end_with_the_reader(proxy: Proxy, upstream: Upstream) -> None:
     with httpx.stream("GET", f"{proxy.url}/drip") as answer:
         lines = answer.iter_lines()
@@ -230,6 +232,7 @@ def test_a_page_that_leaves_closes_its_socket_at_the_server(proxy: Proxy, upstre
     assert upstream.gone.wait(5)
 
 
+@pytest.mark.slow
 def test_a_dead_server_is_a_bad_gateway_and_its_sockets_close() -> None:
     async def cut(url: str, upstream: Upstream) -> WSMsgType:
         async with ClientSession() as session, session.ws_connect(f"{url}/socket") as socket:
@@ -245,6 +248,7 @@ def test_a_dead_server_is_a_bad_gateway_and_its_sockets_close() -> None:
         assert "does not answer" in answer.text
 
 
+@pytest.mark.slow
 def test_many_requests_at_once_all_get_their_answer(proxy: Proxy) -> None:
     async def ask() -> list[bytes]:
         async with ClientSession() as session:

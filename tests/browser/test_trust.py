@@ -42,6 +42,7 @@ def test_trust_what_was_seen_then_green_then_a_change_is_red_until_accepted(
     assert status_of(panel, "platform.match") == "fail"
     changed = panel.locator("#tee-changes [data-changed='mr_td']")
     expect(changed.locator("ins")).to_have_text("07" * 48)
+    expect(changed).to_be_in_viewport()  # before anybody scrolls
     expect(panel.locator("#tee-summary")).to_contain_text("This server changed since you trusted it on")
     expect(panel.locator("#tee-summary")).to_contain_text("firmware")
     screenshot(page, "changed")

@@ -142,6 +142,7 @@ def test_a_message_for_an_earlier_launch_opens_nothing() -> None:
         now.open(asked(earlier).message)
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_ten_thousand_forged_messages_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """None of them costs a key derivation, and none uses up the key that the owner's message needs."""

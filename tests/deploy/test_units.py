@@ -104,6 +104,7 @@ print(made.listen("127.0.0.1"))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of its own need root")
 def test_the_rights_of_the_units_suffice_for_the_fence() -> None:
     """The service's alone do not; the fence's stand-in has those of its unit."""

@@ -23,6 +23,7 @@ def talk(running: Running, conversation: Callable[[ClientWebSocketResponse], Awa
     asyncio.run(asyncio.wait_for(go(), 20))
 
 
+@pytest.mark.slow
 def test_messages_both_ways(shared: Running) -> None:
     async def conversation(socket: ClientWebSocketResponse) -> None:
         seen = json.loads(await socket.receive_str())
@@ -65,6 +66,7 @@ def test_a_refusal_is_passed_on(shared: Running) -> None:
     assert refused.value.status == 403
 
 
+@pytest.mark.slow
 def test_without_a_web_server(world: World) -> None:
     async def conversation(socket: ClientWebSocketResponse) -> None:
         raise AssertionError("it was let in")
@@ -75,6 +77,7 @@ def test_without_a_web_server(world: World) -> None:
     assert refused.value.status == 503
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_a_web_server_that_ends_is_no_goodbye(world: World) -> None:
     async def conversation(socket: ClientWebSocketResponse) -> None:

@@ -134,6 +134,7 @@ def test_the_doctor_finds_what_was_said(case: Case, tmp_path: Path) -> None:
     assert found() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", [False, True])
 def test_sighup_ends_a_launch_only_where_it_means_that_the_terminal_is_gone(tmp_path: Path, terminal: bool) -> None:
     near, far = pty.openpty() if terminal else os.pipe()

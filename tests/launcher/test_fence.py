@@ -63,6 +63,7 @@ SEEN = (
 TRY = "import sys; host_port, parent, say = int(sys.argv[1]), sys.argv[2], print" + TRIES
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_nothing_gets_out(made: Fence) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, machine() as port:
@@ -88,11 +89,13 @@ def test_a_machine_whose_calls_are_not_known_has_no_fence() -> None:
         sockets_allowed.program("sparc")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "code"), [("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 15)", -15)])
 def test_it_ends_as_the_program_does(made: Fence, script: str, code: int) -> None:
     assert start(made, script).returncode == code
 
 
+@pytest.mark.slow
 def test_what_is_inside_ends_with_the_program(made: Fence) -> None:
     leaves = "import os, time; os.fork() or (os.setsid(), time.sleep(600))"
     assert start(made, leaves).returncode == 0
@@ -100,6 +103,7 @@ def test_what_is_inside_ends_with_the_program(made: Fence) -> None:
     assert leaves not in names
 
 
+@pytest.mark.slow
 def test_a_socket_of_the_launcher_s_is_how_it_is_reached(made: Fence) -> None:
     listener = made.listen("127.0.0.1")
     port = listener.getsockname()[1]
@@ -118,6 +122,7 @@ def test_a_socket_of_the_launcher_s_is_how_it_is_reached(made: Fence) -> None:
     thread.join()
 
 
+@pytest.mark.slow
 def test_what_is_kept_can_be_seen_and_nothing_else_in_those_folders(made: Fence, tmp_path: Path) -> None:
     for name in ("kept", "other"):
         (tmp_path / name).mkdir()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+
 from launcher.measure import interpreter
 from launcher.plan import events as measured
 from launcher.plan.events import Difference, Event
@@ -36,6 +38,7 @@ def test_file_names_that_are_not_unicode_can_be_logged() -> None:
     assert "\n" not in modified.line
 
 
+@pytest.mark.slow
 def test_the_interpreter_is_measured_the_same_twice() -> None:
     first = interpreter.measure()
     assert first == interpreter.measure()

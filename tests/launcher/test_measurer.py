@@ -102,6 +102,7 @@ def test_a_broken_database(tmp_path: Path) -> None:
         plugins.events(tmp_path / "webui.db")
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
 def test_the_database_is_read_as_the_account_that_wrote_it(release_template: Path, public_path: Path) -> None:

@@ -164,6 +164,7 @@ def test_planning_imports_nothing_that_starts_reads_or_asks() -> None:
                 assert node.module in ("datadir", "errors"), path
 
 
+@pytest.mark.slow
 def test_reference_values_are_made_without_what_starts_processes() -> None:
     code = (
         "import sys, json\nimport launcher.measure.reference\n"

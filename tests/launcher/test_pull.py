@@ -35,6 +35,7 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {"OLLAMA_BINARY": str(program), "OLLAMA_MODELS": str(store), "RETRY_S": "1", "HOME": str(tmp_path)}
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_and_compared(
     registry: Registry, environ: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,6 +43,7 @@ def test_a_model_is_fetched_and_compared(
     assert "3 blobs are what their names say" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_lost_connections_go_on_from_what_is_there(registry: Registry, environ: dict[str, str]) -> None:
     registry.cut_after = 120_000
     pull.pull(environ, registry.model)
@@ -49,6 +51,7 @@ def test_lost_connections_go_on_from_what_is_there(registry: Registry, environ: 
     assert begins[:3] == [0, 120_000, 240_000]
 
 
+@pytest.mark.slow
 def test_attempts_in_vain_end_with_what_was_fetched_kept(registry: Registry, environ: dict[str, str]) -> None:
     registry.cut_after = 120_000
     weights = hashlib.sha256(WEIGHTS).hexdigest()
@@ -69,6 +72,7 @@ def test_a_disk_that_is_too_small_is_said_before_anything_starts(
     assert len(registry.requests) == 1
 
 
+@pytest.mark.slow
 def test_a_blob_that_is_not_what_its_name_says(registry: Registry, environ: dict[str, str]) -> None:
     pull.pull(environ, registry.model)
     blob = Path(environ["OLLAMA_MODELS"]) / "blobs" / f"sha256-{hashlib.sha256(WEIGHTS).hexdigest()}"

@@ -72,6 +72,7 @@ def test_a_changed_release_is_refused_and_named(launch: Launch, release: Path, w
     assert code == 6 and path in output
 
 
+@pytest.mark.slow
 def test_events_of_a_changed_release_are_told_only_where_nobody_wants_a_check(launch: Launch, release: Path) -> None:
     (release / "llm/Tiny-1M.Q4.gguf").write_bytes(b"weightz")
     code, output = launch(release, "events")
@@ -113,6 +114,7 @@ def test_a_busy_port(launch: Launch, release_template: Path) -> None:
     assert code == 3 and port in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "code", "word"),
     [

@@ -128,6 +128,7 @@ def serve(port: int) -> Iterator[Callable[[], str]]:
         listener.detach()  # the thread that waits on it ends with the tests
 
 
+@pytest.mark.slow
 def test_who_takes_the_address_gets_no_word(
     binaries: tuple[Path, Path], begin: Begin, serve: Callable[[], str], port: int, tmp_path: Path
 ) -> None:
@@ -180,6 +181,7 @@ os.execv(sys.argv[3], [sys.argv[3], "-c", code % (kept.fileno(), sys.argv[2])])
 """
 
 
+@pytest.mark.slow
 def test_a_long_request_is_not_finished_by_another_program(
     binaries: tuple[Path, Path], serve: Callable[[], str], port: int, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ def test_ready_and_stopped(tmp_path: Path) -> None:
     assert child.process.returncode == -15
 
 
+@pytest.mark.slow
 def test_one_that_ignores_the_polite_signal(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     child = supervisor.start(
@@ -46,6 +47,7 @@ def test_one_that_ends_is_explained(tmp_path: Path) -> None:
         supervisor.wait([child], 20)
 
 
+@pytest.mark.slow
 def test_one_that_is_never_ready(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     child = supervisor.start(spec(tmp_path, "import time; time.sleep(60)"))

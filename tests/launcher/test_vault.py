@@ -49,6 +49,7 @@ def texts(folder: Path) -> bytes:
     return b"".join(path.read_bytes() + bytes(path) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_what_is_written_is_there_again_and_readable_nowhere_else(vault: Vault) -> None:
     data = vault.launch.data
     vault.create(KEY)
@@ -63,6 +64,7 @@ def test_what_is_written_is_there_again_and_readable_nowhere_else(vault: Vault) 
     assert (data.kept / "named-by-somebody.txt").read_text() == WORDS
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_the_key_is_in_no_argument_environment_or_log(vault: Vault) -> None:
     vault.create(KEY)
@@ -81,6 +83,7 @@ def test_an_empty_disk_is_not_opened(vault: Vault) -> None:
     assert not vault.launch.data.cipher.exists()
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_made_anew(vault: Vault) -> None:
     vault.create(KEY)
     with pytest.raises(VaultError, match="There is encrypted data at .* already"):
@@ -88,6 +91,7 @@ def test_what_is_there_is_not_made_anew(vault: Vault) -> None:
     assert vault.open(KEY, 0) == 1
 
 
+@pytest.mark.slow
 def test_what_a_kill_left_of_a_new_folder_is_in_nobodys_way(vault: Vault) -> None:
     left = vault.launch.data.root / "encrypted.new"
     left.mkdir()
@@ -96,6 +100,7 @@ def test_what_a_kill_left_of_a_new_folder_is_in_nobodys_way(vault: Vault) -> Non
     assert not left.exists() and vault.open(KEY, 0) == 1
 
 
+@pytest.mark.slow
 def test_another_key_opens_nothing(vault: Vault) -> None:
     vault.create(KEY)
     with pytest.raises(VaultError, match="This key does not open the data"):
@@ -104,6 +109,7 @@ def test_another_key_opens_nothing(vault: Vault) -> None:
     assert vault.open(KEY, 0) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_an_earlier_state_of_the_disk_is_not_opened(vault: Vault) -> None:
     vault.create(KEY)
@@ -117,6 +123,7 @@ def test_an_earlier_state_of_the_disk_is_not_opened(vault: Vault) -> None:
     assert vault.open(KEY, 1) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 @pytest.mark.parametrize(
     "change",
@@ -141,6 +148,7 @@ def test_the_disk_does_not_choose_how_it_is_encrypted(vault: Vault, change: dict
     assert json.loads(checked_config(config)) == text and vault.open(KEY, 0) == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_refused_by_its_name_on_the_disk_and_the_others_are_read(
     vault: Vault, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +175,7 @@ def test_a_damaged_file_is_refused_by_its_name_on_the_disk_and_the_others_are_re
     assert said.count("NOTICE") == 1 and f"{one} is damaged" in said and "one.txt" not in said
 
 
+@pytest.mark.slow
 def test_a_lost_counter_is_damage(vault: Vault) -> None:
     vault.create(KEY)
     for path in vault.launch.data.cipher.iterdir():
@@ -176,6 +185,7 @@ def test_a_lost_counter_is_damage(vault: Vault) -> None:
         vault.open(KEY, 0)
 
 
+@pytest.mark.slow
 def test_the_next_launch_clears_what_a_killed_one_left(vault: Vault) -> None:
     data = vault.launch.data
     vault.create(KEY)

@@ -27,11 +27,13 @@ def web(packages: Path, told: bytes) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, input=told, env=environment, cwd=packages, capture_output=True, check=False)
 
 
+@pytest.mark.slow
 def test_it_serves_with_what_it_is_told(packages: Path) -> None:
     done = web(packages, b'{"LATE": "told"}\n')
     assert (done.returncode, done.stdout) == (0, b"['app', '--port', '1'] 1 told\n"), done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_untold_it_serves_nothing(packages: Path) -> None:
     done = web(packages, b"")
     assert (done.returncode, done.stdout) == (1, b"")

@@ -77,6 +77,7 @@ words = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8).fi
 contents = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(words, words, contents), max_size=5))
 def test_lines_survive_the_text(events: list[tuple[str, str, str]]) -> None:
     lines = [INIT_LINE, *(format_line(operation, content, domain) for domain, operation, content in events)]

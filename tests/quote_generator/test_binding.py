@@ -172,6 +172,7 @@ def test_busy_is_retried_until_it_is_not(plugin: ModuleType, stub: Stub) -> None
     assert stub.calls() == 5
 
 
+@pytest.mark.slow
 def test_busy_is_retried_no_longer_than_the_caller_says(plugin: ModuleType, stub: Stub) -> None:
     stub.set(9)
     with pytest.raises(BusyError):
@@ -184,6 +185,7 @@ def test_busy_is_retried_no_longer_than_the_caller_says(plugin: ModuleType, stub
     assert 4 < stub.calls() < 20  # with growing pauses
 
 
+@pytest.mark.slow
 def test_other_threads_run_during_a_quote(plugin: ModuleType, stub: Stub) -> None:
     stub.set(delay_ms=300)
     calls = [plugin.generate_quote, plugin.get_report, lambda: plugin.extend_rtmr(2, bytes(48))]
@@ -282,6 +284,7 @@ print(rss() - before)
 """
 
 
+@pytest.mark.slow
 def test_100_000_quotes_leak_nothing(plugin_path: Path, compiled: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(plugin_path), "PYTHONSAFEPATH": "1"}
     command = [sys.executable, "-c", RSS, str(compiled)]

@@ -29,6 +29,7 @@ def test_every_status_is_listed() -> None:
     assert listed == {code: cls.__name__ for code, cls in BY_STATUS.items()}
 
 
+@pytest.mark.slow
 def test_the_commands_exist(simulator_environment: dict[str, str]) -> None:
     commands = set(re.findall(r"python -m quote_generator (\w+)", PAGE))
     assert commands == {"info", "quote", "report", "parse", "log", "extend"}

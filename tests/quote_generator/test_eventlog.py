@@ -200,6 +200,7 @@ def test_two_processes_append_without_loss(tmp_path: Path, registers: FileRegist
     log.verify()
 
 
+@pytest.mark.slow
 def test_readers_without_pause_do_not_keep_a_writer_out(tmp_path: Path, registers: FileRegisters) -> None:
     log = EventLog.open(tmp_path / "log", registers, BOOT)
     log.append("event", "0")

@@ -196,6 +196,7 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
     assert_total(data)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(sorted(QUOTES)), st.data())
 @settings(max_examples=300)
 def test_no_change_of_a_quote_raises_anything_else(name: str, data: st.DataObject) -> None:

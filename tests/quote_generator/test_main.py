@@ -52,6 +52,7 @@ def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return Here(capsys, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_quote_for_people_and_for_scripts(simulator_environment: Environment, tmp_path: Path) -> None:
     people = cli(simulator_environment, "quote", "--report-data", "6162").stdout.decode()
     assert "tdx-simulated" in people and "report_data" in people and "septve_disable" in people
@@ -62,6 +63,7 @@ def test_a_quote_for_people_and_for_scripts(simulator_environment: Environment, 
     assert document["quote_parse"]["mr_td"] == quote.body.mr_td.hex()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "parse"), [("quote", parse_quote), ("report", parse_report)])
 def test_binary_goes_to_a_file_or_a_pipe(
     simulator_environment: Environment, tmp_path: Path, command: str, parse: type
@@ -91,6 +93,7 @@ def test_parse_takes_binary_and_hex(here: Here, tmp_path: Path, name: str) -> No
     assert json.loads(binary.out)["mr_td"] == parse_quote(QUOTES[name]).body.mr_td.hex()
 
 
+@pytest.mark.slow
 def test_parse_knows_reports_and_names_what_is_wrong(plugin_path: Path) -> None:
     environment = {"PYTHONPATH": str(plugin_path), "PYTHONSAFEPATH": "1"}
     assert b"servtd_hash" in cli(environment, "parse", "-", stdin=make_report()).stdout
@@ -100,6 +103,7 @@ def test_parse_knows_reports_and_names_what_is_wrong(plugin_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_log_measures_and_compares(simulator_environment: Environment, tmp_path: Path) -> None:
     assert cli(simulator_environment, "log", tmp_path / "absent").returncode == 1
     folder = tmp_path / "log"

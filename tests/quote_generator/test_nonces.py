@@ -19,6 +19,7 @@ def test_root_and_proofs_are_those_of_the_recursion(size: int) -> None:
         assert json.loads(tree.proof(index)) == rfc9162.proof(index, nonces)
 
 
+@pytest.mark.slow
 def test_the_largest_tree() -> None:
     tree = NonceTree(rfc9162.others(MOST_NONCES))
     assert {len(tree.path(index)) for index in (0, 40_000, MOST_NONCES - 1)} == {16}

@@ -130,6 +130,7 @@ def test_many_nonces_get_one_quote_and_a_proof_each(tmp_path: Path) -> None:
     run(scenario())
 
 
+@pytest.mark.slow
 def test_who_waits_while_the_device_is_busy_shares_the_next_quote(tmp_path: Path) -> None:
     """An idle device starts at once, and nobody waits for more than the quote under way and the next."""
 
@@ -176,6 +177,7 @@ def test_a_batch_that_the_device_refuses_costs_nobody_the_next(tmp_path: Path) -
     run(scenario())
 
 
+@pytest.mark.slow
 def test_a_batch_is_bounded() -> None:
     """65,536 nonces share a quote; whoever would be one more is told to come again."""
 
@@ -258,6 +260,7 @@ def test_no_request_raises_anything_but_a_refusal(line: bytes) -> None:
             assert refusal.code == "bad-request" and "\n" not in str(refusal)
 
 
+@pytest.mark.slow
 def test_garbage_on_many_connections_is_survived(tmp_path: Path) -> None:
     async def scenario() -> None:
         generator = random.Random(3)
@@ -288,6 +291,7 @@ def test_requests_over_the_limit_are_refused(tmp_path: Path, size: int) -> None:
     run(scenario())
 
 
+@pytest.mark.slow
 def test_long_requests_are_read_a_few_at_a_time_and_soon(tmp_path: Path) -> None:
     """Who begins long requests and does not end them neither fills the memory nor stops the others for long."""
 
@@ -323,6 +327,7 @@ def test_a_client_that_asks_without_pause_does_not_starve_others(tmp_path: Path)
     run(scenario())
 
 
+@pytest.mark.slow
 def test_a_full_queue_answers_busy_at_once(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, Device(0.3), Limits(waiting=2)) as path:
@@ -357,6 +362,7 @@ def test_a_quote_that_takes_too_long_is_answered_busy(tmp_path: Path) -> None:
     run(scenario())
 
 
+@pytest.mark.slow
 def test_no_quote_is_spent_on_a_client_that_vanished(tmp_path: Path) -> None:
     async def scenario() -> None:
         device = Device(0.1)
@@ -387,6 +393,7 @@ def test_a_client_that_only_finished_sending_still_gets_its_answer(tmp_path: Pat
     run(scenario())
 
 
+@pytest.mark.slow
 def test_slow_and_silent_clients_are_dropped(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, Device(), Limits(idle_s=0.1)) as path:
@@ -400,6 +407,7 @@ def test_slow_and_silent_clients_are_dropped(tmp_path: Path) -> None:
     run(scenario())
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
     def big(nonces: Sequence[bytes]) -> Evidence:
         return made(nonces, "0" * 300_000)
@@ -456,6 +464,7 @@ def test_failures_have_a_code_and_one_sentence(tmp_path: Path, failure: Exceptio
     run(scenario())
 
 
+@pytest.mark.slow
 def test_stopping_drops_waiting_clients(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, Device(0.2)) as path:

@@ -55,6 +55,7 @@ def test_report_data() -> None:
     assert report_data_of({"origin": "x", "v": 2}) == report_data_of(data)
 
 
+@pytest.mark.slow
 def test_every_leaf_of_every_shape_of_tree_is_proven_and_no_other_one() -> None:
     for size in range(1, 34):
         tree = tuple(nonces.others(size))

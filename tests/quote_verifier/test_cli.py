@@ -86,6 +86,7 @@ def test_simulated_with_nothing_else_failing(site: Site, held: Path, tmp_path: P
     assert "warn" not in found.values()
 
 
+@pytest.mark.slow
 def test_text(site: Site, held: Path, tmp_path: Path) -> None:
     done = spawn(site.url, "--release", held, cache=tmp_path)
     assert done.returncode == 6
@@ -237,6 +238,7 @@ def test_bare_quote(tmp_path: Path) -> None:
     assert done.returncode == 4 and "the collateral is not JSON" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "code"),
     [
@@ -262,6 +264,7 @@ def test_a_server_that_misbehaves(site: Site, tmp_path: Path, behaviour: world.M
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_process_ends_although_a_download_does_not(site: Site, tmp_path: Path) -> None:
     site.broken["/api/v1/tee/quote"] = world.drip
     with within(15):
@@ -270,6 +273,7 @@ def test_a_process_ends_although_a_download_does_not(site: Site, tmp_path: Path)
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_closed_output(site: Site, tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
         command = [sys.executable, "-m", "quote_verifier", "--print-policy"]

@@ -46,6 +46,7 @@ def test_certificate_for_another_name(tmp_path: Path) -> None:
         Fetcher(str(certificate.path)).get(site.url.replace("elsewhere.example", "localhost") + "/a")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["hang", "drip"])
 def test_slow(site: Site, how: str) -> None:
     site.broken["/a"] = getattr(world, how)

@@ -70,6 +70,7 @@ def test_alibaba_on_the_command_line(
     assert (SERVICE_TD in capsys.readouterr().out) is True
 
 
+@pytest.mark.slow
 def test_no_byte_of_alibabas_quote_can_be_changed() -> None:
     """Where dcap-qvl's Python refuses a service TD, ours judges: it accepts no other quote for that."""
     good, options = quote("alibaba-v5"), Options(policy=load_policy(ALLOWED))

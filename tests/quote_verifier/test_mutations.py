@@ -135,6 +135,7 @@ def test_every_member_dropped_or_of_another_kind(path: tuple[Any, ...]) -> None:
         check(replaced(path, value))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([path for path in PATHS if path]), st.data())
 def test_strings_changed_in_one_place(path: tuple[Any, ...], data: st.DataObject) -> None:

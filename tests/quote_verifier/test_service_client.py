@@ -57,6 +57,7 @@ def test_old_trustee_serves_no_keys() -> None:
         assert "HTTP 404" in check.detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["alibaba", "trustee"])
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_misbehaviour(name: str, fault: str) -> None:

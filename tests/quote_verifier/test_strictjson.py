@@ -21,6 +21,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(values)
 def test_reads_what_json_writes(value: object) -> None:
     assert loads(json.dumps(value).encode()) == value

@@ -110,6 +110,7 @@ def test_as_dcap_qvl_judges(draws: int) -> None:
     assert set(seen) == expected | below, seen
 
 
+@pytest.mark.slow
 def test_a_service_td_changes_nothing_about_the_tcb() -> None:
     """dcap-qvl's Python gives no TCB for such a TD: it is that of the same TD without it."""
     draw = random.Random(1)

@@ -207,6 +207,7 @@ def test_a_certificate_that_cannot_be_read_is_no_reason_to_pass(monitor: Monitor
     assert (check.status, check.detail.endswith("/?d=5 is no certificate that can be read (PEM)")) == ("warn", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["hang", "endless", "redirect"])
 def test_a_monitor_that_does_not_answer(monitor: Monitor, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transparency, "MAX_LIST", 100_000)

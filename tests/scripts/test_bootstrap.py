@@ -40,6 +40,7 @@ def test_an_old_python_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monke
     assert caught.value.code == bootstrap.MISSING
 
 
+@pytest.mark.slow
 def test_a_real_old_python_gets_the_sentence_too(tmp_path: Path) -> None:
     """The starter must at least parse on interpreters that a distribution still calls python3."""
     places = [Path("/usr/bin"), Path("/usr/local/bin"), *(Path.home() / ".pyenv" / "versions").glob("*/bin")]

@@ -37,6 +37,7 @@ def test_a_value_that_cannot_be_meant_is_refused(name: str, value: str, told: st
         from_environment(ROOT, {name: value})
 
 
+@pytest.mark.slow
 def test_an_unknown_profile_ends_the_command_with_one_sentence() -> None:
     command = [sys.executable, "-m", "scripts", "build"]
     done = subprocess.run(

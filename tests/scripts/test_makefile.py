@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from scripts import cli
 from scripts.building import stage
 
@@ -57,6 +59,7 @@ def test_every_command_of_the_makefile_exists() -> None:
     assert used <= known, used - known
 
 
+@pytest.mark.slow
 def test_two_jobs_run_side_by_side_in_the_declared_order(tmp_path: Path) -> None:
     """`make -j2` with a stand-in for the tool that notes when each stage begins and ends."""
     tool, log = tmp_path / "tool", tmp_path / "log"

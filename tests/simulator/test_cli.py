@@ -25,6 +25,7 @@ def simulator(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "simulator", *arguments], cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_quote_and_collateral(tmp_path: Path) -> None:
     out = tmp_path / "quote"
     assert simulator("quote", "--out", str(out), "--version", "5", "--report-data", "abcd").returncode == 0
@@ -40,6 +41,7 @@ def test_faults_are_listed() -> None:
     assert any(line.startswith("collateral") and "revoked-pck" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_a_release_has_all_but_the_build(tmp_path: Path) -> None:
     """A release carries the library ready-made, without `src/` and `build.py`."""
     left_out = shutil.ignore_patterns("src", "build.py", "__pycache__")

@@ -105,6 +105,7 @@ def test_unknown_fault() -> None:
         Pccs(fault="typo")
 
 
+@pytest.mark.slow
 def test_command_line_serves_until_told_to_stop(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     command = [sys.executable, "-m", "simulator", "pccs", "--port", "0", "--ready-file", str(ready)]
@@ -125,6 +126,7 @@ def test_command_line_serves_until_told_to_stop(tmp_path: Path) -> None:
         process.wait()
 
 
+@pytest.mark.slow
 def test_command_line_names_a_port_in_use() -> None:
     with Pccs() as pccs:
         port = pccs.url.rsplit(":", 1)[1]

@@ -306,6 +306,7 @@ def test_more_requests_than_are_remembered_cost_a_new_key_and_keep_nobody_out(mo
     asyncio.run(asyncio.wait_for(flooded(), 20))
 
 
+@pytest.mark.slow
 def test_ten_thousand_bad_requests_leave_nothing_behind() -> None:
     app = Recorder()
     here = ends(app)

@@ -96,6 +96,7 @@ def test_a_read_only_disk(project: Project, mount: Callable[[str], Path]) -> Non
     assert "the file system is read-only" in str(errors.from_os_error(caught.value))
 
 
+@pytest.mark.slow
 def test_the_command_says_it_in_one_sentence(tmp_path: Path) -> None:
     import sys
 

@@ -182,6 +182,7 @@ def builds(project: Project) -> int:
     return len(path.read_text()) if path.exists() else 0
 
 
+@pytest.mark.slow
 def test_a_stage_that_was_killed_is_redone(project: Project, slow: Callable[[float], subprocess.Popen[bytes]]) -> None:
     first = slow(60)
     half = project.cfg.build / ".patch.new" / "result"
@@ -195,6 +196,7 @@ def test_a_stage_that_was_killed_is_redone(project: Project, slow: Callable[[flo
     assert builds(project) == 2
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_build_once(project: Project, slow: Callable[[float], subprocess.Popen[bytes]]) -> None:
     both = [slow(1), slow(1)]
     assert [process.wait() for process in both] == [0, 0]

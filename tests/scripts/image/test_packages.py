@@ -115,6 +115,7 @@ def config(folder: Path) -> Config:
     return dataclasses.replace(from_environment(ROOT, {}), cache=folder)
 
 
+@pytest.mark.slow
 def test_a_package_comes_from_the_mirror_that_has_it_once(served: Mirrors, tmp_path: Path) -> None:
     cfg, run = config(tmp_path), Runner("test", tmp_path / "log")
     for _ in range(2):
@@ -123,6 +124,7 @@ def test_a_package_comes_from_the_mirror_that_has_it_once(served: Mirrors, tmp_p
     assert mirror.obtain(dataclasses.replace(cfg, offline=True), run, [ONE])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [CONTENT + b"!", b"another p", b""])
 def test_other_bytes_are_refused_and_not_kept(served: Mirrors, tmp_path: Path, content: bytes) -> None:
     served.files[f"/debian/{ONE.path}"] = content
@@ -131,6 +133,7 @@ def test_other_bytes_are_refused_and_not_kept(served: Mirrors, tmp_path: Path, c
     assert [path.name for path in (tmp_path / "debian").iterdir()] == [".lock"]
 
 
+@pytest.mark.slow
 def test_a_changed_file_of_the_cache_is_fetched_again(served: Mirrors, tmp_path: Path) -> None:
     cfg, run = config(tmp_path), Runner("test", tmp_path / "log")
     place = mirror.obtain(cfg, run, [ONE])["root/libc6"]
@@ -138,6 +141,7 @@ def test_a_changed_file_of_the_cache_is_fetched_again(served: Mirrors, tmp_path:
     assert mirror.obtain(cfg, run, [ONE])["root/libc6"].read_bytes() == CONTENT
 
 
+@pytest.mark.slow
 def test_a_version_that_left_the_mirrors_says_what_to_do(served: Mirrors, tmp_path: Path) -> None:
     gone = dataclasses.replace(ONE, path="pool/none.deb")
     with pytest.raises(NetworkError, match="no mirror has it.*DEBIAN_MIRROR"):

@@ -25,6 +25,7 @@ def refused(project: Project) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_projects_own_queue_is_in_order() -> None:
     queue = patchqueue.read(ROOT / "patches", upstream_files.read(ROOT / upstream_files.LIST))
     assert queue.patches

@@ -53,6 +53,7 @@ def test_it_works_through_a_link(release: Path, project, tmp_path: Path) -> None
     assert start(link, PYTHON=sys.executable).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", ["", "/bin/true", "/nonexistent/python"])
 def test_no_such_python_is_one_sentence(release: Path, project, named: str) -> None:  # type: ignore[no-untyped-def]
     entry = write(project.cfg, release, "3.99")

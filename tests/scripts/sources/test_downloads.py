@@ -82,6 +82,7 @@ def cached(cfg: Config) -> Path:
     return cfg.cache / "files" / "fake-1.0.bin"
 
 
+@pytest.mark.slow
 def test_a_file_is_fetched_once(project: Project, cfg: Config, server: Index) -> None:
     for _ in range(2):
         assert obtain(cfg, project.runner(), "thing").read_bytes() == CONTENT

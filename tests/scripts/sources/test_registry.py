@@ -9,6 +9,7 @@ from scripts.sources import registry
 from tests.scripts.tiny import Project
 
 
+@pytest.mark.slow
 def test_pips_own_order_of_settings_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = tmp_path / "pip.conf"
     settings.write_text("[global]\nindex-url = http://from-file/simple\nextra-index-url =\n  http://b/\n  http://c/\n")
