@@ -28,7 +28,7 @@ SIDEWAYS = "() => document.documentElement.scrollWidth - document.documentElemen
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_is_cut_off_at_any_width(language: str, browser: Browser, server: Server, signed_in: Path) -> None:
-    """Every button of the message box, and the panel, from 320 pixels on, while the pointer rests where the shield was."""
+    """Every button of the message box, and the panel, from 320 pixels on; the pointer rests where the shield was."""
     page = new_page(browser, storage_state=signed_in)
     page.add_init_script(f"localStorage.locale = '{language}'")
     home(page, server)

@@ -38,6 +38,7 @@ def test_messages_both_ways(shared: Running) -> None:
     talk(shared, conversation)
 
 
+@pytest.mark.slow
 def test_nothing_is_compressed(shared: Running) -> None:
     """What a person writes and what an attacker can have sent beside it would show in the length."""
 

@@ -133,6 +133,7 @@ def test_what_is_kept_can_be_seen_and_nothing_else_in_those_folders(made: Fence,
     assert start(made, script, str(tmp_path), keep=[tmp_path / "kept"]).stdout == "kept False\n"
 
 
+@pytest.mark.slow
 def test_where_it_cannot_be_entered_nothing_starts(made: Fence) -> None:
     command = [sys.executable, "-I", "-S", str(ENTRY), "_fenced", "0", "65534:65534", "", str(os.getpid())]
     command += ["/bin/echo", "outside"]

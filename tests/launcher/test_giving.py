@@ -117,6 +117,7 @@ def exchanging(tree: Path, secret: Path) -> Iterator[None]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_race_with_links_gains_nothing(tree: Path, public_path: Path) -> None:
     secret = public_path / "secret"
     secret.mkdir()

@@ -77,6 +77,7 @@ def test_a_package_without_sources_is_measured(prefix: Path, release: Path, tmp_
     assert python_event(prefix, release) != before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["test", "idlelib", "turtledemo"])
 def test_what_is_not_measured_cannot_be_imported(release: Path, name: str) -> None:
     (release / "backend" / "probe.py").write_text(

@@ -62,6 +62,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_changed_release_is_refused_and_named(launch: Launch, release: Path, what: str) -> None:
     path, content = CHANGES[what]
@@ -92,6 +93,7 @@ def test_links_missing_files_and_modes_are_differences(launch: Launch, release: 
     assert "page.js (a symbolic link)" in output and "gguf (missing)" in output and "has another mode" in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"files": []}', '{"files": [{"path": "../x", "sha384": "", "size": 1}]}']
 )

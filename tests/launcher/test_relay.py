@@ -149,6 +149,7 @@ def test_who_takes_the_address_gets_no_word(
     until(url, (200, "all is well"))
 
 
+@pytest.mark.slow
 def test_another_program_in_the_same_process_gets_no_word(
     binaries: tuple[Path, Path], begin: Begin, serve: Callable[[], str], port: int, tmp_path: Path
 ) -> None:
@@ -268,6 +269,7 @@ def test_a_long_request_and_its_answer_pass_unchanged(port: int) -> None:
     target.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "words", "status"),
     [

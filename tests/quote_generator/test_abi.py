@@ -67,6 +67,7 @@ def test_it_compiles_without_the_header(tmp_path: Path) -> None:
     assert done.returncode == 0 and "with the header" not in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_abi_stops_the_build(tmp_path: Path, change: str) -> None:
     old, new = CHANGES[change]

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "plugin.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/plugin.md"])
 def test_the_example_runs(simulator_environment: dict[str, str], page: str) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.S)

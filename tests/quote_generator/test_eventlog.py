@@ -181,6 +181,7 @@ def test_processes_killed_at_random_times(tmp_path: Path) -> None:
     assert replay(log.text()) == registers.read()
 
 
+@pytest.mark.slow
 def test_two_processes_append_without_loss(tmp_path: Path, registers: FileRegisters) -> None:
     children = []
     for who in range(2):

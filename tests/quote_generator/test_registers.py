@@ -75,6 +75,7 @@ def real_library(plugin: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(library, "_loaded", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [2, 3])
 def test_extend_rtmr_uses_the_kernels_register_where_there_is_one(
     plugin: ModuleType, real_library: Stub, sysfs: Path, monkeypatch: pytest.MonkeyPatch, index: int

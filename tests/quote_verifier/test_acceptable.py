@@ -67,6 +67,7 @@ def test_revoked_is_never_accepted() -> None:
     assert tcb(f"[tcb]\naccepted_statuses = ['{every}']", "tcb-Revoked").status == "fail"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bit", range(64))
 def test_every_attribute_bit(bit: int) -> None:
     """Only bits that leave the TD closed may be set beside SEPT_VE_DISABLE; dcap-qvl and we agree on each."""

@@ -64,6 +64,7 @@ def test_there_is_something_to_repeat() -> None:
     assert {"checks quote", "checks server", "td_report td_10", "events", "tcb_statuses"} <= set(names())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.name)
 def test_no_module_lists_the_data_again(path: Path) -> None:
     assert repeated(path.read_text(encoding="utf-8")) == []

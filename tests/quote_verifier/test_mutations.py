@@ -23,6 +23,8 @@ from simulator.collateral import collateral
 
 from .world import NOW, Td, references, within
 
+pytestmark = pytest.mark.slow  # thousands of whole verdicts
+
 ORIGIN, SPKI = "https://chat.example", "ab" * 32
 TD = Td()
 TD.bound |= {"origin": ORIGIN, "tls": {"spki_sha256": SPKI, "key": "drawn"}}
@@ -89,7 +91,6 @@ def test_some_bytes_of_the_quote(seed: int) -> None:
         check(with_quote(flip(choose.randrange(len(QUOTE)), 1 << choose.randrange(8))))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mask", [0x01, 0x80, 0xFF])
 def test_every_byte_of_the_quote(mask: int) -> None:
     signed = 48 + 584
@@ -135,7 +136,6 @@ def test_every_member_dropped_or_of_another_kind(path: tuple[Any, ...]) -> None:
         check(replaced(path, value))
 
 
-@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([path for path in PATHS if path]), st.data())
 def test_strings_changed_in_one_place(path: tuple[Any, ...], data: st.DataObject) -> None:
@@ -186,7 +186,6 @@ def test_deep_nesting(opening: str, depth: int) -> None:
         assert check(f'{{"v": 1, "x": {inner}}}').overall == "not-genuine"
 
 
-@pytest.mark.slow
 def test_memory_stays_bounded() -> None:
     monsters = [b"[" * 4_000_000, b"[" + b"1," * 1_000_000 + b"1]", b" " * 50_000_000]
     tracemalloc.start()
@@ -205,7 +204,6 @@ def test_bytes_of_the_text(position: int, inserted: bytes) -> None:
     check(raw[:position] + inserted + raw[position + len(inserted) :])
 
 
-@pytest.mark.slow
 def test_every_byte_of_the_text() -> None:
     raw = bytearray(TEXT.encode())
     for position in range(0, len(raw), 3):

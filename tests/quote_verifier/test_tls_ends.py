@@ -141,6 +141,7 @@ class Choosing:
         self._listener.close()
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 @pytest.mark.parametrize("good", [1, 2])
 def test_a_key_that_changes_between_two_connections_is_seen(

@@ -40,6 +40,7 @@ def small_files() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.slow
 def test_a_write_that_breaks_off_leaves_the_earlier_result(built: Project) -> None:
     before = (built.cfg.stage("patch") / "src" / "app.txt").read_text()
     (built.cfg.root / "patches" / "series").write_text("#\n")

@@ -14,6 +14,8 @@ from scripts.sources import upstream_files
 from scripts.stages import outputs
 from tests.scripts.tiny import Project, line_patch, sh
 
+pytestmark = pytest.mark.slow  # each test makes a repository
+
 
 @pytest.fixture
 def built(project: Project) -> Project:

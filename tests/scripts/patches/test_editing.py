@@ -9,6 +9,8 @@ from scripts.errors import PatchError, UsageError
 from scripts.patches import editing
 from tests.scripts.tiny import HEADER, Project, line_patch
 
+pytestmark = pytest.mark.slow  # each test makes a repository
+
 
 @pytest.fixture
 def fetched(project: Project) -> Project:

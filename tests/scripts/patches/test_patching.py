@@ -13,6 +13,8 @@ from scripts.patches import patching
 from scripts.sources import gitcmd
 from tests.scripts.tiny import LINES, Project, line_patch, sh
 
+pytestmark = pytest.mark.slow  # each test makes a repository
+
 
 @pytest.fixture
 def fetched(project: Project) -> Project:

@@ -45,6 +45,7 @@ def test_one_that_works_is_named_with_its_python_and_its_tee(project: Project) -
     assert told.endswith(f"started with Python {project.cfg.python_version}, gave a tdx-simulated quote, and stopped.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "told"),
     [
