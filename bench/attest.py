@@ -139,7 +139,7 @@ def judge_the_rest() -> None:
         judge(*unjudged.pop(0))
 
 
-async def _health(port: int, running: asyncio.Future[Any]) -> float:
+async def health(port: int, running: asyncio.Future[Any]) -> float:
     """Median milliseconds of /health, asked 20 times a second until `running` ends."""
     client, taken = Client(port), list[float]()
     while not running.done():
@@ -218,13 +218,13 @@ async def measure(port: int, path: Path, processes: tuple[int, int], answers: in
 
         async def run(count: int, total: int, pause: float = 0.0) -> tuple[list[float], float, float]:
             running = loop.run_in_executor(pool, clients, port, count, total, pause)
-            health = await _health(port, running)
-            return *(await running), health
+            meanwhile = await health(port, running)
+            return *(await running), meanwhile
 
         await run(1, 10)  # everything is imported and connected
         waits, _, _ = await run(1, 100)
         print(f"one client's median wait:         {statistics.median(waits) / quote:8.2f} quotes")
-        idle = await _health(port, asyncio.ensure_future(asyncio.sleep(5)))
+        idle = await health(port, asyncio.ensure_future(asyncio.sleep(5)))
         pause = CLIENTS * quote / OFFERED
         waits, took, busy = await run(CLIENTS, int(OFFERED / quote * SECONDS), pause)
         await loop.run_in_executor(pool, judge_the_rest)
