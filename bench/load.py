@@ -1,8 +1,8 @@
 """How long /health of the whole release takes while 64 clients ask for quotes, against its time when idle, in one run.
 
-Needs the release in dist/ (`make bench` builds it). The simulator takes 20 ms a quote, as hardware does; the clients,
-in a process of their own, ask four times as often as it could answer one by one. `bench/attest.py` tells what 512
-clients meet before a stand-in for the web server. Target: under load, the median of /health is at most twice the idle one.
+Needs the release in dist/ (`make bench` builds it). The simulator takes 20 ms a quote, as hardware does. The clients
+are a process of their own and ask four times as often as it could answer one by one. `bench/attest.py` tells what 512
+clients meet before a stand-in for the web server. Target: under load, the median is at most twice the idle one.
 """
 
 from __future__ import annotations
