@@ -174,7 +174,7 @@ class DataDir:
             for old in self.run.glob("pycache-*"):
                 if old.name != f"pycache-{self.boot}":
                     shutil.rmtree(old)
-        self._check_room()
+        self.check_room()
 
     def _check_owner(self) -> None:
         """Whoever owns the folder can exchange everything in it while root works there. Raises DataError."""
@@ -206,7 +206,8 @@ class DataDir:
         webui, keys = self.plain
         return any(key.exists() for key in keys) or (webui.is_dir() and any(webui.iterdir()))
 
-    def _check_room(self) -> None:
+    def check_room(self) -> None:
+        """Raises DataError where the disk has too little room to begin."""
         probe = self.run / ".probe"
         with writing("the data folder", self.root):
             probe.write_bytes(b"x" * 4096)

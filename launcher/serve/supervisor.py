@@ -174,16 +174,20 @@ class Supervisor:
                 self.orphans.reap({child.process.pid for child in self.children})
             time.sleep(4 * POLL_S)
 
+    def end(self, child: Child) -> None:
+        """End one child and whatever it started: politely, then not."""
+        _signal_group(child.process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            child.process.wait(child.spec.stop_s)
+        # Also where the leader went by itself: a member of its group may still be there.
+        _signal_group(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+        self.children.remove(child)
+
     def stop(self) -> None:
-        """End every child and whatever it started, last one first: politely, then not."""
-        for child in reversed(self.children):
-            _signal_group(child.process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                child.process.wait(child.spec.stop_s)
-            # Also where the leader went by itself: a member of its group may still be there.
-            _signal_group(child.process.pid, signal.SIGKILL)
-            child.process.wait()
-        self.children.clear()
+        """End every child and whatever it started, last one first."""
+        for child in self.children[::-1]:
+            self.end(child)
         if self.adopts and (left := descendants.end_all()):
             notice(f"The kernel does not let go of these processes: {', '.join(map(str, sorted(left)))}.")
 

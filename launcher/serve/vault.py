@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from ..datadir import DataDir
-from ..errors import LauncherError, reason, writing
+from ..errors import DataError, LauncherError, reason, writing
 from ..files import beside, sync_file, sync_folder
 from ..plan import processes
 from ..plan.launch import Launch
@@ -102,8 +102,14 @@ class Vault:
                     f"There is encrypted data at {cipher} already, beside data in plain text that it was not made to "
                     "take over: move one of the two away. Nothing was changed."
                 )
-        self._serve(cipher, key)
-        self._write_generation(generation + 1)
+        self._data.check_room()  # what says that it is open is written to the same disk
+        child = self._serve(cipher, key)
+        try:
+            self._write_generation(generation + 1)
+        except DataError:  # what is not counted does not stay open
+            self.supervisor.end(child)
+            mounts.clear(self._data.kept)
+            raise
         return generation + 1
 
     def recent(self, least: int) -> int:

@@ -6,8 +6,10 @@ import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -216,3 +218,61 @@ def test_plain_data_is_not_taken_for_encrypted_nor_the_other_way_round(tmp_path:
     encrypted.cipher.mkdir()
     with pytest.raises(DataError, match="holds encrypted data: set DATA_KEY=unlock"):
         DataDir(tmp_path / "encrypted", "boot").prepare()
+
+
+@pytest.fixture
+def small(vault: Vault) -> Iterator[Vault]:
+    """On a small disk, which root alone can make."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    root = vault.launch.data.root
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", root], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("this machine does not let us mount a small file system")
+    try:
+        for folder in (vault.launch.data.kept, vault.launch.data.run, vault.launch.data.logs):
+            folder.mkdir(exist_ok=True)
+        yield vault
+        vault.supervisor.stop()
+        mounts.clear(vault.launch.data.kept)
+    finally:
+        subprocess.run(["umount", "-l", root], check=True)
+
+
+def fill(vault: Vault) -> Path:
+    filler = vault.launch.data.root / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+def test_on_a_full_disk_nothing_is_made_or_opened_and_it_says_so(small: Vault) -> None:
+    data = small.launch.data
+    fill(small)
+    with pytest.raises((VaultError, DataError), match=r"disk is full|no space left on device"):
+        small.create(KEY)
+    assert not data.cipher.exists()
+    (data.root / "filler").unlink()
+    small.create(KEY)
+    filler = fill(small)
+    for _ in range(2):
+        with pytest.raises((VaultError, DataError), match=r"disk is full|no space left on device"):
+            small.open(KEY, 0)
+        assert mounts.kinds(data.kept) == [] and not small.supervisor.children
+    filler.unlink()
+    assert small.open(KEY, 0) == 1
+
+
+def test_an_opening_that_cannot_be_counted_is_none(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault.create(KEY)
+
+    def full(self: Vault, count: int) -> None:
+        raise DataError("Cannot write the data's counter: the disk is full.")
+
+    monkeypatch.setattr(Vault, "_write_generation", full)
+    with pytest.raises(DataError, match="counter"):
+        vault.open(KEY, 0)
+    assert mounts.kinds(vault.launch.data.kept) == [] and not vault.supervisor.children
+    monkeypatch.undo()
+    assert vault.open(KEY, 0) == 1
