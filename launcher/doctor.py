@@ -119,12 +119,18 @@ def _tdx(host: Host, chosen: Settings) -> Iterator[Finding]:
             "this is no TDX guest",
             "make instance (another machine), or TDX=simulated to try it",
         )
-    if machine.library == "real":
-        yield Finding("libtdx-attest", "done", f"{tdx.LIBRARY} loads")
-    else:
-        state = "wrong" if machine.library == "simulated" else "missing"
-        yield Finding("libtdx-attest", state, tdx.missing(machine), "yum install libtdx-attest")
+    yield _library(machine.library, _os_release(host.root).get("ID", ""))
     yield _pccs(host.root)
+
+
+def _library(found: str, system: str) -> Finding:
+    """`found` is as `tdx.Machine` says it, `system` the distribution's ID."""
+    if found == "real":
+        return Finding("libtdx-attest", "done", f"{tdx.LIBRARY} loads")
+    mend = "yum install libtdx-attest" if system == "alinux" else "apt install libtdx-attest, from Intel's repository"
+    if found == "simulated":
+        return Finding("libtdx-attest", "wrong", f"the {tdx.LIBRARY} that the system finds is the simulator's", mend)
+    return Finding("libtdx-attest", "missing", f"the system's loader finds no {tdx.LIBRARY}", mend)
 
 
 def _kernel(root: Path, release: str) -> Finding:

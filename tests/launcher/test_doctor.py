@@ -60,6 +60,14 @@ def test_pccs_in_either_form_of_the_file(tmp_path: Path, text: str, state: str) 
     assert look(tmp_path, {"etc/sgx_default_qcnl.conf": text})["PCCS"].state == state
 
 
+def test_the_library_is_spoken_of_for_itself_and_fetched_as_the_distribution_does() -> None:
+    for system, command in (("alinux", "yum install libtdx-attest"), ("debian", "apt install libtdx-attest")):
+        found = doctor._library("missing", system)
+        assert found.state == "missing" and "libtdx_attest.so.1" in found.detail and found.mend.startswith(command)
+    assert doctor._library("real", "debian").state == "done"
+    assert doctor._library("simulated", "debian").state == "wrong"
+
+
 @pytest.mark.parametrize(
     ("release", "state"),
     [("5.10.134-17.3.al8.x86_64", "wrong"), ("5.10.134-18.al8.x86_64", "done"), ("5.10.200-1.al8.x86_64", "done")],
