@@ -13,10 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from launcher.datadir import DataDir
 from launcher.errors import UnavailableError
+from launcher.plan import settings
+from launcher.plan.launch import Launch
 from launcher.plan.processes import User
-from launcher.serve import fence_service, fence_unit
+from launcher.serve import fence_service, fence_unit, starting
 from launcher.serve.fence_unit import UnitFence
+from launcher.serve.supervisor import Supervisor
 
 from . import unit_standin
 from .unit_standin import ROOT
@@ -161,3 +165,11 @@ def test_only_a_socket_of_roots_is_taken_for_the_units(path: Path) -> None:
         assert fence_unit.is_there(path)
         os.chown(path, NOBODY, NOBODY)
         assert not fence_unit.is_there(path)
+
+
+def test_an_ollama_beside_the_fences_unit_is_a_unit_too(tmp_path: Path) -> None:
+    environ = {"LLM": "ollama", "OLLAMA_BASE_URL": "http://127.0.0.1:1"}
+    launch = Launch(tmp_path, settings.load(environ), DataDir(tmp_path, "boot"), "tdx-simulated", environ)
+    supervisor = Supervisor(tmp_path, fence=UnitFence(-1, ENTRY, os.getpid(), ()))
+    with pytest.raises(UnavailableError, match="start it .systemctl start open-webui-tdx-ollama"):
+        starting.ollama_where_none_answers(launch, supervisor, fenced=True)
