@@ -30,7 +30,7 @@ from quote_verifier.sealed_http.key_config import KeyConfig
 from quote_verifier.sealed_http.outside import PATH
 from quote_verifier.verdict import ALL_CHECKS, Check, Verdict
 
-from .test_connect_tunnel import Service, answer
+from .test_connect_tunnel import Service
 
 INDEX = "<!doctype html><html><head><script>start()</script></head><body></body></html>"
 FILES = {
@@ -64,7 +64,10 @@ async def open_webui(scope: Any, receive: Any, send: Any) -> None:
     message = await receive()
     headers = {name.decode(): value.decode() for name, value in scope["headers"]}
     asked = {"path": scope["path"], "query": scope["query_string"].decode(), "headers": headers}
-    await answer(send, 200, json.dumps(asked | {"size": len(message.get("body", b""))}).encode())
+    body = json.dumps(asked | {"size": len(message.get("body", b""))}).encode()
+    named = [(b"content-type", b"application/json"), (b"cache-control", b"private"), (b"set-cookie", b"token=abc")]
+    await send({"type": "http.response.start", "status": 200, "headers": named})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 class World:
@@ -153,6 +156,7 @@ def test_what_the_page_asks_goes_sealed_and_cookies_neither_way(run: Any) -> Non
         assert not {"cookie", "origin", "referer", "x-connect-token", "user-agent"} & seen["headers"].keys()
         assert b"words" not in here.service.wire and b"chats" not in here.service.wire
         assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers.getall("Cache-Control") == ["private"], "the service's, and no other beside it"
         status, body, _ = await here.ask("/api/v1/files/", "POST", b"x" * 9_000_000)
         assert status == 200
 

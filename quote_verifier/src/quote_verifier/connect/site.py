@@ -104,14 +104,14 @@ class Site:
         if file is None:
             return self._said(request, 404, "Not Found")
         tag = f'"{file.sha384[:32]}"'
-        headers = self._headers(request, kind(file)) | {"Cache-Control": "no-cache", "ETag": tag}
+        headers = self._headers(request, kind(file)) | {"cache-control": "no-cache", "etag": tag}
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers=headers)
         try:
             content = await asyncio.to_thread(self._pages.served, file)
         except UsageError as error:
             return self._said(request, 502, f"Nothing is shown: {error}.")
-        return web.Response(body=content, headers=headers | {"Content-Type": kind(file)})
+        return web.Response(body=content, headers=headers | {"content-type": kind(file)})
 
     async def _carried(self, request: web.Request) -> web.StreamResponse:
         fields: Fields = tuple((name, request.headers[name]) for name in _SENT if name in request.headers)
@@ -132,13 +132,14 @@ class Site:
         return await stream(request, answer, self._headers(request, kept.get("content-type", "")) | kept)
 
     def _headers(self, request: web.Request, content_type: str) -> dict[str, str]:
+        """What every answer has, names in lower case: one of the service's takes the place of ours."""
         path = _path(request)
         found = {**EVERYWHERE, "Cache-Control": "no-store", "Cross-Origin-Opener-Policy": "same-origin"}
         found["Content-Security-Policy"] = self._pages.policies.of(path, request.headers.get("Host", ""), content_type)
         if connections := reach(path):
             found["Connection-Allowlist"] = connections
         found |= {"Access-Control-Allow-Origin": "*"} if path.startswith(PUBLIC) else {}
-        return found
+        return {name.lower(): value for name, value in found.items()}
 
     def _said(self, request: web.Request, status: int, sentence: str) -> web.Response:
         return web.json_response(
