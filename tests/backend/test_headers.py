@@ -138,6 +138,14 @@ def test_an_artifact_has_no_origin_and_no_connection(frontend: Path) -> None:
 
 
 @pytest.mark.attack
+def test_a_worker_reaches_files_of_the_release_only(frontend: Path) -> None:
+    """What a worker asks passes no guard: nothing that answers with anybody's words."""
+    found = policy(client(frontend).get("/_app/immutable/workers/kokoro.worker-1.js"))
+    assert found["connect-src"] == ["http://chat.example:8080/_app/", "http://chat.example:8080/pyodide/"]
+    odd = client(frontend).get("/_app/immutable/workers/a.js", headers={"host": "a; b"})
+    assert policy(odd)["connect-src"] == ["'none'"]
+
+
 def test_python_reaches_pyodide_only(frontend: Path) -> None:
     found = policy(client(frontend).get("/tee/python.html"))
     assert found["sandbox"] == ["allow-scripts"]
@@ -162,7 +170,7 @@ def test_the_companions_are_everywhere(frontend: Path) -> None:
     for path in ("/", "/api/v1/chats", "/api/own", "/pyodide/x"):
         found = client(frontend).get(path).headers
         assert found["x-content-type-options"] == "nosniff"
-        assert found["referrer-policy"] == "same-origin" and found["x-frame-options"] == "SAMEORIGIN"
+        assert found["referrer-policy"] == "no-referrer" and found["x-frame-options"] == "SAMEORIGIN"
         assert "camera=(self)" in found["permissions-policy"]
 
 

@@ -42,13 +42,14 @@ def launcher() -> Path:
 
 @pytest.fixture(scope="session")
 def real_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The release with the gate off; `OPEN_WEBUI_TDX_URL` names a server that runs already."""
+    """The release with the gate off, and without the encrypted channel, so that tests see what pages ask for (with it:
+    test_channel.py); `OPEN_WEBUI_TDX_URL` names a server that runs already."""
     running = os.environ.get("OPEN_WEBUI_TDX_URL")
     folder = tmp_path_factory.mktemp("browser")
     if running:
         yield Server(running, folder)
         return
-    with serve(request.getfixturevalue("launcher"), folder / "data") as started:
+    with serve(request.getfixturevalue("launcher"), folder / "data", TEE_CHANNEL="off") as started:
         yield started
 
 

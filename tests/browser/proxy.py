@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Self
@@ -150,9 +150,19 @@ class Proxy(Serving):
                 if matching:
                     headers = {name: text for name, text in upstream.headers.items() if name.lower() not in STALE}
                     return self._changed(matching, Answer(upstream.status, headers, await upstream.read()))
-                return await _passed_on(request, upstream.status, upstream.headers, upstream.content.iter_any())
+                return await self._pass_on(request, upstream.status, upstream.headers, upstream.content.iter_any())
         except ClientError as error:
             return web.Response(status=502, text=f"The server behind the proxy does not answer: {error}")
+
+    async def _pass_on(
+        self, request: web.Request, status: int, headers: CIMultiDictProxy[str], parts: AsyncIterator[bytes]
+    ) -> web.StreamResponse:
+        return await _passed_on(request, status, headers, parts)
+
+    async def _pump(
+        self, source: ClientSocket | web.WebSocketResponse, sink: ClientSocket | web.WebSocketResponse
+    ) -> None:
+        await _pump(source, sink)
 
     def _changed(self, changes: Iterable[_Registered], answer: Answer) -> web.StreamResponse:
         for one in changes:
@@ -185,7 +195,7 @@ class Proxy(Serving):
             chosen = [upstream.protocol] if upstream.protocol else []
             page = web.WebSocketResponse(protocols=chosen, max_msg_size=0, autoping=False, compress=False)
             await page.prepare(request)
-            await _first_of(_pump(page, upstream), _pump(upstream, page))
+            await _first_of(self._pump(page, upstream), self._pump(upstream, page))
             await asyncio.gather(upstream.close(), page.close(), return_exceptions=True)
             return page
 

@@ -52,7 +52,7 @@ class Restarted:
 
     @contextmanager
     def __call__(self, **settings: str) -> Iterator[Server]:
-        with serve(self._launcher, self._data, self._port, TEE_GATE="block", **settings) as server:
+        with serve(self._launcher, self._data, self._port, TEE_GATE="block", TEE_CHANNEL="off", **settings) as server:
             yield server
 
 

@@ -6,19 +6,19 @@
  */
 import { get, writable } from 'svelte/store';
 
-import type { Evidence } from '../shared/evidence.js';
+import type { Connected, Evidence } from '../shared/evidence.js';
 import { newNonce } from '../shared/nonce.js';
 import { english, type Clause } from '../shared/sentence.js';
-import type { Json } from '../shared/strict-json.js';
+import { isObject, type Json } from '../shared/strict-json.js';
 import { canTrust, shield, type Shield } from '../shared/verdict.js';
 import type { SeenByRoot } from '../verifier.js';
 import { appraise, explained } from './appraise.js';
 import { maxAge, type TeeConfig } from './config.js';
-import { judgedByConnect } from './connect.js';
+import { judgedByConnect, throughConnect } from './connect.js';
 import { warmUp } from './engine.js';
 import { sentenceOf } from './failure.js';
 import { recall, remember } from './memory.js';
-import { getBootLog, getCollateral, getConfig, getEvidence } from './server.js';
+import { getBootLog, getCollateral, getConfig, getEvidence, type QuoteAnswer } from './server.js';
 import { chosenService, consult } from './service.js';
 import { NOTHING, type State, type Timings } from './state.js';
 
@@ -41,6 +41,12 @@ export const timed = async <T>(timings: Timings, name: string, work: Promise<T>)
 	}
 };
 
+/** Where the page is, and that it seals what it sends to the key that the evidence binds, where it binds one (`inside.ts`). */
+const connectedTo = ({ runtime_data }: QuoteAnswer): Connected => {
+	const sealed = !throughConnect() && isObject(runtime_data) && typeof runtime_data['channel'] === 'string';
+	return { origin: window.location.origin, ...(sealed && { sealed: true }) };
+};
+
 const collect = async (nonce: string, timings: Timings) => {
 	let collateralFailure: Clause | null = null;
 	const [evidence, collateral, settings, bootLog] = await Promise.all([
@@ -59,7 +65,7 @@ const collect = async (nonce: string, timings: Timings) => {
 		v: 1,
 		time: new Date().toISOString(),
 		nonce,
-		connected: { origin: window.location.origin },
+		connected: connectedTo(evidence),
 		evidence: bootLog === null ? evidence : { ...evidence, boot_log: bootLog },
 		collateral,
 		service_tokens: asked?.tokens ?? []

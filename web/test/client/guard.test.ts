@@ -14,6 +14,24 @@ vi.mock('../../src/client/gate.js', () => ({
 	gateInForce: () => gate.inForce,
 	mayLeave: gate.open
 }));
+/** The channel: not there, unless a test says so. */
+const channel = vi.hoisted(() => ({ off: true, fetch: vi.fn<(request: () => Promise<unknown>) => Promise<Response | null>>() }));
+vi.mock('../../src/client/inside.js', async (original) => ({ ...(await original<object>()), isOff: () => channel.off }));
+vi.mock('../../src/client/sealed-fetch.js', async (original) => ({ ...(await original<object>()), fetchInside: channel.fetch }));
+vi.mock('../../src/client/sealed-socket.js', () => ({
+	socketClass: () =>
+		class Inside extends EventTarget {
+			static made: string[] = [];
+			sent: unknown[] = [];
+			readyState = 1;
+			constructor(readonly url: string) {
+				super();
+			}
+			send(data: unknown) {
+				this.sent.push(data);
+			}
+		}
+}));
 vi.mock('../../src/client/rounds.js', async (original) => ({ ...(await original<object>()), distrust, reconnected }));
 
 class Socket extends EventTarget {
@@ -54,6 +72,7 @@ afterAll(() => vi.unstubAllGlobals());
 beforeEach(() => {
 	vi.clearAllMocks();
 	gate.inForce = 'block';
+	channel.off = true;
 	gate.open.mockResolvedValue(false);
 	native.fetch.mockImplementation(() => Promise.resolve(new Response('{}')));
 });
@@ -176,7 +195,7 @@ test('XMLHttpRequest: a poll of socket.io that fails is a connection that broke'
 
 const EVENT = `42["message","${SECRET}"]`;
 const socket = () => {
-	const made = new WebSocket('ws://localhost/ws/socket.io/');
+	const made = new WebSocket('ws://localhost:3000/ws/socket.io/');
 	return { made, sent: (made as unknown as Socket).sent };
 };
 
@@ -250,4 +269,75 @@ test('a connection that opens asks whether it is another server\'s now', () => {
 	window.dispatchEvent(new Event('offline'));
 	window.dispatchEvent(new Event('online'));
 	expect([distrust.mock.calls.length, reconnected.mock.calls]).toEqual([1, [[true], [true]]]);
+});
+
+/** Through the channel: its requests, as `METHOD path`. */
+const inside = () => {
+	channel.off = false;
+	const seen: string[] = [];
+	channel.fetch.mockImplementation(async (request) => {
+		const { method, url } = (await request()) as { method: string; url: URL };
+		seen.push(`${method} ${url.pathname}`);
+		return new Response('inside', { status: 201, headers: { 'x-a': 'b' } });
+	});
+	return seen;
+};
+
+test('what may leave goes through the channel, files of the release and evidence beside it, and what is refused nowhere', async () => {
+	const seen = inside();
+	expect(await (await window.fetch('/api/config')).text()).toBe('inside');
+	await window.fetch('/_app/version.json');
+	await window.fetch('/api/v1/tee/quote?nonce=x');
+	await window.fetch('https://elsewhere.example/', { method: 'GET' });
+	expect((await window.fetch(CONTENT, post())).status).toBe(403);
+	expect(seen).toEqual(['GET /api/config']);
+	expect(native.fetch.mock.calls.map(([url]) => url)).toEqual(['/_app/version.json', '/api/v1/tee/quote?nonce=x', 'https://elsewhere.example/']);
+	gate.open.mockResolvedValue(true);
+	expect((await window.fetch(CONTENT, post())).status).toBe(201);
+	expect(seen).toEqual(['GET /api/config', `POST ${CONTENT}`]);
+});
+
+test('where there turns out to be no channel, a request leaves as it is', async () => {
+	inside();
+	channel.fetch.mockResolvedValue(null);
+	await window.fetch('/api/config');
+	expect(native.fetch.mock.calls).toEqual([['/api/config', undefined]]);
+	const { sent } = old('GET', '/api/config');
+	await settle();
+	expect(sent).toEqual([undefined]);
+});
+
+test('XMLHttpRequest: it is answered through the channel, with all that it tells', async () => {
+	const seen = inside();
+	gate.open.mockResolvedValue(true);
+	const { request, sent } = old('POST', CONTENT, SECRET);
+	const events: string[] = [];
+	for (const name of ['readystatechange', 'load', 'loadend', 'error'])
+		request.addEventListener(name, () => events.push(`${name} ${request.readyState}`));
+	await new Promise((resolve) => request.addEventListener('loadend', resolve));
+	expect([request.status, request.responseText, request.getResponseHeader('x-a'), sent]).toEqual([201, 'inside', 'b', []]);
+	expect(events).toEqual(['readystatechange 2', 'readystatechange 4', 'load 4', 'loadend 4']);
+	expect(seen).toEqual([`POST ${CONTENT}`]);
+	channel.fetch.mockRejectedValue(new TypeError('Failed to fetch'));
+	const broken = old('GET', '/api/config');
+	await new Promise((resolve) => broken.request.addEventListener('loadend', resolve));
+	expect([broken.failed.mock.calls.length, broken.request.status]).toEqual([1, 0]);
+});
+
+test('WebSocket and beacon: through the channel, behind the same gate', async () => {
+	const seen = inside();
+	const { made, sent } = socket();
+	expect((made as unknown as { url: string }).url).toBe('ws://localhost:3000/ws/socket.io/');
+	made.send(EVENT);
+	made.send('2');
+	await settle();
+	expect(sent).toEqual(['2']);
+	expect(navigator.sendBeacon('/api/x', SECRET)).toBe(false);
+	gate.inForce = 'off';
+	gate.open.mockResolvedValue(true);
+	made.send(EVENT);
+	expect(sent).toEqual(['2', EVENT]);
+	expect(navigator.sendBeacon('/api/x', SECRET)).toBe(true);
+	await settle();
+	expect([seen, native.beacon.mock.calls]).toEqual([['POST /api/x'], []]);
 });

@@ -70,6 +70,7 @@ export const CONFIG = {
 	service_key: null,
 	service_origins: ['https://as.example'],
 	gate: 'warn',
+	channel: 'off',
 	max_age_s: 300,
 	tee: 'simulated',
 	launch: 'measured'

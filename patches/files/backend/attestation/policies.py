@@ -25,7 +25,7 @@ PUBLIC = (_WORKERS, "/pyodide/")
 
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",  # a page's address names the chat: it is nobody's on the way
     "X-Frame-Options": "SAMEORIGIN",
     "X-DNS-Prefetch-Control": "off",
     "Permissions-Policy": (
@@ -65,8 +65,6 @@ def page_policy(hashes: Iterable[str], services: Iterable[str]) -> str:
     )
 
 
-# For workers, whose policy is that of their own script: WebAssembly, and the server.
-WORKER_POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'self'"
 # For answers of programs: should a browser ever show one as a page, it runs nothing and loads nothing.
 ANSWER_POLICY = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'; sandbox"
 # A PDF is shown by the browser's own viewer, without this origin; a viewer that is a page needs scripts.
@@ -98,6 +96,20 @@ def for_program(policies: Iterable[str], content_type: str) -> str:
     known = (ANSWER_POLICY, UPLOAD_POLICY)
     pdf = content_type.partition(";")[0].strip().lower() == "application/pdf"
     return next((each for each in policies if each in known), PDF_POLICY if pdf else ANSWER_POLICY)
+
+
+def worker_policy(host: str) -> str:
+    """For workers, whose policy is that of their own script: WebAssembly, and files of the release at `host` (and port;
+    "" if unknown). What they ask passes no guard, so they reach nothing that answers more than that."""
+    files = [f"http://{host}/_app/", f"http://{host}/pyodide/"] if host else ["'none'"]
+    return _policy(
+        {
+            "default-src": ["'none'"],
+            "script-src": ["'self'", "'wasm-unsafe-eval'"],
+            "connect-src": files,
+            "frame-ancestors": ["'self'"],
+        }
+    )
 
 
 def python_policy(host: str, hashes: Iterable[str]) -> str:
@@ -132,13 +144,14 @@ class Policies:
 
     def of(self, path: str, host: str, content_type: str) -> str:
         """The one for the answer at `path`; `host` is where the browser asked, with its port, or ""."""
+        known = host if _HOST.fullmatch(host) else ""
         if path.startswith(PROGRAMS):
             return for_program((), content_type)
         if path == "/tee/artifact.html":
             return ARTIFACT_POLICY
         if path == "/tee/python.html":
-            return python_policy(host if _HOST.fullmatch(host) else "", self.python_hashes)
-        return WORKER_POLICY if path.startswith(_WORKERS) else self.page
+            return python_policy(known, self.python_hashes)
+        return worker_policy(known) if path.startswith(_WORKERS) else self.page
 
 
 def reach(path: str) -> str | None:

@@ -1,0 +1,324 @@
+"""The encrypted channel in a browser: who ends TLS reads nothing, and what they try besides is noticed.
+
+The release runs with `TEE_CHANNEL=require`, so that whatever page or guard would forget is refused outside.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from sealed_http import varint
+from sealed_http.outside import KEY_PROBLEM, PATH, REQUEST_TYPE
+from tests.browser.eavesdropper import Eavesdropper, sealed
+from tests.browser.pages import (
+    ANSWER_MS,
+    EMAIL,
+    PASSWORD,
+    enter,
+    home,
+    new_page,
+    open_panel,
+    send,
+    wait_for_round,
+)
+from tests.browser.running import Server, serve
+from tests.browser.tampering import FAR, change_answer
+from tests.browser.ways import SECRET
+
+pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
+
+NONCE, TAG = 32, 16  # bytes
+FILE = "heron-notes.txt"
+EVIDENCE = {f"/api/v1/tee/{name}" for name in ("config", "quote", "collateral", "boot-log")}
+WORDS = "The heron that stands at the ford"
+
+
+@pytest.fixture(scope="module")
+def requiring(launcher: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The release, which takes nothing but sealed requests."""
+    with serve(launcher, tmp_path_factory.mktemp("channel") / "data", TEE_CHANNEL="require") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def standing(requiring: Server) -> Iterator[Eavesdropper]:
+    with Eavesdropper(requiring.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def eve(standing: Eavesdropper) -> Iterator[Eavesdropper]:
+    """Who ends TLS, for one test."""
+    standing.heard.clear()
+    standing.requests.clear()
+    yield standing
+    standing.attack = standing.frames = None
+    assert standing.reset() == []
+
+
+@pytest.fixture(scope="module")
+def known(browser: Browser, standing: Eavesdropper, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The storage of a browser that has signed up, through the channel."""
+    path = tmp_path_factory.mktemp("channel-session") / "storage.json"
+    page = new_page(browser)
+    standing.heard.clear()
+    enter(page, standing.url)
+    assert standing.tells(EMAIL, PASSWORD, '"Ada"', page.evaluate("localStorage.token")) == [], "signing up is heard"
+    page.context.storage_state(path=path)
+    page.context.close()
+    return path
+
+
+@pytest.fixture
+def person(browser: Browser, known: Path) -> Iterator[Page]:
+    """A page of somebody who is signed in."""
+    page = new_page(browser, storage_state=known)
+    yield page
+    page.context.close()
+
+
+def toast(page: Page, text: str) -> Locator:
+    return page.locator("[data-sonner-toast]", has_text=text).first
+
+
+def here(eve: Eavesdropper) -> Server:
+    return Server(eve.url, Path())
+
+
+def answered(page: Page) -> str:
+    """What the model answered, once it is whole."""
+    answer = page.locator(".chat-assistant").last
+    expect(answer).to_contain_text(re.compile(r"\w"), timeout=ANSWER_MS)
+    expect(page.locator("#voice-input-button")).to_be_visible(timeout=ANSWER_MS)
+    return answer.inner_text()
+
+
+def sign_out(page: Page) -> None:
+    page.get_by_label("User Menu").first.click()
+    page.get_by_text("Sign Out").click()
+    expect(page.locator("input[type=email]")).to_be_visible(timeout=30_000)
+
+
+def test_a_whole_session_tells_nothing(browser: Browser, known: Path, eve: Eavesdropper) -> None:
+    """Signing in, a file, a streamed answer, signing out: no word, token, address, file or name of it is heard."""
+    page = new_page(browser)
+    enter(page, eve.url)
+    wait_for_round(page)
+    token = page.evaluate("localStorage.token")
+    file: Any = {"name": FILE, "mimeType": "text/plain", "buffer": WORDS.encode()}
+    page.locator("input[type=file][multiple]").first.set_input_files(file)
+    shown = page.locator("button", has_text=FILE).first
+    expect(shown).to_be_visible()
+    expect(shown.locator(".spinner_ajPY")).to_have_count(0, timeout=30_000)  # it was taken in, and may be sent
+    send(page, SECRET)
+    answer = answered(page)
+    chat = page.url.rpartition("/")[2]
+    assert re.fullmatch(r"[0-9a-f-]{36}", chat)
+    told = re.findall(r"\w+ \w+ \w+", answer)
+    sign_out(page)
+    assert (
+        eve.tells(SECRET, SECRET.replace(" ", "%20"), WORDS, FILE, EMAIL, PASSWORD, '"Ada"', token, chat, *told) == []
+    )
+    assert eve.tells(base64.b64encode(WORDS.encode()).decode(), "/api/v1/chats", "/api/v1/files", "completions") == []
+    paths = {path for path, _ in eve.requests if path.startswith(("/api/", "/ws/", "/ollama/", "/openai/", "/cache/"))}
+    assert PATH in paths and paths <= {PATH, *EVIDENCE}
+    page.request.post(f"{eve.url}/api/v1/auths/signin", data={"email": EMAIL, "password": PASSWORD})
+    assert eve.tells(EMAIL, PASSWORD) == [EMAIL, PASSWORD], "what is not sealed would have been heard"
+    page.context.close()
+
+
+def test_a_picture_of_the_chat_is_fetched_inside(person: Page, eve: Eavesdropper) -> None:
+    """As a tool puts one into its answer: `<img>` passes no `fetch`."""
+    home(person, here(eve))
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    made = person.evaluate(
+        """async ([pixel, name]) => {
+            const bytes = Uint8Array.from(atob(pixel), (char) => char.charCodeAt(0));
+            const form = new FormData();
+            form.append('file', new File([bytes], name, {type: 'image/png'}));
+            const headers = {Authorization: `Bearer ${localStorage.token}`};
+            const sent = await fetch('/api/v1/files/?process=false', {method: 'POST', headers, body: form});
+            const file = await sent.json();
+            const image = document.createElement('img');
+            document.body.append(image);
+            image.src = `/api/v1/files/${file.id}/content`;
+            await image.decode().catch(() => new Promise((resolve) => (image.onload = resolve)));
+            const written = document.createElement('div');
+            written.innerHTML = `<img src="/api/v1/files/${file.id}/content">`;
+            document.body.append(written);
+            const second = written.firstChild;
+            await new Promise((resolve) => (second.onload = resolve));
+            return [file.id, image.naturalWidth, image.src.slice(0, 5), second.naturalWidth];
+        }""",
+        [pixel, FILE],
+    )
+    assert made[1:] == [1, "blob:", 1]
+    assert eve.tells(str(made[0]), FILE) == []
+
+
+def test_a_key_that_the_quote_does_not_bind_is_not_used(person: Page, eve: Eavesdropper) -> None:
+    """Who ends TLS puts a key of their own into the evidence: nothing is sealed to it, and nothing goes outside."""
+    other = base64.urlsafe_b64encode(b"\1\0\x20" + bytes(range(32)) + b"\0\4\0\1\0\2").decode().rstrip("=")
+
+    def swap(evidence: dict[str, Any]) -> dict[str, Any]:
+        return {**evidence, "runtime_data": {**evidence["runtime_data"], "channel": other}}
+
+    change_answer(eve, "quote", swap)
+    person.goto(eve.url)
+    expect(toast(person, "Nothing was sent")).to_be_visible(timeout=30_000)
+    assert {path for path, _ in eve.requests if path.startswith(("/api/", "/ws/"))} <= EVIDENCE
+    assert eve.tells(person.evaluate("localStorage.token")) == []
+
+
+def test_a_server_that_says_that_it_has_no_channel(person: Page, eve: Eavesdropper) -> None:
+    """What `config` says is anybody's word: the key that the evidence proves is used all the same."""
+    change_answer(eve, "config", lambda config: {**config, "channel": "offer"})
+    home(person, here(eve))
+    send(person, SECRET)
+    answered(person)
+    assert eve.tells(SECRET, person.evaluate("localStorage.token")) == []
+
+
+def test_a_recorded_request_is_taken_once(person: Page, eve: Eavesdropper) -> None:
+    home(person, here(eve))
+    bodies = [body for path, body in eve.requests if path == PATH and body]
+    assert bodies
+    again = httpx.post(f"{eve.upstream}{PATH}", content=bodies[-1], headers={"Content-Type": REQUEST_TYPE})
+    assert again.status_code == 409
+
+
+def fetch(page: Page) -> Any:
+    """One request of the page's, after it was loaded: its status and text, or how it failed."""
+    return page.evaluate(
+        """async () => {
+            const headers = {Authorization: `Bearer ${localStorage.token}`};
+            try {
+                const answer = await fetch('/api/v1/chats/?page=1', {headers});
+                return [answer.status, await answer.text()];
+            } catch (error) {
+                return [0, String(error)];
+            }
+        }"""
+    )
+
+
+def chunks(answer: bytes) -> list[bytes]:
+    """The nonce, then each framed chunk."""
+    found, at = [answer[:NONCE]], NONCE
+    while at < len(answer):
+        length, start = varint.require(answer, at, "a chunk")
+        end = start + length if length else len(answer)
+        found.append(answer[at:end])
+        at = end
+    return found
+
+
+BROKEN_OFF = "The answer broke off before its end"
+UNBELIEVED = "The answer cannot be believed"
+REFUSED = "The server, or somebody before it, refused"
+
+
+def _reordered(_: bytes, answer: bytes) -> tuple[int, str, bytes]:
+    nonce, head, *rest = chunks(answer)
+    return sealed(b"".join([nonce, *rest[:1], head, *rest[1:]]))
+
+
+@pytest.mark.parametrize(
+    ("attack", "said"),
+    [
+        (lambda _, answer: sealed(b"".join(chunks(answer)[:-1])), BROKEN_OFF),
+        (lambda _, answer: sealed(answer[:-1]), UNBELIEVED),
+        (_reordered, UNBELIEVED),
+        (lambda _, answer: sealed(answer[:60] + bytes([answer[60] ^ 1]) + answer[61:]), UNBELIEVED),
+        (lambda _, answer: sealed(bytes(len(answer))), UNBELIEVED),
+        (lambda *_: (200, "application/json", b"[]"), REFUSED),
+        (lambda *_: (200, "text/html", b"<script>alert(1)</script>"), REFUSED),
+    ],
+    ids=["cut off", "cut in the last chunk", "reordered", "changed", "garbage", "answered instead", "a page instead"],
+)
+def test_a_tampered_answer_is_none(attack: Any, said: str, person: Page, eve: Eavesdropper) -> None:
+    home(person, here(eve))
+    person.wait_for_timeout(500)  # what the page asks for itself
+    eve.attack = attack
+    status, text = fetch(person)
+    assert status in (0, 502)
+    expect(toast(person, said)).to_be_visible()
+    assert "[]" not in text
+    eve.attack = None
+    assert fetch(person)[0] == 200, "the next one is well again"
+
+
+def test_the_answer_to_another_request_is_none(person: Page, eve: Eavesdropper) -> None:
+    home(person, here(eve))
+    person.wait_for_timeout(500)
+    kept: list[bytes] = []
+
+    def earlier(_: bytes, answer: bytes) -> tuple[int, str, bytes]:
+        kept.append(answer)
+        return sealed(kept[0])
+
+    eve.attack = earlier
+    assert fetch(person)[0] == 200
+    assert fetch(person)[0] in (0, 502)
+    expect(toast(person, UNBELIEVED)).to_be_visible()
+
+
+def test_a_key_that_is_said_to_be_gone_makes_the_page_look_again(person: Page, eve: Eavesdropper) -> None:
+    """A lie: the evidence still names the same key. Nothing is sent a second time."""
+    home(person, here(eve))
+    person.wait_for_timeout(500)
+    eve.requests.clear()
+    eve.attack = lambda *_: (400, "application/problem+json", json.dumps({"type": KEY_PROBLEM}).encode())
+    assert fetch(person)[0] == 502
+    expect(toast(person, "is said not to hold the key")).to_be_visible()
+    assert [path for path, _ in eve.requests].count("/api/v1/tee/quote") >= 1
+
+
+def test_a_socket_whose_messages_are_repeated_is_closed(person: Page, eve: Eavesdropper) -> None:
+    """The answers of the page's chats come that way."""
+    last: list[bytes] = []
+
+    def repeated(frame: bytes) -> bytes:
+        last.append(frame)
+        return last[-2] if len(last) == 4 else frame
+
+    eve.frames = repeated
+    home(person, here(eve))
+    send(person, SECRET)
+    expect(toast(person, "A message of the server cannot be believed")).to_be_visible(timeout=ANSWER_MS)
+
+
+def test_a_clock_that_is_wrong_is_said_with_how_much(person: Page, eve: Eavesdropper) -> None:
+    person.add_init_script("{const now = Date.now; Date.now = () => now() + 600000;}")
+    person.add_init_script(
+        "{const utc = Date.prototype.toUTCString;"
+        "Date.prototype.toUTCString = function () { return utc.call(new Date(this.getTime() + 600000)); };}"
+    )
+    person.goto(eve.url)
+    expect(toast(person, "clock is 10 minutes ahead")).to_be_visible(timeout=30_000)
+
+
+def test_by_plain_http_nothing_is_heard_and_the_panel_says_who_could_have_changed_the_page(
+    browser: Browser, known: Path, eve: Eavesdropper
+) -> None:
+    """There the browser has no cryptography of its own, and anybody on the way could have sent another page."""
+    page = new_page(browser)
+    enter(page, eve.url.replace("127.0.0.1", FAR))
+    wait_for_round(page)
+    send(page, SECRET)
+    answered(page)
+    assert eve.tells(SECRET, EMAIL, PASSWORD, page.evaluate("localStorage.token")) == []
+    panel = open_panel(page)
+    check = panel.locator("[data-check='binding.channel']")
+    expect(check).to_have_attribute("data-status", "warn")
+    expect(check).to_contain_text("anybody on the way could have changed this page")
+    page.context.close()
