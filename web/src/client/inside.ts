@@ -2,7 +2,8 @@
  * The encrypted channel (docs/channel.md): which requests go through it, and to which key they are sealed.
  *
  * The key is the one that proven evidence binds as `runtime_data.channel`; nothing that the server merely says decides
- * for it. Once it was there, this page sends nothing outside any more.
+ * for it. Once it was there, this page sends nothing outside any more, nor does the next one until evidence proves that there
+ * is no channel.
  */
 import { get } from 'svelte/store';
 
@@ -12,7 +13,7 @@ import { clause, Reason, type Clause } from '../shared/sentence.js';
 import { throughConnect } from './connect.js';
 import { getConfig } from './server.js';
 import { config, freshState, startRound, state } from './rounds.js';
-import { recall } from './memory.js';
+import { recall, remember } from './memory.js';
 import type { State } from './state.js';
 
 /** Why something did not go through the channel; nothing of it went outside instead. */
@@ -46,13 +47,22 @@ const imitated = ({ report }: State): boolean =>
 	(report?.checks.some(({ key }) => key === 'tee.check.tee.real.simulated') ?? true) &&
 	(recall().seen?.intel.tcb_evaluation_data_number ?? 0) > 0;
 
-/** The key that the evidence of a round that ended proves to be the server's, or null. */
-export const provenKey = (now: State): string | null => {
+/** The key that the evidence of a round proves to be the server's; null: it proves that there is none; undefined: nothing. */
+export const provenKey = (now: State): string | null | undefined => {
 	const { report, bundle } = now;
-	if (now.phase !== 'done' || !report || !bundle || imitated(now)) return null;
-	const failed = report.checks.some(({ id, status }) => status === 'fail' && NEEDED.includes(id));
+	if (now.phase !== 'done' || !report || !bundle || imitated(now)) return undefined;
+	if (report.checks.some(({ id, status }) => status === 'fail' && NEEDED.includes(id))) return undefined;
 	const bound = (bundle.evidence['runtime_data'] as { channel?: unknown } | null)?.channel;
-	return !failed && typeof bound === 'string' ? bound : null;
+	return typeof bound === 'string' ? bound : null;
+};
+
+/** What is proven is kept for the next visit: whoever drops the evidence then gets nothing outside instead. */
+const keep = (there: boolean): void => {
+	try {
+		if (recall().channel !== there) remember({ channel: there });
+	} catch {
+		// this browser keeps nothing: the next visit begins as the first one did
+	}
 };
 
 let text: string | null = null;
@@ -74,7 +84,9 @@ const load = async (key: string): Promise<Channel> => {
 state.subscribe((now) => {
 	// a round that runs, or failed, says nothing against the key of the one before
 	if (now.phase !== 'done') return;
-	const proven = provenKey(now);
+	const found = provenKey(now);
+	if (found !== undefined) keep(found !== null);
+	const proven = found ?? null;
 	if (proven === text) return;
 	text = proven;
 	used ||= proven !== null;
@@ -92,13 +104,17 @@ const configured = (): Promise<void> =>
 	));
 
 const mode = () => get(config)?.channel ?? null;
-const optional = () => !used && (mode() === 'off' || mode() === 'offer');
+const expected = () => used || recall().channel;
+const optional = () => !expected() && (mode() === 'off' || mode() === 'offer');
 
 /** Whether it is known already that requests leave as they are, also to `quote-verifier connect`, which seals them. */
-export const isOff = (): boolean => throughConnect() || (!used && mode() === 'off');
+export const isOff = (): boolean => throughConnect() || (!expected() && mode() === 'off');
 
 const whyNot = (): Clause =>
-	get(state).failure ?? clause('Nothing was sent: no evidence proves the key of the encrypted channel.');
+	get(state).failure ??
+	(recall().channel
+		? clause('Nothing was sent: this service had an encrypted channel, and no evidence proves its key now, nor that there is none any more.')
+		: clause('Nothing was sent: no evidence proves the key of the encrypted channel.'));
 
 /**
  * The channel, or null where the request may leave as it is: there is none, and none is required. Waits for the first

@@ -26,6 +26,8 @@ export type Memory = {
 	service: Service | null;
 	/** The person trusts whoever administers this service, its machine and its name: never the server's to say. */
 	administrator: boolean;
+	/** The service had an encrypted channel, as its evidence proved: nothing leaves beside it until that proves that it has none. */
+	channel: boolean;
 	/** A gate stricter than the server's; null: the server's. */
 	gate: Gate | null;
 };
@@ -37,6 +39,7 @@ const EMPTY: Memory = {
 	seen: null,
 	service: null,
 	administrator: false,
+	channel: false,
 	gate: null
 };
 

@@ -13,7 +13,7 @@ vi.mock('../../src/client/engine.js', () => ({
 const { appraise, appraiseFile } = await import('../../src/client/appraise.js');
 
 const bundle = { v: 1 } as unknown as Evidence;
-const nothing = { v: 1, trusted: null, references: null, seen: null, service: null, gate: null, administrator: false } as const;
+const nothing = { v: 1, trusted: null, references: null, seen: null, service: null, gate: null, channel: false, administrator: false } as const;
 const options = () => asked.at(-1)![1] as Record<string, unknown>;
 
 test('nothing is trusted unless the person said so', async () => {

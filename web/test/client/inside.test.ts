@@ -24,9 +24,10 @@ let rounds: typeof import('../../src/client/rounds.js');
 const answered = vi.fn<(url: string) => Response>();
 
 /** A page that has just been loaded, at a server whose channel is `mode`. */
-const load = async (mode?: string) => {
+const load = async (mode?: string, kept?: string) => {
 	vi.resetModules();
 	localStorage.clear();
+	if (kept) localStorage.setItem('tee-memory', kept);
 	Reflect.deleteProperty(window, 'quoteVerifierConnect');
 	answered.mockReset().mockImplementation((url) => (url.endsWith('/config') ? json({ ...CONFIG, channel: mode }) : json({ detail: 'Gone.' }, 503)));
 	vi.stubGlobal('fetch', vi.fn((url: string) => Promise.resolve(answered(url))));
@@ -65,9 +66,9 @@ test.each([
 	['every check passed', GREEN, KEY],
 	['it is simulated, and was never anything else', SIMULATED, KEY],
 	['it is not acceptable: the gate says what may be sent, the key is its own', REFUSED, KEY],
-	['its signature does not hold', FORGED, null],
-	['it was not made for this nonce', report({ 'binding.nonce': 'fail' }), null],
-	['it is for another address', report({ 'binding.channel': 'fail' }), null]
+	['its signature does not hold', FORGED, undefined],
+	['it was not made for this nonce', report({ 'binding.nonce': 'fail' }), undefined],
+	['it is for another address', report({ 'binding.channel': 'fail' }), undefined]
 ])('the evidence’s key counts where: %s', (_, found, expected) => {
 	expect(inside.provenKey(done(found, { bundle: bundle(KEY) }))).toBe(expected);
 });
@@ -78,7 +79,7 @@ test('a service that was genuine once is not taken for itself when it is simulat
 	const now = done(simulated, { bundle: bundle(KEY) });
 	expect(inside.provenKey(now)).toBe(KEY);
 	localStorage.setItem('tee-memory', JSON.stringify({ v: 1, seen: { intel: seen, simulator: seen } }));
-	expect(inside.provenKey(now)).toBeNull();
+	expect(inside.provenKey(now)).toBeUndefined();
 });
 
 test('it is sealed to the proven key, and to the next one once a round proves that', async () => {
@@ -116,6 +117,30 @@ test('offered: outside where no evidence proves a key, and never again once one 
 	expect((await inside.channel())?.text).toBe(KEY);
 	round(FORGED, KEY);
 	expect(await why(inside.channel())).toMatch(/^Nothing was sent/);
+});
+
+test('the next visit: whoever drops the evidence, or says that there is no channel, gets nothing outside', async () => {
+	round(GREEN, KEY);
+	for (const mode of ['offer', 'off']) {
+		const kept = JSON.stringify({ v: 1, channel: true });
+		await load(mode, kept);
+		expect(inside.isOff()).toBe(false);
+		expect(await why(inside.channel())).toBe('The server has no evidence to give now: Gone.');
+		round(FORGED, KEY);
+		expect(await why(inside.channel())).toMatch(/^Nothing was sent: this service had an encrypted channel/);
+		round(GREEN);
+		expect(await inside.channel(), 'proven to be gone').toBeNull();
+		expect(inside.isOff()).toBe(mode === 'off');
+	}
+});
+
+test('what was proven is kept for the next visit', () => {
+	round(GREEN, KEY);
+	expect(JSON.parse(localStorage.getItem('tee-memory')!)).toMatchObject({ channel: true });
+	round(FORGED);
+	expect(JSON.parse(localStorage.getItem('tee-memory')!)).toMatchObject({ channel: true });
+	round(GREEN);
+	expect(JSON.parse(localStorage.getItem('tee-memory')!)).toMatchObject({ channel: false });
 });
 
 test('off: nothing waits for a round, and nothing is sealed', async () => {

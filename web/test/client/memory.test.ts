@@ -3,7 +3,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { recall, remember } from '../../src/client/memory.js';
 
-const EMPTY = { v: 1, trusted: null, references: null, seen: null, service: null, administrator: false, gate: null };
+const EMPTY = { v: 1, trusted: null, references: null, seen: null, service: null, administrator: false, channel: false, gate: null };
 
 afterEach(() => {
 	vi.restoreAllMocks();
