@@ -65,5 +65,5 @@ def test_one_command_runs_all_but_what_takes_an_hour(cfg: Config, monkeypatch: p
 
 def test_one_that_is_not_there_is_named(cfg: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     Called(monkeypatch)
-    with pytest.raises(UsageError, match="no benchmark nothing; there are: attest, build, data, door"):
+    with pytest.raises(UsageError, match="no benchmark nothing; there are: attest, build, channel, data, door"):
         testing.run_benchmarks(cfg, ["nothing"])
