@@ -18,7 +18,9 @@ NO_DUMP = 1
 
 def no_dumps() -> None:
     """From now on neither this process nor what it starts leaves a dump of its memory (core(5))."""
-    resource.setrlimit(resource.RLIMIT_CORE, (NO_DUMP, NO_DUMP))
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    limit = NO_DUMP if most == resource.RLIM_INFINITY else min(NO_DUMP, most)  # what is 0 already cannot be raised
+    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 def found(fenced: bool, root: Path = Path("/")) -> Iterator[str]:

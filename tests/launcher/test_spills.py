@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.measure.spills import found
+from launcher.measure.spills import found, no_dumps
 
 HEAD = "Filename\tType\tSize\tUsed\tPriority\n"
 DISK = "22 1 8:1 / / rw - ext4 /dev/vda1 rw\n"
@@ -75,3 +75,13 @@ def test_a_process_that_crashes_leaves_no_dump(tmp_path: Path, limited: bool) ->
     done = subprocess.run([sys.executable, "-c", code], cwd=root, check=False)
     assert done.returncode == -signal.SIGABRT
     assert bool(list(tmp_path.iterdir())) != limited
+
+
+@pytest.mark.parametrize(("most", "limit"), [(resource.RLIM_INFINITY, 1), (4096, 1), (1, 1), (0, 0)])
+def test_a_limit_is_never_raised(most: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody without rights can, and where it is zero there is no need to."""
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (0, most))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    no_dumps()
+    assert asked == [(limit, limit)]
