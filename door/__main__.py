@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import sys
+from functools import partial
 
 from . import keys, protecting
 from .binding import Binder, BindError
@@ -58,19 +59,29 @@ def serve(
     if not told:
         print("The launcher ended before it said what to serve.", file=sys.stderr)
         return 1
+    if lock and binder:
+        lock.take_up = partial(_take_up, certificates, keep, binder)
     application = app.build(config, {**os.environ, **json.loads(told)}, channel, lock)
     most = min(connections.MAX_SOCKETS, protecting.open_files() // 2 - 64)  # each may need one to the web server
     door = serving.Door(
         serving.configuration(application, most),
         certificates,
         [
-            *beside.tasks(config, given, keep, certificates, binder),
+            *beside.tasks(config, given, keep, certificates, binder, lock.opened if lock else None),
             *beside.rotation(channel, binder),
             *([lock.hear] if lock else []),
         ],
     )
     door.run([socket.socket(fileno=number) for number in given.listen])
     return 0
+
+
+async def _take_up(certificates: Certificates | None, keep: Keep, binder: Binder, kept: dict[str, str]) -> None:
+    from .taking_up import take_up
+
+    problem = await take_up(kept, certificates, keep, binder)
+    if problem:
+        print(problem, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

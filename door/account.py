@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-NAME = "acme-account"
+from .keeping import ACCOUNT
 
 
 class Store(Protocol):
@@ -35,14 +35,14 @@ def account_key(store: Store, directory: str, contact: str) -> ec.EllipticCurveP
     Raises what `store.put` raises.
     """
     whose = {"directory": directory, "contact": contact}
-    found = _read(store.get(NAME))
+    found = _read(store.get(ACCOUNT))
     if found is not None and {name: found.get(name) for name in whose} == whose:
         key = _private_key(found.get("key"))
         if key is not None:
             return key
     drawn = ec.generate_private_key(ec.SECP256R1())
     pem = drawn.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
-    store.put(NAME, json.dumps(whose | {"key": pem}))
+    store.put(ACCOUNT, json.dumps(whose | {"key": pem}))
     return drawn
 
 

@@ -21,9 +21,9 @@ from . import chain
 from .account import Store
 from .authority import AcmeTrouble
 from .chain import Chain, moment
+from .keeping import CERTIFICATE
 from .tls import TlsError, load_key
 
-KEPT = "acme-chain"
 LOOK_S = 300.0
 GIVE_UP_S = 900.0
 
@@ -86,7 +86,7 @@ class Keeper:
 
     def restore(self) -> bool:
         """Install the chain that an earlier start kept, if it still fits; whether it did."""
-        pem = self.store.get(KEPT)
+        pem = self.store.get(CERTIFICATE)
         if not pem:
             return False
         try:
@@ -132,7 +132,7 @@ class Keeper:
 
     def _keep(self) -> None:
         try:
-            self.store.put(KEPT, self.current.pem.decode("ascii") if self.current else "")
+            self.store.put(CERTIFICATE, self.current.pem.decode("ascii") if self.current else "")
         except Exception as error:  # whatever hinders it, the certificate is in use
             self.warn(f"The certificate is not kept for the next start, which asks the CA anew. {error}")
 

@@ -27,9 +27,15 @@ _open_for_good: list[int] = []
 
 
 def tasks(
-    config: Config, given: Descriptors, keep: Keep, certificates: Certificates | None, binder: Binder | None
+    config: Config,
+    given: Descriptors,
+    keep: Keep,
+    certificates: Certificates | None,
+    binder: Binder | None,
+    opened: asyncio.Event | None = None,
 ) -> list[Callable[[], Awaitable[None]]]:
-    """What is to run for as long as the door serves. A certificate that was kept is shown at once.
+    """What is to run for as long as the door serves. A certificate that was kept is shown at once; one of a CA's is not
+    asked for before the data is `opened`, in which the account and the key may lie.
 
     Raises KeepError: an account that cannot be kept would be a new one at each start, and CAs count accounts.
     """
@@ -40,14 +46,27 @@ def tasks(
         sockets = [socket.socket(fileno=number) for number in given.http]
         found.append(lambda: door.beside(sockets))
     if config.tls == "acme" and certificates is not None:
-        keeper = _keeper(config, keep, certificates, plain, teller)
-        keeper.restore()
-        found.append(keeper.run)
+        if opened:
+            found.append(lambda: _once(opened, config, keep, certificates, plain, teller))
+        else:
+            keeper = _keeper(config, keep, certificates, plain, teller)
+            keeper.restore()
+            found.append(keeper.run)
     if config.tls == "files" and certificates is not None:
         found.append(lambda: replacing.listen(certificates, teller, binder))
     if config.tls == "self-signed" and certificates is not None:
         found.append(lambda: renew_self_signed(certificates))
     return found
+
+
+async def _once(
+    opened: asyncio.Event, config: Config, keep: Keep, certificates: Certificates, plain: PlainHttp, teller: Teller
+) -> None:
+    """Keep a certificate of a CA's, once the data is open."""
+    await opened.wait()
+    keeper = await asyncio.to_thread(_keeper, config, keep, certificates, plain, teller)
+    keeper.restore()
+    await keeper.run()
 
 
 def rotation(channel: Keys | None, binder: Binder | None) -> list[Callable[[], Awaitable[None]]]:

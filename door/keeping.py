@@ -13,6 +13,10 @@ import os
 MAX_BYTES = 1024 * 1024
 #: The private key, which the door draws, or with TLS=files the launcher gives, as it does the chain.
 KEY, CHAIN = "tls-key", "tls-chain"
+#: The key of the account at a CA, and the certificate that a CA made for the drawn key.
+ACCOUNT, CERTIFICATE = "acme-account", "acme-chain"
+#: What lies in encrypted data from one boot to the next (door/taking_up.py).
+LASTING = (KEY, ACCOUNT, CERTIFICATE)
 
 
 class KeepError(Exception):

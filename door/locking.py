@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from data_unlock.answer import Answer
@@ -18,6 +19,9 @@ from data_unlock.ends import Locked, Opened
 from data_unlock.errors import RefusedError
 
 from .binding import Binder
+
+#: Of one line: what the door keeps is at most half of it (door/keeping.py).
+MAX_LINE_BYTES = 2 * 1024 * 1024
 
 
 class Lock:
@@ -31,6 +35,9 @@ class Lock:
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._writer: asyncio.Future[asyncio.StreamWriter] | None = None
         self.open = False
+        self.opened = asyncio.Event()
+        #: Takes up what lies in the data for the door, before people are let in.
+        self.take_up: Callable[[dict[str, str]], Awaitable[None]] | None = None
 
     @property
     def bound(self) -> str:
@@ -39,12 +46,15 @@ class Lock:
 
     async def hear(self) -> None:
         """For as long as the door runs: what the launcher says."""
-        reader, writer = await asyncio.open_connection(sock=self._channel)
+        reader, writer = await asyncio.open_connection(sock=self._channel, limit=MAX_LINE_BYTES)
         self._way().set_result(writer)
         while line := await reader.readline():
             said = json.loads(line)
             if "serve" in said:
+                if self.take_up:
+                    await self.take_up(said.get("kept", {}))
                 self.open = True
+                self.opened.set()
             else:
                 self._answers.put_nowait(said)
 

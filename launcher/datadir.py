@@ -85,6 +85,11 @@ class DataDir:
         return self.kept / "taking-over"
 
     @property
+    def door(self) -> Path:
+        """What the door keeps in the encrypted data: its TLS key, its account at a CA, its certificate."""
+        return self.kept / "door.json"
+
+    @property
     def generation(self) -> Path:
         """How often the encrypted data was opened."""
         return self.kept / "generation"

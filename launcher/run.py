@@ -63,8 +63,7 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool, take_ov
                 summary.print(time.monotonic() - started)
                 supervisor.notifier.ready(summary.line)
                 certificate = Certificate(chosen, opened.talk, data.certificate_state, supervisor.notifier)
-                damage = locked_data.damage(data, supervisor)
-                supervisor.watch(certificate.tend, damage.tend)
+                supervisor.watch(certificate.tend, locked_data.tending(launch, supervisor, opened.keep))
             except Stopped:
                 say("\nStopping.")
                 supervisor.notifier.stopping()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NoReturn
@@ -12,10 +12,11 @@ from ..datadir import DataDir
 from ..errors import Stopped
 from ..measure import encryption, found
 from ..plan.events import Event
+from ..plan.launch import Launch
 from ..plan.plan import Plan
 from ..plan.processes import VAULT, Ready
 from ..summary import say
-from . import folders, mounts, taking_over
+from . import folders, kept_keys, mounts, taking_over
 from .damage import Damage
 from .supervisor import Child, Supervisor
 from .unlocking import Waiting
@@ -46,6 +47,19 @@ def damage(data: DataDir, supervisor: Supervisor) -> Damage:
     """Follows what is said of damaged files, where data is encrypted."""
     log = next((child.log for child in supervisor.children if child.spec.name == VAULT), data.logs / "none")
     return Damage(log, data.cipher)
+
+
+def tending(launch: Launch, supervisor: Supervisor, keep: int) -> Callable[[], None]:
+    """What open data asks for now and then; `keep` is what the door keeps for this boot."""
+    if not launch.data.encrypted:
+        return lambda: None
+    following, keys = damage(launch.data, supervisor), kept_keys.Keys(launch, keep)
+
+    def tend() -> None:
+        following.tend()
+        keys.tend()
+
+    return tend
 
 
 @dataclass(frozen=True)
@@ -87,7 +101,7 @@ class LockedData:
 
     def serve(self) -> None:
         """Everything answers: have the door let people in."""
-        Waiting(self.lock, self.supervisor).serve()
+        Waiting(self.lock, self.supervisor).serve(kept_keys.read(self.plan.launch))
         self.door.spec = replace(self.door.spec, ready=self.plan.door.ready)
         self.supervisor.wait([self.door], float(self.plan.launch.settings.start_timeout_s))
         self.supervisor.starting = False

@@ -40,6 +40,8 @@ def say_what_is_forgotten(settings: Settings) -> None:
     """Where the drawn key does not outlive the launch, and somebody has to know."""
     if settings.tls not in ("self-signed", "acme") or _root_keeps() or not (settings.public or settings.tls == "acme"):
         return
+    if settings.data_key != "none":  # it lies in the data (kept_keys)
+        return
     why = "/run is not in memory, and no key is written to a disk" if os.geteuid() == 0 else "only root can keep one"
     notice(FORGOTTEN.format(why=why, acme=COUNTED if settings.tls == "acme" else ""))
 

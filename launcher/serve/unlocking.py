@@ -2,7 +2,8 @@
 
 One JSON object a line, over a socket pair. The door: `{"action": "open"|"create"|"rotate"|"copy", "least": n, "key":
 <base64>}`, with `"new": <base64>` for the last two; the launcher: `{"ok": true, "generation": n}` or `{"ok": false,
-"generation": n, "detail": <a sentence>}`, and at the end, once everything serves, `{"serve": true}`.
+"generation": n, "detail": <a sentence>}`, and at the end, once everything serves, `{"serve": true, "kept":
+{...}}`, with what the door kept in the data in earlier boots (door/taking_up.py).
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ class Waiting:
                 self._say({"ok": True, "generation": generation})
                 return generation
 
-    def serve(self) -> None:
-        """Tell the door that what was locked serves now."""
-        self._say({"serve": True})
+    def serve(self, kept: dict[str, str]) -> None:
+        """Tell the door that what was locked serves now, and what lies in the data for it."""
+        self._say({"serve": True, "kept": kept})
 
     @staticmethod
     def _open(vault: Vault, asked: dict[str, Any]) -> int:

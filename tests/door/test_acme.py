@@ -12,10 +12,10 @@ import pytest
 from cryptography import x509
 
 from door import tls
-from door.account import NAME as ACCOUNT
 from door.account import account_key
-from door.acme import KEPT, Keeper, Waits
+from door.acme import Keeper, Waits
 from door.authority import AcmeTrouble
+from door.keeping import ACCOUNT, CERTIFICATE
 from door.tls import Certificates
 from tests.door.authorities import TestAuthority, draw, pem
 
@@ -145,13 +145,13 @@ def test_what_does_not_fit_is_not_shown(store: Store, answer: Callable[[bytes], 
     assert case.certificates.not_after == before
     assert said in case.log[0]
     assert case.keeper.current is None
-    assert not store.get(KEPT)
+    assert not store.get(CERTIFICATE)
 
 
 def test_only_certificates_of_an_answer_are_kept(store: Store) -> None:
     case = Case(store, Ordering(lambda csr: b"subject=somebody\n" + signed()(csr) + b"and more"))
     case.until(lambda: case.keeper.current is not None)
-    kept = store.get(KEPT)
+    kept = store.get(CERTIFICATE)
     assert kept.startswith("-----BEGIN CERTIFICATE-----")
     assert kept.endswith("-----END CERTIFICATE-----\n")
 
@@ -244,7 +244,7 @@ def test_a_door_that_stops_does_not_wait_for_the_ca(store: Store) -> None:
 def test_a_restart_shows_what_was_kept_without_asking(store: Store) -> None:
     key = tls.draw()
     first = Case(store, Ordering(signed()), key=key)
-    first.until(lambda: KEPT in store)
+    first.until(lambda: CERTIFICATE in store)
     second = Case(store, Ordering(AcmeTrouble("unreachable")), key=key)
     assert second.keeper.restore()
     assert second.issuer == f"CN={CA.name}"
@@ -253,7 +253,7 @@ def test_a_restart_shows_what_was_kept_without_asking(store: Store) -> None:
 
 @pytest.mark.parametrize("kept", ["garbage", "x" * (tls.MAX_CHAIN_BYTES + 1), "another key's"])
 def test_what_was_kept_and_no_longer_fits_is_not_shown(store: Store, kept: str) -> None:
-    store[KEPT] = CA.leaf(draw().public_key(), NAME).decode() if kept == "another key's" else kept
+    store[CERTIFICATE] = CA.leaf(draw().public_key(), NAME).decode() if kept == "another key's" else kept
     case = Case(store, Ordering(signed()))
     before = case.certificates.not_after
     assert not case.keeper.restore()

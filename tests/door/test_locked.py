@@ -174,3 +174,19 @@ def test_it_lets_people_in_when_the_launcher_says_so() -> None:
         pytest.fail("it stayed locked")
 
     played(test)
+
+
+def test_what_lies_in_the_data_is_taken_up_before_people_are_let_in() -> None:
+    async def test(made: Scene) -> None:
+        taken: list[tuple[dict[str, str], bool]] = []
+
+        async def take_up(kept: dict[str, str]) -> None:
+            taken.append((kept, made.lock.open))
+
+        made.lock.take_up = take_up
+        assert not made.lock.opened.is_set()
+        made.launcher.send(json.dumps({"serve": True, "kept": {"tls-key": "a key"}}).encode() + b"\n")
+        await asyncio.wait_for(made.lock.opened.wait(), 10)
+        assert taken == [({"tls-key": "a key"}, False)] and made.lock.open
+
+    played(test)

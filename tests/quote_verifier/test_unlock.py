@@ -23,19 +23,19 @@ from door.channel.keys import Keys
 from quote_verifier import cli
 from simulator.serving import Answering
 
-from .world import Site, Td, references
+from .world import Certificate, Site, Td, make_certificate, references
 
 
 class Service(Site):
     """A locked service: `said` answers a message that opens; `taken` is what was opened."""
 
-    def __init__(self, td: Td, owner: str) -> None:
+    def __init__(self, td: Td, owner: str, tls: Certificate | None = None) -> None:
         self.locked = Locked(base64.urlsafe_b64decode(owner + "="))
         self.taken: list[tuple[Action, int, bytes]] = []
         self.new_keys: list[bytes] = []
         self.said = Answer("opened", 5)
         self.posts = 0
-        super().__init__(td)
+        super().__init__(td, tls)
 
     def renew(self) -> None:
         """Wait for the next message, with another key."""
@@ -263,3 +263,16 @@ def test_a_key_is_exchanged_when_the_data_is_opened(service: Service, key: Path)
     del service.td.bound["unlock"]
     code, said = unlock(service, key, "--accept", "simulated", "--rotate-key")
     assert code == 5 and "exchanged when it is opened" in said and keyfile.load(key).number == 0
+
+
+def test_a_locked_door_needs_no_certificate_of_a_ca(key: Path, tmp_path: Path) -> None:
+    """Whoever ends TLS: what is sent is sealed to the bound key, and nothing is believed but what is signed."""
+    owner = keyfile.load(key).public
+    certificate = make_certificate(tmp_path)
+    td = Td(owner=owner)
+    with Service(td, owner, certificate) as running:
+        td.bound |= {"origin": running.url, "channel": to_base64url(Keys().current.encode())}
+        running.renew()
+        assert unlock(running, key, "--accept", "simulated")[0] == 0 and len(running.taken) == 1
+        with redirect_stderr(io.StringIO()):
+            assert cli.run([running.url, "--cache", str(tmp_path / "cache")]) == 3, "everybody else looks at it"

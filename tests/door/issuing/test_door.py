@@ -16,8 +16,8 @@ import pytest
 from cryptography import x509
 
 from door import tls
-from door.acme import KEPT
 from door.challenges import PREFIX
+from door.keeping import CERTIFICATE
 from tests.door.conftest import Running, World, keep_file
 from tests.door.issuing.conftest import NAME
 from tests.door.issuing.pebble import Pebble
@@ -49,10 +49,10 @@ class Acme:
 
     def until_kept(self, door: Running) -> str:
         end = time.monotonic() + 60
-        while not self.kept(KEPT):
+        while not self.kept(CERTIFICATE):
             assert door.door.poll() is None and time.monotonic() < end, door.log.read_text()
             time.sleep(0.05)
-        return self.kept(KEPT)
+        return self.kept(CERTIFICATE)
 
     def plain(self, method: str, path: str) -> tuple[int, str | None]:
         connection = http.client.HTTPConnection("127.0.0.1", self.pebble.http_port, timeout=10)

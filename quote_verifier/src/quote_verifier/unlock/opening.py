@@ -47,7 +47,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Opening:
-    """Has the data of the service at `base` opened. `accepted`: what of the verdict the owner accepts."""
+    """Has the data of the service at `base` opened. `accepted`: what of the verdict the owner accepts.
+
+    Whoever ends TLS is not looked at: the evidence is Intel's and the TD's, what is sent opens only there, and the
+    answer has a MAC of the TD's."""
 
     base: str
     key: OwnerKey
@@ -100,7 +103,9 @@ class Opening:
             public = from_base64url(unlock_key, "the key to seal to", 32)
             new = self.key.following.data_key if action.keys > 1 else b""
             asking = Asking(public, self.key.owner, self.key.data_key, action, least_generation, new_key=new)
-            patient = Fetcher(self.fetcher.ca_file, COPY_S) if action is Action.COPY else self.fetcher
+            patient = (
+                Fetcher(self.fetcher.ca_file, COPY_S, self.fetcher.unchecked) if action is Action.COPY else self.fetcher
+            )
             answer = patient.post(join_url(self.base, PATH), asking.message, MESSAGE_TYPE, MAX_ANSWER)
             if answer.status != 200:
                 return Outcome("refused", _outside(answer.status, answer.body), EXIT_CODES["not-acceptable"])
