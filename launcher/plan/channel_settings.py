@@ -17,9 +17,9 @@ _PROVIDERS = ("GOOGLE_CLIENT_ID", "MICROSOFT_CLIENT_ID", "GITHUB_CLIENT_ID", "OA
 _BY_HEADER = "WEBUI_AUTH_TRUSTED_EMAIL_HEADER"
 
 
-def default(host: str) -> str:
-    """TEE_CHANNEL of a service that listens at `host`."""
-    return "offer"
+def default(loopback: bool) -> str:
+    """TEE_CHANNEL of a service; `loopback`: it listens for this machine alone."""
+    return "offer" if loopback else "require"
 
 
 def check(settings: Settings, environ: Mapping[str, str]) -> None:

@@ -70,7 +70,7 @@ class Settings:
     def public(self) -> bool:
         """Whether people on other machines reach this server: it listens for them, or something passes them on."""
         names = [self.host, urlsplit(self.origin).hostname or "localhost"]
-        return not all(name == "localhost" or _is_loopback(name) for name in names)
+        return not all(_own(name) for name in names)
 
     @property
     def local_url(self) -> str:
@@ -95,9 +95,10 @@ class Settings:
         return 80 if self.http_port is None else self.http_port
 
 
-def _is_loopback(host: str) -> bool:
+def _own(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -293,7 +294,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     values = {field: parse(name, environ.get(name) or default) for name, field, default, parse in _TABLE}
     if not environ.get("OLLAMA_MODELS"):
         values["ollama_models"] = _default_store(environ)
-    values["channel"] = values["channel"] or channel_settings.default(str(values["host"]))
+    values["channel"] = values["channel"] or channel_settings.default(_own(str(values["host"])))
     settings = Settings(**values)  # type: ignore[arg-type]
     if settings.service == "trustee" and not settings.service_url:
         raise SettingError("TEE_SERVICE=trustee needs TEE_SERVICE_URL, the address of your Trustee.")

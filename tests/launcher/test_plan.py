@@ -180,10 +180,11 @@ def test_reference_values_are_made_without_what_starts_processes() -> None:
 @pytest.mark.parametrize(
     ("environ", "link"),
     [
-        ({"HOST": "0.0.0.0"}, "http://127.0.0.1:8080"),
-        ({"HOST": "10.0.0.7", "PORT": "80"}, "http://10.0.0.7:80"),
-        ({"HOST": "chat"}, "http://chat:8080"),
-        ({"ORIGIN": "https://chat.example"}, "https://chat.example"),
+        ({"HOST": "0.0.0.0"}, "http://127.0.0.1:8080/auth#administrator=one-time"),
+        ({"HOST": "10.0.0.7", "PORT": "80"}, "http://10.0.0.7:80/auth#administrator=one-time"),
+        ({"HOST": "chat"}, "http://chat:8080/auth#administrator=one-time"),
+        ({"HOST": "chat", "TEE_CHANNEL": "off"}, "http://chat:8080/api/v1/tee/administrator?key=one-time"),
+        ({"ORIGIN": "https://chat.example"}, "https://chat.example/api/v1/tee/administrator?key=one-time"),
         ({"HOST": "127.0.0.1"}, ""),
         ({"HOST": "localhost", "ORIGIN": "http://localhost:3000"}, ""),
         ({"HOST": "::1", "ORIGIN": "http://[::1]:3000"}, ""),
@@ -192,7 +193,7 @@ def test_reference_values_are_made_without_what_starts_processes() -> None:
 def test_beyond_loopback_the_first_administrator_needs_a_link(environ: dict[str, str], link: str) -> None:
     made = planned(FOUND, **environ)
     key = made.web.env.get("TEE_FIRST_SIGNUP", "")
-    assert made.administrator_link == (f"{link}/api/v1/tee/administrator?key=one-time" if link else "")
+    assert made.administrator_link == link
     assert key == ("one-time" if link else "") and "one-time" not in str(made.events)
 
 

@@ -126,6 +126,24 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "channel"),
+    [
+        ("127.0.0.1", "offer"),
+        ("127.1.2.3", "offer"),
+        ("localhost", "offer"),
+        ("::1", "offer"),
+        ("0.0.0.0", "require"),
+        ("::", "require"),
+        ("192.0.2.7", "require"),
+        ("chat.example", "require"),
+    ],
+)
+def test_where_other_machines_listen_the_channel_is_required(host: str, channel: str) -> None:
+    assert settings.load({"HOST": host}).channel == channel
+    assert settings.load({"HOST": host, "TEE_CHANNEL": "off"}).channel == "off"
+
+
+@pytest.mark.parametrize(
     "environ",
     [
         {"TEE_SERVCE": "alibaba"},
