@@ -30,7 +30,7 @@ export interface Evidence {
 	/** The nonce that the client sent, base64url. */
 	nonce: string | null;
 	connected: Connected | null;
-	/** The document of /api/v1/tee/quote. */
+	/** The document of /api/v1/tee/quote; and `boot_log`, of /api/v1/tee/boot-log, where that was asked for. */
 	evidence: JsonObject;
 	collateral: Json;
 	service_tokens: ServiceToken[];
