@@ -1,6 +1,7 @@
 # The front door. Settings are variables, of the environment or `make TARGET NAME=value`:
 #   build: PROFILE=slim|full  SOURCE=index|git|PATH  GIT_URL=  OFFLINE=1  PYTHON=  CACHE_DIR=  JOBS=
-#   run:   HOST PORT ORIGIN DATA_DIR TDX LLM OLLAMA_BASE_URL TEE_SERVICE TEE_SERVICE_URL TEE_SERVICE_KEY TEE_GATE TEE_CHANNEL
+#   run:   HOST PORT ORIGIN DATA_DIR TDX LLM OLLAMA_BASE_URL TEE_SERVICE TEE_SERVICE_URL TEE_SERVICE_KEY TEE_GATE
+#          TEE_CHANNEL
 #   TLS:   TLS=off|self-signed|acme|files  TLS_CERT_FILE TLS_KEY_FILE ACME_DIRECTORY ACME_CONTACT ACME_CA_FILE HTTP_PORT
 #          (docs/deployment.md says what each means, and lists the rest)
 

@@ -32,6 +32,7 @@ from tests.browser.tampering import (
     without_doubts,
 )
 from tests.standins.server import StandIn
+from tests.vectors import boot_cases
 from tests.vectors.ground import CHECKS
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
@@ -95,6 +96,13 @@ def other_platform(references: Document) -> Document:
     return {**references, "platforms": [{**platform, "mr_td": "ab" * 48} for platform in references["platforms"]]}
 
 
+def other_shape(references: Document) -> Document:
+    """Of a machine that differs in its memory alone, with what its boot measured."""
+    told = boot_cases.platform(boot_cases.changed(boot_cases.HOB), 0)
+    other = {name: told[name] for name in ("rtmr_0", "boot_events")}
+    return {**references, "platforms": [{**platform, **other} for platform in references["platforms"]]}
+
+
 DEBUG = (0x10000001).to_bytes(8, "little")
 CASES = {
     "format": Case("quote.format", "not-genuine", "version", quote=flip(0, 2)),
@@ -113,6 +121,9 @@ CASES = {
     "eventlog": Case("eventlog.replay", "not-genuine", "RTMR 3", quote=other_log),
     "release": Case("release.match", "not-acceptable", "reference values", references=other_event),
     "platform": Case("platform.match", "not-acceptable", "mr_td", references=other_platform),
+    "shape": Case(
+        "platform.match", "not-acceptable", "rtmr_0 differs in the memory map (TD HOB)", references=other_shape
+    ),
     "service": Case("service.token", "not-acceptable", "signature", service="wrong-signature"),
     "data": Case("data.protected", "not-acceptable", "said to be encrypted for AAAA", quote=of_another),
 }
