@@ -111,7 +111,7 @@ def readable(server: Server) -> list[Path]:
     found = []
     for folder, folders, names in os.walk(server.data):
         if Path(folder) == server.data:
-            folders.remove("open")
+            folders[:] = [name for name in folders if name != "open"]
         for path in (Path(folder) / name for name in names):
             if path.is_file() and MARK.encode() in path.read_bytes():
                 found.append(path)
@@ -201,6 +201,8 @@ def test_plain_data_is_taken_over_and_gets_another_key(release: Path, tmp_path: 
         chat = write(before, token)
     server = Server(f"http://127.0.0.1:{free_port()}", plain)
     assert readable(server)
+    rebooted = {"PATH": os.environ["PATH"], "DATA_DIR": str(plain)}  # that launch had other settings
+    subprocess.run([release / "open-webui-tdx", "reboot-simulator"], env=rebooted, check=True, capture_output=True)
     public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
     with launched(release, server, public, "encrypt-data") as process:
         held = ("--release", references(server, tmp_path), "--key", key, "--cache", str(tmp_path / "cache"))
