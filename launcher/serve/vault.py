@@ -273,7 +273,10 @@ def _lines(*keys: bytes) -> bytes:
 
 
 def _wrong_key() -> WrongKeyError:
-    return WrongKeyError("This key does not open the data: it is another data's key, or an earlier one.")
+    return WrongKeyError(
+        "This key does not open the data: it is another data's key, or an earlier one (where an exchange of the key "
+        "was cut off, ask for it again: --rotate-key). Without its own key nobody can open it."
+    )
 
 
 def _said(output: IO[bytes]) -> str:
