@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .datadir import DataDir
 from .errors import LauncherError
-from .measure import manifest, model_store, ollama, ollama_program, tdx
+from .measure import encryption, manifest, model_store, ollama, ollama_program, tdx
 from .plan import settings
 from .plan.environment import FIXED
 from .plan.settings import Settings
@@ -30,6 +30,7 @@ SETTINGS = "etc/open-webui-tdx/settings"
 QCNL = "etc/sgx_default_qcnl.conf"
 UNIT = "open-webui-tdx.service"
 FENCE_UNITS = ("open-webui-tdx-fence.socket", "open-webui-tdx-fence@.service")
+DROP_IN = "encrypted-data.conf"
 FIRST_KERNEL = (5, 10, 134, 18)
 """The first kernel of Alibaba Cloud Linux 3 whose TDX guest extends RTMR 3 (5.10.134-18.al8)."""
 DEPLOY = "make deploy HOST=... (docs/deployment.md)"
@@ -71,6 +72,7 @@ def examine(release: Path, environ: Mapping[str, str], root: Path = Path("/")) -
         _ollama(chosen),
         _gpu(chosen),
         _release(host),
+        _encryption(host, chosen),
         _certificate(host, chosen),
         _service(host, chosen),
     )
@@ -241,6 +243,23 @@ def _release(host: Host) -> Iterator[Finding]:
         yield Finding("release", "done", f"{host.release}, {listed.digest[:16]}..., every file is what was built")
     except LauncherError as error:
         yield Finding("release", "wrong", str(error), DEPLOY)
+
+
+def _encryption(host: Host, chosen: Settings) -> Iterator[Finding]:
+    """What encrypts the data, and the unit's right to mount it; nothing is said where nothing is encrypted."""
+    if chosen.data_key == "none":
+        return
+    try:
+        program = encryption.measure()
+        yield Finding("encryption", "done", f"gocryptfs {program.version}, {program.path}")
+    except LauncherError as error:
+        yield Finding("encryption", "missing", str(error), DEPLOY)
+    place = host.root / "etc/systemd/system" / f"{UNIT}.d" / DROP_IN
+    installed = (host.root / "etc/systemd/system" / UNIT).is_file()
+    if installed and not place.is_file():
+        own = host.release / "systemd" / DROP_IN
+        mend = f"install -D -m 644 {own} {place} && systemctl daemon-reload"
+        yield Finding("encryption", "missing", f"{UNIT} has no right to mount the encrypted folder", mend)
 
 
 def _certificate(host: Host, chosen: Settings) -> Iterator[Finding]:

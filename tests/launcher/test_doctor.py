@@ -8,6 +8,8 @@ import pytest
 
 from launcher import doctor
 from launcher.doctor import Finding
+from launcher.errors import UnavailableError
+from launcher.measure import encryption
 
 ALINUX = 'ID="alinux"\nPRETTY_NAME="Alibaba Cloud Linux 3.2104"\n'
 
@@ -87,6 +89,30 @@ def test_a_service_without_the_units_of_its_fence(tmp_path: Path) -> None:
     (tmp_path / "etc/systemd/system" / doctor.FENCE_UNITS[1]).unlink()
     found = look(tmp_path, {})["fence"]
     assert found.state == "missing" and found.detail.endswith("/open-webui-tdx-fence@.service")
+
+
+def test_what_encrypts_is_looked_for_where_data_is_encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> list[tuple[str, str]]:
+        environ = {"TDX": "simulated", "LLM": "none", "DATA_KEY": "unlock", "DATA_OWNER": "A" * 43}
+        every = doctor.examine(tmp_path / "release", environ, tmp_path)
+        return [(each.state, each.detail) for each in every if each.step == "encryption"]
+
+    program = encryption.Program(Path("/usr/bin/gocryptfs"), "2.3", "ab")
+    monkeypatch.setattr(encryption, "measure", lambda: program)
+    assert found() == [("done", "gocryptfs 2.3, /usr/bin/gocryptfs")]
+    units = tmp_path / "etc/systemd/system"
+    units.mkdir(parents=True)
+    (units / "open-webui-tdx.service").touch()
+    assert [state for state, _ in found()] == ["done", "missing"]
+    (units / "open-webui-tdx.service.d").mkdir()
+    (units / "open-webui-tdx.service.d/encrypted-data.conf").touch()
+    assert [state for state, _ in found()] == ["done"]
+
+    def missing() -> encryption.Program:
+        raise UnavailableError("install the packages gocryptfs and fuse3.")
+
+    monkeypatch.setattr(encryption, "measure", missing)
+    assert found() == [("missing", "install the packages gocryptfs and fuse3.")]
 
 
 def test_a_wrong_setting_is_the_finding(tmp_path: Path) -> None:
