@@ -118,12 +118,15 @@ def test_collateral_without_pccs_is_503(client: Client, tmp_path: Path, monkeypa
     assert "TEE_PCCS_URL" in answer.json()["detail"]
 
 
-def test_the_boot_log_is_asked_for_once(attester: Attester) -> None:
-    fake = attester(lambda _: b'{"ok": true, "boot_log": "AAAA"}\n')
+@pytest.mark.parametrize(("log", "status"), [("AAAA", 200), (None, 404)])
+def test_the_boot_log_is_asked_for_once_whoever_floods(attester: Attester, log: str | None, status: int) -> None:
+    fake = attester(lambda _: json.dumps({"ok": True, "boot_log": log}).encode() + b"\n")
     app = FastAPI()
     app.include_router(make_router({"TEE_ATTESTER_SOCKET": str(fake.path)}), prefix="/api/v1/tee")
     web = TestClient(app)
-    assert [web.get("/api/v1/tee/boot-log").json() for _ in range(3)] == [{"boot_log": "AAAA"}] * 3
+    answers = [web.get("/api/v1/tee/boot-log") for _ in range(3)]
+    assert {answer.status_code for answer in answers} == {status}
+    assert {answer.json().get("boot_log") for answer in answers} == {log}
     assert fake.requests == [{"boot_log": True}]
 
 

@@ -105,7 +105,7 @@ class Endpoints:
         self._settings = load(environ)
         self._attester = AttesterClient(self._settings.attester_socket)
         self._collateral = relay.CollateralCache(self._fetch_collateral)
-        self._boot_log: str | None = None  # of this boot, so for good
+        self._boot_log: tuple[str | None] | None = None  # what was answered, if anything was: of this boot, so for good
         self._asking = asyncio.Lock()
 
     def router(self) -> APIRouter:
@@ -149,18 +149,18 @@ class Endpoints:
         response.headers.update(_NO_STORE)
         async with self._asking:  # the first who asks asks for all
             if self._boot_log is None:
-                self._boot_log = await self._ask_for_the_boot_log()
-        return {"boot_log": self._boot_log}
+                self._boot_log = (await self._ask_for_the_boot_log(),)
+        (found,) = self._boot_log
+        if found is None:
+            raise _unavailable(404, "This machine has no boot event log to give.", None)
+        return {"boot_log": found}
 
-    async def _ask_for_the_boot_log(self) -> str:
+    async def _ask_for_the_boot_log(self) -> str | None:
         try:
-            found = await self._attester.boot_log()
+            return await self._attester.boot_log()
         except AttesterError as error:
             status, retry_after = _STATUS.get(error.code, (502, None))
             raise _unavailable(status, str(error), retry_after) from None
-        if found is None:
-            raise _unavailable(404, "This machine has no boot event log to give.", None)
-        return found
 
     async def get_config(self, response: Response) -> dict[str, Any]:
         """How this server is set up for attestation, for display and as a proposal to the client."""
