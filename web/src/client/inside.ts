@@ -70,6 +70,11 @@ let held: Promise<Channel> | null = null;
 /** Once the channel was there, nothing goes outside any more. */
 let used = false;
 
+/** Begin to load it while the server prepares its quote. */
+const warmUp = (): void => {
+	import('../channel.js').then(({ suite }) => suite()).catch(() => undefined);
+};
+
 const load = async (key: string): Promise<Channel> => {
 	const library = await import('../channel.js').catch(() => {
 		throw new ChannelError('The encrypted channel could not be loaded.');
@@ -125,6 +130,7 @@ export const channel = async (): Promise<Channel | null> => {
 	if (held) return held;
 	if (!mode()) await configured();
 	if (isOff()) return null;
+	warmUp();
 	await freshState();
 	if (held) return held;
 	if (optional()) return null;

@@ -72,6 +72,9 @@ export const preload = () => {
 	});
 };
 
+/** Long enough to be read where the page beneath it has nothing else to say. */
+const TOLD_MS = 15_000;
+
 export const page: Page = {
 	api: WEBUI_API_BASE_URL,
 	// in development, upstream's backend listens on a port of its own
@@ -80,7 +83,7 @@ export const page: Page = {
 	say,
 	ask,
 	wait,
-	tell: (sentence) => toast.error(say(sentence), { id: 'tee-locked' }),
+	tell: (sentence) => toast.error(say(sentence), { id: 'tee-locked', duration: TOLD_MS }),
 	refuse: (now, kind) =>
 		toast.error(say(refusalOf(kind)), {
 			id: 'tee-refused',
