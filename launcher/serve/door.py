@@ -84,9 +84,12 @@ def opened(settings: Settings, data: DataDir) -> Iterator[Opened]:
 def say_what_others_may_read(settings: Settings) -> None:
     """What of the settings leaves people's words open to others, on their way here."""
     if settings.public and settings.tls == "off":
+        what = "reads every word"
+        if settings.channel == "require":
+            what = "reads no word, but delivers the pages that browsers get, and could change them"
         notice(
             "TLS=off, and people on other machines reach this server: whoever ends TLS before it, or the network "
-            "where nobody does, reads every word, and verifiers say so. TLS=self-signed ends it in here."
+            f"where nobody does, {what}, and verifiers say so. TLS=self-signed ends it in here."
         )
     tls_keys.say_what_is_forgotten(settings)
     if settings.tls == "files":

@@ -18,6 +18,7 @@ from launcher.datadir import DataDir
 from launcher.errors import SettingError, UnavailableError
 from launcher.plan import settings
 from launcher.serve import accounts, listening, tls_keys
+from launcher.serve.door import say_what_others_may_read
 from tests.door.authorities import TestAuthority
 from tests.ports import free_port
 
@@ -250,3 +251,20 @@ def test_names_of_a_certificate() -> None:
         with pytest.raises(tls.TlsError, match=name):
             tls.check_names(made, (name,))
     assert isinstance(made.context, ssl.SSLContext)
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"HOST": "0.0.0.0"}, "reads no word, but delivers the pages"),
+        ({"HOST": "0.0.0.0", "TEE_CHANNEL": "offer"}, "reads every word"),
+        ({}, ""),
+    ],
+)
+def test_what_whoever_ends_tls_can_do_is_said(
+    environ: dict[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_what_others_may_read(settings.load(environ))
+    captured = capsys.readouterr()
+    output = " ".join((captured.out + captured.err).split())
+    assert said in output and bool(output) == bool(said)
