@@ -111,6 +111,14 @@ def test_what_the_operator_gets(site: Site) -> None:
     assert any(hashlib.sha256(site.registry.manifest).hexdigest() in line for line in references["events"])
 
 
+def test_what_reads_words_is_fenced_in_by_a_unit_of_its_own(site: Site) -> None:
+    running = ("systemctl", "list-units", "--state=running", "--plain", "--no-legend", "open-webui-tdx-fence@*.service")
+    assert len(site.host.run(*running).stdout.splitlines()) == 1
+    references = json.loads((site.folder / f"reference-values.{site.host.address}.json").read_text())
+    (line,) = (line for line in references["events"] if '"egress"' in line)
+    assert '"egress":"closed"' in line or '"egress":["' in line, line
+
+
 def test_a_person_chats_through_tls(site: Site) -> None:
     """In a browser that takes the CA's certificate as one of a CA it knows; the first to open the link is in charge."""
     journal = site.host.run("journalctl", "--unit", "open-webui-tdx.service", "--output", "cat", "--no-pager").stdout
