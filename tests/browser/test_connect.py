@@ -181,3 +181,18 @@ def test_pages_of_another_release_are_not_shown(required: Server, held: Path, la
     other.write_text(text + "\n")
     with connected(required.url, held, tmp_path, "--accept", "simulated", "--pages", str(other)) as running:
         assert "another release" in running.said()["message"]
+
+
+def test_the_first_administrator_signs_up_by_the_link_in_the_services_own_page(
+    browser: Browser, launcher: Path, tmp_path: Path
+) -> None:
+    """Its page seals what it sends, and has no cookie to send along."""
+    settings = {"HOST": "0.0.0.0", "TEE_CHANNEL": "require"}
+    with serve(launcher, tmp_path / "data", free_port(), **settings) as server, Wire(server.url) as wire:
+        key = administrator_key(tmp_path / "data.log")
+        page = new_page(browser)
+        page.goto(f"{wire.url}/auth#administrator={key}")
+        signed_in(page)
+        assert key not in page.url and key.encode() not in wire.seen
+        assert [word for word in SECRETS if word.encode() in wire.seen] == []
+        page.context.close()
