@@ -18,8 +18,12 @@ export interface Request {
 	redirect?: RequestRedirect | undefined;
 }
 
-/** The server holds another key now, or somebody says so. */
-class StaleKeyError extends Error {}
+/** The server may hold another key now; `said` is what else its answer can mean, where the evidence names the same one. */
+class StaleKeyError extends Error {
+	constructor(readonly said: ChannelError | null) {
+		super();
+	}
+}
 
 const BROKEN_OFF = clause('The answer broke off before its end: what came of it is not the whole.');
 const UNBELIEVED = clause('The answer cannot be believed: it was changed on its way, or is not of the server that was checked.');
@@ -57,13 +61,15 @@ const headOf = ({ method, url, headers }: Request) => {
 const problemOf = async (response: Response): Promise<Error> => {
 	const short = Number(response.headers.get('content-length') ?? 0) <= PROBLEM_BYTES;
 	const { type } = ((short && (await response.json().catch(() => null))) || {}) as { type?: unknown };
-	if (type === KEY_PROBLEM) return new StaleKeyError();
+	if (type === KEY_PROBLEM) return new StaleKeyError(null);
 	if (type === DATE_PROBLEM) return new ChannelError(clocksApart(response.headers.get('date')));
 	if (response.status === 409)
 		return new ChannelError('The server says that this was sent before: somebody on the way may have sent it again.');
-	return new ChannelError('The server, or somebody before it, refused what was sent through the encrypted channel ({{status}}).', {
+	const refused = new ChannelError('The server, or somebody before it, refused what was sent through the encrypted channel ({{status}}).', {
 		status: response.status
 	});
+	// a key of the same number, as after a restart: what was sealed to the one before does not open
+	return response.status === 400 ? new StaleKeyError(refused) : refused;
 };
 
 /** How far this device's clock is from the server's, as far as its answer's `date` says so. */
@@ -140,18 +146,18 @@ const redirected = (request: Request, status: number, location: string): Request
 };
 
 const once = async (request: Request, open: Channel, send: Send) => {
-	try {
-		return await post(open, request, send);
-	} catch (error) {
+	const stale = await post(open, request, send).catch((error: unknown) => {
+		if (error instanceof StaleKeyError) return error;
+		throw error;
+	});
+	if (!(stale instanceof StaleKeyError)) return stale;
+	const next = await renewed(open).catch((error: unknown) => {
+		throw stale.said ?? error;
+	});
+	return post(next, request, send).catch((error: unknown) => {
 		if (!(error instanceof StaleKeyError)) throw error;
-	}
-	try {
-		return await post(await renewed(open), request, send);
-	} catch (error) {
-		throw error instanceof StaleKeyError
-			? new ChannelError('The server changed its key twice while this was being sent; try again.')
-			: error;
-	}
+		throw error.said ?? new ChannelError('The server changed its key twice while this was being sent; try again.');
+	});
 };
 
 /** The answer to `request`, through the channel `open`. Throws ChannelError, and what `fetch` throws. */

@@ -155,6 +155,17 @@ test('the key is gone: fresh evidence, and one try more', async () => {
 	send.mockImplementation(first);
 });
 
+test('a key of the same number, after a restart: what does not open leads to fresh evidence, too', async () => {
+	send.mockImplementationOnce(() => Promise.resolve(json({ title: 'It does not open.' }, 400)));
+	open.renewed.mockResolvedValueOnce({ library, key: server.key, text: 'other' });
+	expect(await (await ask('/api/a', { method: 'POST', body: 'words' }))?.text()).toBe('good day');
+	const { ChannelError } = await import('../../src/client/inside.js');
+	open.renewed.mockRejectedValueOnce(new ChannelError('The encrypted channel could not be loaded.'));
+	send.mockImplementationOnce(() => Promise.resolve(json({ title: 'It does not open.' }, 400)));
+	const refused = 'The server, or somebody before it, refused what was sent through the encrypted channel (400).';
+	expect(await detail(await ask('/api/a')), 'the same key').toEqual([502, refused]);
+});
+
 test.each([
 	[10, "Nothing was sent: this device's clock is 10 minutes ahead of the server's. Set it right and try again."],
 	[-12, "Nothing was sent: this device's clock is 12 minutes behind the server's. Set it right and try again."],

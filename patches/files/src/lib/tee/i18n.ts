@@ -3,7 +3,7 @@ import { derived } from 'svelte/store';
 
 import i18n from '$lib/i18n';
 
-import type { Clause } from './shared/sentence';
+import { fill, type Clause } from './shared/sentence';
 
 /**
  * Our strings' namespaces, files below `src/lib/i18n/locales/<language>/` that upstream's own loader loads: what the first
@@ -54,9 +54,9 @@ const options = (values: Values) => ({
 	keySeparator: false as const
 });
 
-/** Translate a sentence. The key is the English sentence itself, so a language without our file shows English. */
+/** Translate a sentence. The key is the English sentence itself, which a language without our file shows, and a page that has none yet. */
 export const translate = (text: string, values: Values = {}): string =>
-	i18next.isInitialized ? i18next.t(text, options(values)) : text;
+	i18next.isInitialized ? i18next.t(text, options(values)) : fill(text, values);
 
 /** A clause in the person's language. */
 export const say = ({ text, values }: Clause): string => translate(text, values);
