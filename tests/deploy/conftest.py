@@ -31,6 +31,7 @@ from .outside import Files, TlsEnd, context, ollama_archive
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "chat.example"
+STARTER = (sys.executable, str(ROOT / "scripts" / "bootstrap.py"), "--", "-m", "scripts")
 WEIGHTS = os.urandom(6_000_000)
 Dress = Callable[[Container], None]
 
@@ -65,14 +66,20 @@ class Site:
         """`make deploy`, in a mount namespace of its own, where the service's name leads to the container."""
         path = self.folder / "variables.yml"
         path.write_text(json.dumps(self.variables | changed))  # JSON is YAML, too
-        starter = [sys.executable, str(ROOT / "scripts" / "bootstrap.py"), "--", "-m", "scripts"]
-        command = [*starter, "deploy", f"root@{self.host.address}", "--vars", str(path), *options]
+        command = [*STARTER, "deploy", f"root@{self.host.address}", "--vars", str(path), *options]
         hosts = shlex.quote(str(self.folder / "hosts"))
         shell = f"mount --bind {hosts} /etc/hosts && exec {shlex.join(command)}"
         env = {**os.environ, "ANSIBLE_HOME": str(self.folder / "ansible"), "ANSIBLE_NOCOLOR": "1"}
         return subprocess.run(
             ["unshare", "--mount", "sh", "-c", shell], cwd=ROOT, env=env, capture_output=True, text=True, check=False
         )
+
+    def play_there(self) -> subprocess.CompletedProcess[str]:
+        """`make deploy HOST=local` on the host itself, where this repository and its environments are."""
+        path = self.folder / "local.yml"
+        path.write_text(json.dumps(self.variables))
+        env = ("env", "-C", str(ROOT), f"CACHE_DIR={config().cache}", "OFFLINE=1", "ANSIBLE_NOCOLOR=1")
+        return self.host.run(*env, *STARTER, "deploy", "local", "--vars", str(path))
 
     def release(self, name: str, **renamed: str) -> dict[str, str]:
         """Variables that name another release, signed by the same key."""
@@ -89,7 +96,9 @@ def site_of(stack: ExitStack, folder: Path, packages: str = PACKAGES, dress: Dre
     if dress:
         dress(container)
     stack.callback(container.stop)
-    container.boot()
+    with open(container.root / "etc/hosts", "a") as hosts:
+        hosts.write(f"127.0.0.1 localhost {NAME}\n")
+    container.boot([folder, cfg.cache], [ROOT, *({Path(sys.base_prefix)} - {Path("/usr")})])
     made = context(authority, container.outside, folder)
     outside = folder / "outside"
     outside.mkdir()

@@ -105,8 +105,10 @@ class Container:
         path.write_text(text)
         path.chmod(mode)
 
-    def boot(self) -> None:
+    def boot(self, shared: Sequence[Path] = (), shown: Sequence[Path] = ()) -> None:
+        """Start it; folders of this machine that are there, too, under the same path, to write to or only to read."""
         options = ["--quiet", "--register=no", "--keep-unit", "--console=pipe", "--network-veth"]
+        options += [f"--bind={folder}" for folder in shared] + [f"--bind-ro={folder}" for folder in shown]
         with open(self.folder / "console.log", "wb") as log:
             self._process = subprocess.Popen(
                 ["systemd-nspawn", *options, f"--machine={self.name}", "--directory", self.root, "--boot"],
