@@ -33,6 +33,7 @@ from tests.browser.pages import (
 from tests.browser.running import Server, serve
 from tests.browser.tampering import FAR, change_answer
 from tests.browser.ways import SECRET
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 
@@ -281,6 +282,22 @@ def test_a_key_that_is_said_to_be_gone_makes_the_page_look_again(person: Page, e
     assert fetch(person)[0] == 502
     expect(toast(person, "is said not to hold the key")).to_be_visible()
     assert [path for path, _ in eve.requests].count("/api/v1/tee/quote") >= 1
+
+
+def test_a_key_that_is_gone_leads_to_the_next_one(launcher: Path, tmp_path: Path, browser: Browser) -> None:
+    """As after a restart: the page that is open goes on, and so does its socket."""
+    port = free_port()
+    page = new_page(browser)
+    with Eavesdropper(f"http://127.0.0.1:{port}") as proxy:
+        with serve(launcher, tmp_path / "data", port, TEE_CHANNEL="require"):
+            enter(page, proxy.url)
+            wait_for_round(page)
+        with serve(launcher, tmp_path / "data", port, TEE_CHANNEL="require"):
+            assert fetch(page)[0] == 200
+            send(page, SECRET)
+            answered(page)
+            assert proxy.tells(SECRET, page.evaluate("localStorage.token")) == []
+    page.context.close()
 
 
 def test_a_socket_whose_messages_are_repeated_is_closed(person: Page, eve: Eavesdropper) -> None:
