@@ -4,7 +4,7 @@
  * could change the page as well.
  */
 
-import { overall, type Check } from '../shared/verdict.js';
+import { overall, type Check, type CheckId } from '../shared/verdict.js';
 import type { Report } from '../verifier.js';
 import { RoundError } from './failure.js';
 
@@ -12,6 +12,12 @@ type Told = { detail?: string; checks?: Pick<Check, 'id' | 'status' | 'title' | 
 
 /** Whether connect serves this page. */
 export const throughConnect = (): boolean => 'quoteVerifierConnect' in window;
+
+/**
+ * What hardware it is, and how data lies on its disk, follow from evidence alone: where both judge alike, the page has a
+ * sentence of its own, and calls simulated hardware and plain text so.
+ */
+const FROM_EVIDENCE: CheckId[] = ['tee.real', 'data.protected'];
 
 /** The report, with the judgement of the person's own verifier in the place of this page's, which holds nothing of theirs. */
 export const judgedByConnect = async (report: Report): Promise<Report> => {
@@ -22,6 +28,9 @@ export const judgedByConnect = async (report: Report): Promise<Report> => {
 	if (!answer.ok || !told.checks) {
 		throw new RoundError('The server has no evidence to give now: {{detail}}', { detail: String(told.detail) });
 	}
-	const checks = told.checks.map((check) => ({ ...check, key: `tee.connect.${check.id}`, params: {} }));
+	const checks = told.checks.map((check): Check => {
+		const own = FROM_EVIDENCE.includes(check.id) && report.checks.find(({ id, status }) => id === check.id && status === check.status);
+		return own || { ...check, key: `tee.connect.${check.id}`, params: {} };
+	});
 	return { ...report, checks, overall: overall(checks) };
 };

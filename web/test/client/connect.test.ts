@@ -2,8 +2,11 @@
 
 import { afterEach, expect, test, vi } from 'vitest';
 import { judgedByConnect, throughConnect } from '../../src/client/connect.js';
+import { stepsOf } from '../../src/client/steps.js';
+import { english } from '../../src/shared/sentence.js';
 import { CHECK_IDS, shield } from '../../src/shared/verdict.js';
 import type { Report } from '../../src/verifier.js';
+import { done } from './standing-in.js';
 
 const own = { v: 1, overall: 'incomplete', checks: [], facts: {}, seen: {}, time: '', elapsed_ms: 1 } as unknown as Report;
 const checks = (status: string) => CHECK_IDS.map((id) => ({ id, status, title: id, detail: `${id} is so` }));
@@ -22,6 +25,19 @@ test('its verdict takes the place of the page’s own', async () => {
 	expect(throughConnect()).toBe(true);
 	expect([report.overall, shield(report), report.facts]).toEqual(['verified', 'green', own.facts]);
 	expect(report.checks.find(({ id }) => id === 'binding.channel')?.detail).toBe('binding.channel is so');
+});
+
+test('what was accepted is called what it is: imitated hardware, and plain text', async () => {
+	const accepted = { 'tee.real': ['fail', 'tee.check.tee.real.simulated'], 'data.protected': ['warn', 'tee.check.data.protected.plain'] };
+	const told = checks('pass').map((check) => ({ ...check, status: accepted[check.id as 'tee.real']?.[0] ?? 'pass' }));
+	const mine = told.map((check) => ({ ...check, key: accepted[check.id as 'tee.real']?.[1] ?? 'mine', params: {} }));
+	through(answering(200, { v: 1, overall: 'simulated', checks: told }));
+	const report = await judgedByConnect({ ...own, checks: mine } as unknown as Report);
+	expect(report.overall).toBe('simulated');
+	const steps = stepsOf(done(report));
+	expect(steps.map(({ answer }) => answer)).not.toContain('yes');
+	expect(steps.map(({ sentence }) => english(sentence)).join()).toMatch(/imitated by software.*plain text/);
+	expect(report.checks.filter(({ key }) => key === 'mine')).toEqual([]);
 });
 
 test('a list that is not whole is never good', async () => {
