@@ -78,6 +78,8 @@ def signed_up(page: Page, url: str) -> None:
     account = {"name": "Ada", "email": EMAIL, "password": PASSWORD}
     token = page.request.post(f"{url}/api/v1/auths/signup", data=account).json()["token"]
     page.goto(f"{url}/auth")
+    # Upstream's page forgets a token whose check is cut off by going elsewhere: let it find none first.
+    expect(page.locator("input[type=email]")).to_be_visible(timeout=30_000)
     page.evaluate("token => localStorage.setItem('token', token)", token)
     page.goto(url)
     expect(page.locator("#chat-input")).to_be_visible(timeout=30_000)

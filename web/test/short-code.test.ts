@@ -17,7 +17,8 @@ const runtime = (evidence: Evidence['evidence']) => evidence['runtime_data'] as 
 const bundleOf = (name: string) => resolve(readCase(name).bundle) as Evidence;
 
 /** By hand, with Node's own SHA-256 and base 32, what the documentation says it is. */
-function expected(bundle: Evidence, owner: string | null = null): string {
+function expected(bundle: Evidence): string {
+	const { owner } = runtime(bundle.evidence)['data'] as { owner: string };
 	const quote = parseQuote(String(bundle.evidence['quote']));
 	const names = ['mr_seam', 'mr_td', 'rtmr_0', 'rtmr_1', 'rtmr_2', 'td_attributes', 'xfam'] as const;
 	const platform = Object.fromEntries(names.map((name) => [name, quote[name]]));
