@@ -44,15 +44,20 @@ export function dcapPlugin(dcapQvl, simulatorRoot = SIMULATOR_ROOT) {
 	};
 }
 
+/** Options of a module that pages load. */
+const FOR_BROWSERS = {
+	bundle: true,
+	format: 'esm',
+	platform: 'browser',
+	target: 'es2022',
+	charset: 'utf8',
+	legalComments: 'none'
+};
+
 /** Options that the release's bundle and the tests' copy of dcap-qvl share. */
 export function commonOptions(dcapQvl, simulatorRoot) {
 	return {
-		bundle: true,
-		format: 'esm',
-		platform: 'browser',
-		target: 'es2022',
-		charset: 'utf8',
-		legalComments: 'none',
+		...FOR_BROWSERS,
 		loader: { '.der': 'binary' },
 		// dcap-qvl lies outside this package; its dependencies are the ones pinned in our lock
 		nodePaths: [join(HERE, 'node_modules')],
@@ -101,12 +106,7 @@ async function drawing(out) {
 async function channel(out) {
 	const result = await build({
 		entryPoints: [join(HERE, 'src/channel.ts')],
-		bundle: true,
-		format: 'esm',
-		platform: 'browser',
-		target: 'es2022',
-		charset: 'utf8',
-		legalComments: 'none',
+		...FOR_BROWSERS,
 		absWorkingDir: HERE,
 		minify: true,
 		write: false
