@@ -14,7 +14,7 @@ from scripts.run import Runner
 
 LONG = ("build",)
 """Benchmarks that take ten minutes and more, for which there are targets of their own."""
-IN_BROWSER = {"shield"}
+IN_BROWSER = {"channel", "shield"}
 
 
 def run_all(cfg: Config) -> bool:

@@ -48,6 +48,7 @@ def test_nothing_is_compressed(shared: Running) -> None:
     talk(shared, conversation)
 
 
+@pytest.mark.slow
 def test_the_web_servers_last_word(shared: Running) -> None:
     async def conversation(socket: ClientWebSocketResponse) -> None:
         await socket.receive()
@@ -58,6 +59,7 @@ def test_the_web_servers_last_word(shared: Running) -> None:
     talk(shared, conversation)
 
 
+@pytest.mark.slow
 def test_a_refusal_is_passed_on(shared: Running) -> None:
     async def conversation(socket: ClientWebSocketResponse) -> None:
         raise AssertionError("it was let in")

@@ -23,6 +23,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_a_clock_that_nobody_set_ends_the_start_and_says_what_to_do(
     clock: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

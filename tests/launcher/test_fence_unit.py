@@ -56,6 +56,7 @@ def line(process: subprocess.Popen[str]) -> str:
 WAITS = "import time; print('begun', flush=True); time.sleep(600)"
 
 
+@pytest.mark.slow
 def test_a_launch_that_ends_takes_all_that_is_inside_with_it(path: Path) -> None:
     with unit_standin.listening(path) as services:
         made = join(path)
@@ -69,6 +70,7 @@ def test_a_launch_that_ends_takes_all_that_is_inside_with_it(path: Path) -> None
         assert services[0].wait(60) == 0
 
 
+@pytest.mark.slow
 def test_a_signal_reaches_the_program(path: Path) -> None:
     script = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(7)); print('begun', flush=True)\n"
     with unit_standin.listening(path):
@@ -82,6 +84,7 @@ def test_a_signal_reaches_the_program(path: Path) -> None:
         os.close(made.network)
 
 
+@pytest.mark.slow
 def test_where_the_unit_is_killed_no_program_goes_on(path: Path) -> None:
     with unit_standin.listening(path) as services:
         made = join(path)
@@ -96,6 +99,7 @@ def test_where_the_unit_is_killed_no_program_goes_on(path: Path) -> None:
         os.close(made.network)
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_a_network_that_is_not_its_own_is_no_fence(path: Path) -> None:
     """systemd starts a unit without the network of its own that it asks for where it cannot make one."""
@@ -115,6 +119,7 @@ def test_a_network_that_leads_further_is_told_by_its_interfaces() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 def test_another_release_is_not_asked_to_fence_in(path: Path) -> None:
     with (
@@ -141,6 +146,7 @@ print("answered", near.recv(999))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.attack
 @pytest.mark.parametrize("mode", [0o600, 0o666], ids=["as it is", "if anybody could connect"])
 def test_nobody_but_root_can_have_something_started(path: Path, mode: int) -> None:

@@ -71,6 +71,7 @@ def test_no_other_module_may_mount_nor_have_a_program_do_it(tmp_path: Path) -> N
     assert any(each & SYS_ADMIN for each in rights(("shows",), tmp_path)), "who is to mount may"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="units are root's")
 @pytest.mark.parametrize("texts", [(SERVICE, DROP_IN), (SERVICE,)], ids=["with the drop-in", "without"])
 def test_the_rights_of_the_unit_suffice_for_the_encrypted_folder(texts: tuple[str, ...], tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.killing import killed
 from tests.launcher.test_vault import KEY, OTHER, WORDS, close, texts, vault
 
 __all__ = ["vault"]
+pytestmark = pytest.mark.slow
 NEW = bytes(range(1, 33))
 
 
@@ -89,7 +90,6 @@ def test_an_older_state_gets_no_new_key(vault: Vault, full: bool) -> None:
     opens_with(vault, KEY, 2)
 
 
-@pytest.mark.slow
 @pytest.mark.attack
 @pytest.mark.parametrize("full", [False, True], ids=["wrapped", "copied"])
 def test_killed_before_any_rename_it_loses_nothing_and_goes_on(vault: Vault, full: bool) -> None:

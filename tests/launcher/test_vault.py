@@ -247,6 +247,7 @@ def fill(vault: Vault) -> Path:
     return filler
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_nothing_is_made_or_opened_and_it_says_so(small: Vault) -> None:
     data = small.launch.data
     fill(small)
@@ -264,6 +265,7 @@ def test_on_a_full_disk_nothing_is_made_or_opened_and_it_says_so(small: Vault) -
     assert small.open(KEY, 0) == 1
 
 
+@pytest.mark.slow
 def test_an_opening_that_cannot_be_counted_is_none(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     vault.create(KEY)
 

@@ -265,6 +265,7 @@ def test_a_key_is_exchanged_when_the_data_is_opened(service: Service, key: Path)
     assert code == 5 and "exchanged when it is opened" in said and keyfile.load(key).number == 0
 
 
+@pytest.mark.slow
 def test_a_locked_door_needs_no_certificate_of_a_ca(key: Path, tmp_path: Path) -> None:
     """Whoever ends TLS: what is sent is sealed to the bound key, and nothing is believed but what is signed."""
     owner = keyfile.load(key).public

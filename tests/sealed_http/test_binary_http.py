@@ -34,6 +34,7 @@ def test_there_and_back(kind: int, head: Head, size: int) -> None:
         assert read(kind, message, 1) == (head, content)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 3000), st.integers(0, 40_000))
 def test_lengths_are_on_the_grid(longer: int, size: int) -> None:
     head = encode_head(Head((("cookie", "a" * longer),), "POST", "h", "/"))
