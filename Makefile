@@ -48,11 +48,11 @@ release: build ## the archive of the release, with checksums
 doctor: ## what this machine has and lacks for each step
 	@$(TOOL) doctor
 
-image: build ## the machine image in dist/ and its measurements (FORMAT=qcow2: that form too)
-	@$(TOOL) image $(if $(FORMAT),--format $(FORMAT))
+image: build ## the machine image in dist/ and its measurements: FORMAT=qcow2 beside raw, FIRMWARE=
+	@$(TOOL) image $(if $(FORMAT),--format $(FORMAT)) $(if $(FIRMWARE),--firmware $(FIRMWARE))
 
-image-reference: ## reference values of the image: CONFIG= its configuration, BUNDLE= evidence of a trusted machine
-	@$(TOOL) image-reference $(if $(CONFIG),--config $(CONFIG)) $(if $(BUNDLE),--bundle $(BUNDLE))
+image-reference: ## reference values of the image: CONFIG=, BUNDLE= of a trusted machine, its FIRMWARE=
+	@$(TOOL) image-reference $(if $(CONFIG),--config $(CONFIG)) $(if $(BUNDLE),--bundle $(BUNDLE)) $(if $(FIRMWARE),--firmware $(FIRMWARE))
 
 instance: ## print the call that makes the documented instance: IMAGE_ID= KEY_PAIR= SECURITY_GROUP= VSWITCH=
 	@$(TOOL) instance

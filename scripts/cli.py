@@ -87,6 +87,7 @@ def lock_image() -> None:
 @app.command()
 def image(
     form: Annotated[str, typer.Option("--format", help="raw, or qcow2 beside it.")] = "raw",
+    firmware: Annotated[Path | None, typer.Option(help="A firmware for TDX, to predict MRTD and RTMR 0.")] = None,
 ) -> None:
     """Build the machine image of the built release, and predict what the hardware will measure of it."""
     from scripts.image import forms
@@ -97,7 +98,7 @@ def image(
     run = Runner("image", cfg.logs / "image.log")
     run.start_log()
     convert = forms.find(form)
-    disk = make(cfg, run)
+    disk = make(cfg, run, firmware)
     print(disk)
     if convert is not None:
         print(convert(run, disk))
@@ -107,18 +108,25 @@ def image(
 def image_reference(
     bundle: Annotated[Path | None, typer.Option(help="Evidence of a machine that is trusted, which booted it.")] = None,
     settings: Annotated[Path | None, typer.Option("--config", help="The configuration that it is given.")] = None,
+    firmware: Annotated[
+        Path | None, typer.Option(help="The firmware that the machine has to have started with.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where to; default: dist/<release>.image-reference.json")] = None,
 ) -> None:
     """Write the reference values of a launch in the machine image; with a bundle, of its platform too."""
+    from scripts.image import firmware as firmwares
     from scripts.image import inside, platform
     from scripts.run import Runner
 
     cfg = config()
     run = Runner("image-reference", cfg.logs / "image-reference.log")
     run.start_log()
+    given = firmwares.read(firmware) if firmware else None
     document = inside.references(cfg, run, settings)
     if bundle is not None:
-        document = platform.references_from(cfg, bundle, document)
+        document = platform.references_from(cfg, bundle, document, given)
+    elif given is not None:
+        print("\n".join(f"MRTD of {given.name}, by {order}: {given.mr_td(order).hex()}" for order in firmwares.ORDERS))
     place = out or cfg.dist / f"{cfg.release_name}.image-reference.json"
     platform.write(place, document)
     print(place)

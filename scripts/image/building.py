@@ -17,7 +17,7 @@ from pathlib import Path
 from scripts.building.files import beside, remove
 from scripts.config import Config
 from scripts.errors import CommandError
-from scripts.image import debs, gpt, initrd, mirror, modules, packages, platform, tools, tree
+from scripts.image import debs, firmware, gpt, initrd, mirror, modules, packages, platform, tools, tree
 from scripts.run import Runner
 from scripts.tools.reproducible import SOURCE_DATE_EPOCH
 
@@ -59,16 +59,20 @@ class Root:
         return f"{COMMAND_LINE} verity={self.verity}"
 
 
-def build(cfg: Config, run: Runner) -> Path:
-    """Write `dist/<release>.raw` and return it. `build/image` keeps the parts, for reference values and tests."""
+def build(cfg: Config, run: Runner, tdvf: Path | None = None) -> Path:
+    """Write `dist/<release>.raw` and return it. `build/image` keeps the parts, for reference values and tests.
+
+    `tdvf`: a firmware, for the prediction. Raises UsageError before anything is built if it could not start a TD.
+    """
+    given = firmware.read(tdvf) if tdvf else None
     before = os.umask(0o022)  # modes of folders are part of the image
     try:
-        return _build(cfg, run)
+        return _build(cfg, run, given)
     finally:
         os.umask(before)
 
 
-def _build(cfg: Config, run: Runner) -> Path:
+def _build(cfg: Config, run: Runner, given: firmware.Firmware | None) -> Path:
     files = mirror.obtain(cfg, run, [item for item in packages.locked(cfg.root) if item.part != "firmware"])
     work = cfg.stage("image")
     remove(work)
@@ -79,9 +83,8 @@ def _build(cfg: Config, run: Runner) -> Path:
     out = cfg.dist / f"{cfg.release_name}.raw"
     with beside(out) as fresh:
         table = make_disk(pinned, kernel, root, work, fresh)
-    platform.write(
-        platform.place(cfg), platform.predict(cfg.release_name, kernel.read_bytes(), table, out, root.verity)
-    )
+    predicted = platform.predict(cfg.release_name, kernel.read_bytes(), table, out, root.verity, given)
+    platform.write(platform.place(cfg), predicted)
     run.say(f"{out}: {out.stat().st_size / 1e6:.0f} MB, root hash {root.hash}")
     return out
 

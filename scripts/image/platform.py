@@ -4,7 +4,11 @@
     {"v": 1, "name", "image_sha256", "root": "verity", "verity": "<data blocks>,<salt>,<root hash>",
      "rtmr_1": {"separator": hex, "plain": hex}, "rtmr_2": hex,
      "events": {"rtmr_1": [{"type", "sha384", "what"}, ...], "rtmr_2": [...]}}
-Firmware decides MRTD, RTMR 0 and which of the two layouts RTMR 1 has; the image decides the rest.
+and, where the build was given a firmware, what follows from its file alone (firmware.py):
+     "firmware": {"name", "sha256", "mr_td": {"page": hex, "section": hex},
+                  "rtmr_0": [{"type", "sha384": [hex, ...], "what"}, ...]}
+The image decides RTMR 2, and RTMR 1 but for which of the two layouts it has; firmware decides that and MRTD; firmware
+and the machine's shape decide RTMR 0: what `firmware.rtmr_0` has no digest for is the machine's.
 """
 
 from __future__ import annotations
@@ -19,13 +23,16 @@ from scripts.building.files import write_durably
 from scripts.config import Config
 from scripts.errors import MismatchError, UsageError
 from scripts.image import gpt, measured_boot, prediction
+from scripts.image.firmware import ORDERS, Firmware
 from scripts.image.prediction import Expected
 
 FIRMWARES = ("mr_td", "rtmr_0", "xfam", "td_attributes", "mr_seam")
 
 
-def predict(name: str, kernel_image: bytes, table: gpt.Table, image: Path, verity: str) -> dict[str, Any]:
-    """The document for this image."""
+def predict(
+    name: str, kernel_image: bytes, table: gpt.Table, image: Path, verity: str, firmware: Firmware | None = None
+) -> dict[str, Any]:
+    """The document for this image, and for this firmware if there is one."""
     with image.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     layouts = {layout: prediction.rtmr_1(kernel_image, table, layout) for layout in prediction.LAYOUTS}
@@ -39,6 +46,7 @@ def predict(name: str, kernel_image: bytes, table: gpt.Table, image: Path, verit
         "rtmr_1": {layout: _register(events) for layout, events in layouts.items()},
         "rtmr_2": _register(second),
         "events": {"rtmr_1": _listed(layouts[prediction.LAYOUTS[0]]), "rtmr_2": _listed(second)},
+        **({"firmware": firmware.document()} if firmware else {}),
     }
 
 
@@ -61,13 +69,18 @@ def write(out: Path, document: Mapping[str, Any]) -> None:
 
 
 def references(
-    predicted: Mapping[str, Any], body: Mapping[str, str], release: Mapping[str, Any], boot_log: Any = None
+    predicted: Mapping[str, Any],
+    body: Mapping[str, str],
+    release: Mapping[str, Any],
+    boot_log: Any = None,
+    firmware: Firmware | None = None,
 ) -> dict[str, Any]:
     """Reference values, version 2: the release's events, and the platform of a quote's body that this image booted.
 
     `boot_log`: the evidence's, for what extended RTMR 0 to 2, so that verifiers can name what differs later.
     `body`: the quote's fields by name, lower-case hex. Whoever takes them trusts the machine for its firmware (MRTD,
-    RTMR 0) and TDX module; that it booted this image is compared. Raises MismatchError.
+    RTMR 0) and TDX module; that it booted this image is compared. With `firmware` it has to have started with that, so
+    that it is trusted for its shape and its TDX module alone. Raises MismatchError.
     """
     expected = predicted["rtmr_1"]
     if body["rtmr_1"] not in expected.values():
@@ -85,12 +98,39 @@ def references(
         platform["mr_service_td"] = bound
     platform["root"] = predicted["root"]
     told = measured_boot.events(dict(body), boot_log)
+    if firmware is not None:
+        print(started_with(firmware, body["mr_td"], told.get("rtmr_0")))
     if told:
         platform["boot_events"] = {name: _listed(events) for name, events in told.items()}
     return {**release, "name": predicted["name"], "platforms": [platform]}
 
 
-def references_from(cfg: Config, bundle: Path, release: Mapping[str, Any]) -> dict[str, Any]:
+def started_with(firmware: Firmware, mr_td: str, rtmr_0: list[Expected] | None) -> str:
+    """That a machine started with this firmware, and what of RTMR 0 was taken from it: one sentence.
+
+    `rtmr_0`: the events that lead to its RTMR 0, None where no log tells them. Raises MismatchError.
+    """
+    orders = [order for order in ORDERS if firmware.mr_td(order).hex() == mr_td]
+    if not orders:
+        expected = " or ".join(f"{firmware.mr_td(order).hex()} (by {order})" for order in ORDERS)
+        raise MismatchError(
+            f"MRTD is {mr_td}, expected {expected}: it did not start with the firmware {firmware.name}."
+        )
+    if rtmr_0 is None:
+        return f"MRTD is that of {firmware.name}. No boot log tells what extended RTMR 0, which is taken as it is."
+    if lacking := firmware.missing(rtmr_0):
+        raise MismatchError(
+            f"RTMR 0 lacks {', '.join(lacking)} of the firmware {firmware.name}: its variables are not the file's."
+        )
+    shape = ", ".join(firmware.shape(rtmr_0))
+    return (
+        f"MRTD is that of {firmware.name}, and so is what it measures into RTMR 0; of the machine are taken: {shape}."
+    )
+
+
+def references_from(
+    cfg: Config, bundle: Path, release: Mapping[str, Any], firmware: Firmware | None = None
+) -> dict[str, Any]:
     """The same from an evidence bundle that `quote-verifier --save` wrote. Raises UsageError, MismatchError."""
     from quote_generator.formats import parse_quote
 
@@ -101,4 +141,4 @@ def references_from(cfg: Config, bundle: Path, release: Mapping[str, Any]) -> di
         boot_log = evidence.get("boot_log")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"The image's prediction or the bundle {bundle} cannot be used: {error}.") from None
-    return references(predicted, body, release, boot_log)
+    return references(predicted, body, release, boot_log, firmware)

@@ -9,6 +9,7 @@ import pytest
 from quote_verifier.boot_events import name_of, read
 from quote_verifier.boot_log import MAX_BYTES, SEPARATOR, BootEvent, from_tpm, parse_ccel, replay
 from quote_verifier.errors import Malformed
+from quote_verifier.quote import parse_quote
 
 from simulator import boot
 
@@ -35,6 +36,7 @@ ONE = log_of((1, 5, bytes(48), b""))
         ("ccel-gcp.bin", 21, "204d49f78d29"),
         ("ccel-ovmf.bin", 20, "775b9f6bfe99"),
         ("ccel-alibaba.bin", 87, "3b0b906140fc"),
+        ("ccel-cos.bin", 43, "f62dbc072bd5"),
     ],
 )
 def test_logs_of_others_are_read_to_their_end(name: str, count: int, rtmr_1: str) -> None:
@@ -46,11 +48,16 @@ def test_logs_of_others_are_read_to_their_end(name: str, count: int, rtmr_1: str
     assert parse_ccel(log + bytes(64)) == parse_ccel(log + b"\xff" * 64) == events
 
 
+def test_a_log_replays_to_the_quote_that_was_published_with_it() -> None:
+    log, quote = (DATA / "ccel-cos.bin").read_bytes(), parse_quote((DATA / "quote-cos.bin").read_bytes())
+    assert [value.hex() for value in replay(parse_ccel(log))] == [quote.hex(f"rtmr_{number}") for number in range(4)]
+
+
 def test_an_events_digest_is_that_of_its_data_where_the_format_says_so() -> None:
     import hashlib
 
     checked = 0
-    for path in sorted(DATA.glob("*.bin")):
+    for path in sorted(DATA.glob("ccel-*.bin")):
         for event in parse_ccel(path.read_bytes()):
             if event.kind in (0x80000006, 0x80000007, SEPARATOR):  # EV_EFI_GPT_EVENT, EV_EFI_ACTION, EV_SEPARATOR
                 assert hashlib.sha384(event.data).digest() == event.digest
@@ -133,6 +140,6 @@ def test_names_are_ours_whatever_the_log_says(kind: int, data: bytes, name: str)
 
 
 def test_every_event_of_others_logs_has_a_name_that_says_more_than_its_type() -> None:
-    for path in sorted(DATA.glob("*.bin")):
+    for path in sorted(DATA.glob("ccel-*.bin")):
         for event in parse_ccel(path.read_bytes()):
             assert event.register == 3 or not name_of(event).startswith("an event of type"), (path.name, event)
