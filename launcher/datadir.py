@@ -4,7 +4,7 @@ secret_key                  signs sessions; made once, mode 0600
 secret_key_inside           the same where the encrypted channel is required: no session of before is one then
 webui/                      Open WebUI's database, uploads, caches: the user's data
 encrypted/                  with DATA_KEY=unlock: secret_key* and webui/, encrypted, and how often it was opened
-open/                       where that is mounted while it is open; empty otherwise
+open/                       where that, or the volume of DATA_VOLUME, is mounted while it is open; empty otherwise
 encrypted.*/, before/       while its key is exchanged by copying everything
 attestation/<boot id>/      event log
 tdx-simulator/<boot id>/    registers of the simulated TD
@@ -48,6 +48,7 @@ class DataDir:
     boot: str
     encrypted: bool = False
     taking_over: bool = False  # plain data is to become encrypted
+    volume: str = ""  # the device that holds the encrypted data, in the place of the folder `encrypted/`
 
     @property
     def kept(self) -> Path:
@@ -200,6 +201,11 @@ class DataDir:
             )
         if self.taking_over and not self.has_plain():
             raise DataError(f"{self.root} holds no data in plain text that could be taken over: start the service.")
+        if self.volume and self.cipher.exists():
+            raise DataError(
+                f"{self.root} holds an encrypted folder, and DATA_VOLUME={self.volume} names a volume: take "
+                "DATA_VOLUME away, or choose another folder with DATA_DIR."
+            )
         if not self.encrypted and self.cipher.exists():
             raise DataError(
                 f"{self.root} holds encrypted data: set DATA_KEY=unlock and DATA_OWNER, or choose another folder with "

@@ -250,8 +250,8 @@ def _encryption(host: Host, chosen: Settings) -> Iterator[Finding]:
     if chosen.data_key == "none":
         return
     try:
-        program = encryption.measure()
-        yield Finding("encryption", "done", f"gocryptfs {program.version}, {program.path}")
+        program = encryption.measure(bool(chosen.data_volume))
+        yield Finding("encryption", "done", f"{program.name} {program.version}, {program.path}")
     except LauncherError as error:
         yield Finding("encryption", "missing", str(error), DEPLOY)
     place = host.root / "etc/systemd/system" / f"{UNIT}.d" / DROP_IN

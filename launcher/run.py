@@ -39,7 +39,7 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool, take_ov
         _kind(chosen, release, environ)
     if take_over and chosen.data_key == "none":
         raise SettingError("encrypt-data needs the settings with which the service is to run: DATA_KEY and DATA_OWNER.")
-    data = DataDir(chosen.data_dir, boot_id(), chosen.data_key != "none", take_over)
+    data = DataDir(chosen.data_dir, boot_id(), chosen.data_key != "none", take_over, chosen.data_volume)
     with data.locked(), locked_data.left_closed(data):
         data.prepare()
         door.say_what_others_may_read(chosen)

@@ -38,7 +38,8 @@ def find(launch: Launch, checked: Checked, model: Prepared, users: Accounts, key
 
     `key` signs sessions; `no_fence`: why there is no fence, or "".
     """
-    program = encryption.measure() if launch.settings.data_key != "none" else None
+    chosen = launch.settings
+    program = encryption.measure(bool(chosen.data_volume)) if chosen.data_key != "none" else None
     return Found(
         release_digest=checked.manifest.digest,
         differences=tuple(checked.differences),
@@ -54,7 +55,7 @@ def find(launch: Launch, checked: Checked, model: Prepared, users: Accounts, key
         administrator_key=secrets.token_urlsafe(32),
         no_fence=no_fence,
         certificates=certificates(launch.environ),
-        encryption=encryption_event(program.version, program.sha384) if program else None,
+        encryption=encryption_event(program.name, program.version, program.sha384) if program else None,
     )
 
 

@@ -25,8 +25,11 @@ _KEEPERS = (
     "MILVUS_URI",
     "QDRANT_URI",
     "OPENSEARCH_URI",
+    "ELASTICSEARCH_URL",
     "PGVECTOR_DB_URL",
 )
+#: Vector databases that are another program, which is asked on this machine where the setting names no address.
+_PROGRAMS = {"opensearch": "OPENSEARCH_URI", "elasticsearch": "ELASTICSEARCH_URL"}
 
 
 def owner(name: str, value: str) -> str:
@@ -39,11 +42,22 @@ def owner(name: str, value: str) -> str:
     return value
 
 
+def volume(name: str, value: str) -> str:
+    """A block device's path, or "". Raises SettingError."""
+    if value and not re.fullmatch(r"/dev/[A-Za-z0-9._:+/-]+", value):
+        raise SettingError(f"{name}={value} is no block device's path, such as /dev/vdb.")
+    return value
+
+
 def check(settings: Settings, environ: Mapping[str, str]) -> None:
     """Raises SettingError."""
     if settings.data_key == "none":
         if settings.data_owner:
             raise SettingError("DATA_OWNER is set, but DATA_KEY is none, so nothing is encrypted: set DATA_KEY=unlock.")
+        if settings.data_volume:
+            raise SettingError(
+                "DATA_VOLUME is set, but DATA_KEY is none, so nothing is encrypted: set DATA_KEY=unlock."
+            )
         return
     if not settings.data_owner:
         raise SettingError(
@@ -58,3 +72,14 @@ def check(settings: Settings, environ: Mapping[str, str]) -> None:
                 f"{name} keeps what people write outside of the encrypted folder, on this machine: take it away, or "
                 "set DATA_KEY=none."
             )
+    needed = _PROGRAMS.get(environ.get("VECTOR_DB", ""))
+    if needed and not environ.get(needed):
+        raise SettingError(
+            f"VECTOR_DB={environ['VECTOR_DB']} keeps what people write in a program of this machine, outside of the "
+            f"encrypted folder: name another machine's with {needed}, take VECTOR_DB away, or set DATA_KEY=none."
+        )
+    if environ.get("ELASTICSEARCH_CLOUD_ID"):
+        raise SettingError(
+            "ELASTICSEARCH_CLOUD_ID keeps what people write at an address that no launch can name to them: give it as "
+            "ELASTICSEARCH_URL, or set DATA_KEY=none."
+        )

@@ -86,9 +86,10 @@ def site_event(
     return Event("site", content | {"egress": egress} | owner)
 
 
-def encryption_event(version: str, sha384: str) -> Event:
-    """`gocryptfs`: the program that encrypts what is kept, by its version and SHA-384 (hex)."""
-    return Event("gocryptfs", {"version": version, "sha384": sha384})
+def encryption_event(name: str, version: str, sha384: str) -> Event:
+    """`gocryptfs`, or `cryptsetup` for a volume: what encrypts what is kept, by its version and SHA-384 (hex)."""
+    content = {"version": version, "sha384": sha384}
+    return Event("cryptsetup", content) if name == "cryptsetup" else Event("gocryptfs", content)
 
 
 def embedded_events(engine: str, model: str, weights: str) -> list[Event]:

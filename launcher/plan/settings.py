@@ -63,6 +63,7 @@ class Settings:
     egress: tuple[str, ...]
     data_key: str
     data_owner: str
+    data_volume: str
     run_as: str
     start_timeout_s: int
 
@@ -272,6 +273,7 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("EGRESS", "egress", "", _egress),
     ("DATA_KEY", "data_key", "none", _choice("none", "unlock")),
     ("DATA_OWNER", "data_owner", "", data_settings.owner),
+    ("DATA_VOLUME", "data_volume", "", data_settings.volume),
     ("RUN_AS", "run_as", "", _text),
     ("START_TIMEOUT_S", "start_timeout_s", "180", _integer(5, 3600)),
 )

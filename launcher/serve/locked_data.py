@@ -16,11 +16,12 @@ from ..plan.launch import Launch
 from ..plan.plan import Plan
 from ..plan.processes import VAULT, Ready
 from ..summary import say
-from . import folders, kept_keys, mounts, taking_over
+from . import folders, kept_keys, mounts, taking_over, volume
 from .damage import Damage
 from .supervisor import Child, Supervisor
 from .unlocking import Waiting
 from .vault import Vault
+from .volume import Volume
 
 LOCKED = "Locked: the owner of the data has not opened it yet (quote-verifier unlock)"
 
@@ -39,6 +40,8 @@ def left_closed(data: DataDir) -> Iterator[None]:
 
 
 def _close(data: DataDir) -> None:
+    if data.volume:
+        volume.close(data)
     for place in (data.kept, data.before):
         mounts.clear(place)
 
@@ -82,7 +85,9 @@ class LockedData:
         self.supervisor.wait([self.door], float(settings.start_timeout_s))
         say(f"{LOCKED}: {settings.origin or settings.local_url}")
         self.supervisor.notifier.ready(LOCKED)
-        vault = Vault(self.plan.launch, encryption.measure().path, self.supervisor)
+        kind = Volume if self.plan.launch.data.volume else Vault
+        program = encryption.measure(kind is Volume).path
+        vault = kind(self.plan.launch, program, self.supervisor)
         generation = Waiting(self.lock, self.supervisor).for_owner(vault)
         self.supervisor.starting = True  # what is started now may take its time
         say(f"The data is open, for time number {generation}.")

@@ -35,6 +35,11 @@ def rotate(vault: Vault, key: bytes, new: bytes, least: int, full: bool) -> None
     What was done before, and its owner did not hear of, is done. Raises VaultError, DataError, Stopped.
     """
     data = vault.launch.data
+    if data.volume:
+        raise VaultError(
+            "The key of a volume cannot be exchanged: have another volume made, and copy into it what is in this one. "
+            "Nothing was changed."
+        )
     if not data.cipher.is_dir():
         raise VaultError(f"There is no encrypted data at {data.cipher}.")
     try:

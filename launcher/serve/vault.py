@@ -82,7 +82,7 @@ class Vault:
         with tempfile.TemporaryFile() as output:
             process = self._start(processes.vault(self.launch, self.program, *arguments), key, output)
             if process.wait(MOUNT_S) != 0:
-                raise VaultError(f"gocryptfs could not make the folder: {_said(output)}")
+                raise VaultError(f"gocryptfs could not make the folder: {said(output)}")
         with self.mounted(fresh, key):
             self._write_generation(0)
             if self._data.taking_over:
@@ -143,7 +143,7 @@ class Vault:
             arguments = _mount(handle, cipher, where, *options)
             process = self._start(processes.vault(self.launch, self.program, *arguments), key, output, handle)
             try:
-                self._wait(where, process.poll, lambda: _said(output))
+                self._wait(where, process.poll, lambda: said(output))
                 yield
             finally:
                 process.terminate()  # it unmounts
@@ -166,9 +166,9 @@ class Vault:
                 process = self._start(processes.vault(self.launch, self.program, *arguments), key, output, new=new)
                 code = process.wait(MOUNT_S)
                 if code == WRONG_PASSWORD:
-                    raise _wrong_key()
+                    raise wrong_key()
                 if code != 0:
-                    raise VaultError(f"gocryptfs could not exchange the key: {_said(output)}")
+                    raise VaultError(f"gocryptfs could not exchange the key: {said(output)}")
             with self.mounted(cipher, new, "-ro", config=fresh):
                 self._generation()  # it opens what is there: only now the old one goes
             with writing("the encrypted folder's new configuration", cipher):
@@ -196,16 +196,16 @@ class Vault:
             pipe.write(_lines(key, new))
         return process
 
-    def _wait(self, where: Path, poll: Callable[[], int | None], said: Callable[[], str]) -> None:
+    def _wait(self, where: Path, poll: Callable[[], int | None], last: Callable[[], str]) -> None:
         """Until the folder is mounted, and gocryptfs says so: who writes there earlier waits for ever, as it looks into
         its own mount then. Raises VaultError."""
         deadline = time.monotonic() + MOUNT_S
-        while READY not in said() or not mounts.is_ours(where):
+        while READY not in last() or not mounts.is_ours(where):
             code = poll()
             if code == WRONG_PASSWORD:
-                raise _wrong_key()
+                raise wrong_key()
             if code is not None or time.monotonic() > deadline:
-                raise VaultError(f"gocryptfs did not open the data ({code}): {said() or 'it did not answer in time'}")
+                raise VaultError(f"gocryptfs did not open the data ({code}): {last() or 'it did not answer in time'}")
             time.sleep(POLL_S)
 
     @contextmanager
@@ -272,13 +272,14 @@ def _lines(*keys: bytes) -> bytes:
     return b"".join(key.hex().encode() + b"\n" for key in keys if key)
 
 
-def _wrong_key() -> WrongKeyError:
+def wrong_key() -> WrongKeyError:
+    """What whoever brought it is told."""
     return WrongKeyError(
         "This key does not open the data: it is another data's key, or an earlier one (where an exchange of the key "
         "was cut off, ask for it again: --rotate-key). Without its own key nobody can open it."
     )
 
 
-def _said(output: IO[bytes]) -> str:
+def said(output: IO[bytes]) -> str:
     """The last words of a process, as far as it has written them."""
     return " ".join(os.pread(output.fileno(), 4096, 0).decode("utf-8", "replace").split())[-300:]

@@ -37,6 +37,7 @@ def test_looking_changes_nothing(site: Site) -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"deploy_tdx": "real", "deploy_region": "cn-hangzhou"}, "Of the region cn-hangzhou no repository and no PCCS"),
     ({"deploy_tdx": "real"}, "This host has no TDX device (/dev/tdx_guest)"),
+    ({"deploy_verify_expected": [0]}, 'asks for "verified", which a simulated TD never is: name 6'),
     ({"deploy_ollama_sha256": ""}, "deploy_ollama_sha256= is no SHA-256: take the line of"),
     ({"deploy_ollama_sha256": "0" * 64}, "compare deploy_ollama_sha256 with the release's sha256sum.txt"),
     ({"deploy_ollama_url": "https://127.0.0.1:9/ollama.tgz"}, "or mend the network."),

@@ -97,8 +97,8 @@ def test_what_encrypts_is_looked_for_where_data_is_encrypted(tmp_path: Path, mon
         every = doctor.examine(tmp_path / "release", environ, tmp_path)
         return [(each.state, each.detail) for each in every if each.step == "encryption"]
 
-    program = encryption.Program(Path("/usr/bin/gocryptfs"), "2.3", "ab")
-    monkeypatch.setattr(encryption, "measure", lambda: program)
+    program = encryption.Program("gocryptfs", Path("/usr/bin/gocryptfs"), "2.3", "ab")
+    monkeypatch.setattr(encryption, "measure", lambda volume: program)
     assert found() == [("done", "gocryptfs 2.3, /usr/bin/gocryptfs")]
     units = tmp_path / "etc/systemd/system"
     units.mkdir(parents=True)
@@ -108,7 +108,7 @@ def test_what_encrypts_is_looked_for_where_data_is_encrypted(tmp_path: Path, mon
     (units / "open-webui-tdx.service.d/encrypted-data.conf").touch()
     assert [state for state, _ in found()] == ["done"]
 
-    def missing() -> encryption.Program:
+    def missing(volume: bool) -> encryption.Program:
         raise UnavailableError("install the packages gocryptfs and fuse3.")
 
     monkeypatch.setattr(encryption, "measure", missing)

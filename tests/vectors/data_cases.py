@@ -12,6 +12,7 @@ from tests.vectors.ground import (
     SITE,
     bundle,
     case,
+    digest,
     event,
     launch,
     log_of,
@@ -52,6 +53,9 @@ def data_cases() -> None:
     _kept("said-nothing", "The launch measured an owner, and the evidence says nothing of it", "fail", None, owned)
     _kept("plain-owned", "Plain, and said to be somebody's", "fail", {"state": "plain", "owner": OWNER}, owned)
     _kept("no-program", "Encrypted, and nothing was measured that encrypts", "fail", KEPT, log_of(EVENTS[:5]))
+    by_volume = [*EVENTS[:5], event("cryptsetup", {"sha384": digest("cryptsetup"), "version": "2.6.1"})]
+    held = [REFERENCES | {"events": by_volume}]
+    _kept("volume", "Encrypted by cryptsetup, as a volume", "pass", KEPT, log_of(by_volume), references=held)
     _elsewhere()
     _earlier()
     unmeasured = [REFERENCES | {"platforms": [platform_of(quote_for(runtime_data(), owned), "unmeasured")]}]
@@ -89,6 +93,7 @@ def _elsewhere() -> None:
     for name, setting, status in (
         ("database", "DATABASE_URL", "warn"),
         ("files", "STORAGE_PROVIDER", "warn"),
+        ("search", "ELASTICSEARCH_URL", "warn"),
         ("webhook", "WEBHOOK_URL", "pass"),
     ):
         site = SITE | {"endpoints": [{"setting": setting, "value": "set"}]}
