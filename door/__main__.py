@@ -53,7 +53,7 @@ def serve(
     lock: Lock | None,
 ) -> int:
     """Load what takes long, wait to be told, serve."""
-    from . import app, beside, connections, serving
+    from . import app, beside, connections, granting, serving
 
     told = sys.stdin.buffer.readline()
     if not told:
@@ -70,6 +70,7 @@ def serve(
             *beside.tasks(config, given, keep, certificates, binder, lock.opened if lock else None),
             *beside.rotation(channel, binder),
             *([lock.hear] if lock else []),
+            *granting.tasks(config, keep, binder, lock),
         ],
     )
     door.run([socket.socket(fileno=number) for number in given.listen])

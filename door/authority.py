@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
 #: In the keep: the CAs (PEM) that the launcher found in ACME_CA_FILE, which the door's account may not read.
 AUTHORITIES = "acme-authorities"
+_open_for_good: list[int] = []
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,13 @@ class Answers(Protocol):
 
     def remove(self, token: str) -> None:
         """Answer it no longer."""
+
+
+def file_of(pem: str) -> str:
+    """A path to `pem` in memory, or "" for none: the library takes certificates of CAs from a file alone."""
+    if not pem:
+        return ""
+    _open_for_good.append(os.memfd_create("authorities", os.MFD_CLOEXEC))
+    with open(_open_for_good[-1], "w", encoding="utf-8", closefd=False) as file:
+        file.write(pem)
+    return f"/proc/self/fd/{_open_for_good[-1]}"

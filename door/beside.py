@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from . import replacing, serving
 from .account import account_key
 from .acme import Keeper
-from .authority import AUTHORITIES, Authority
+from .authority import AUTHORITIES, Authority, file_of
 from .binding import Binder
 from .challenges import PlainHttp
 from .channel.keys import Keys
@@ -23,7 +22,6 @@ from .tls import Certificates
 MAX_SOCKETS = 1024
 LOOK_S = 300.0
 EARLY = timedelta(days=30)
-_open_for_good: list[int] = []
 
 
 def tasks(
@@ -92,16 +90,6 @@ async def renew_self_signed(certificates: Certificates) -> None:
 def _keeper(config: Config, keep: Keep, certificates: Certificates, plain: PlainHttp, teller: Teller) -> Keeper:
     from .issuing import Issuer  # the library takes half a second, which no other start has to wait for
 
-    authority = Authority(config.acme["directory"], config.acme["contact"], _file(keep.get(AUTHORITIES)))
+    authority = Authority(config.acme["directory"], config.acme["contact"], file_of(keep.get(AUTHORITIES)))
     issuer = Issuer(authority, account_key(keep, authority.directory, authority.contact), plain)
     return Keeper(config.names, certificates, issuer, keep, teller.say, teller.warn)
-
-
-def _file(pem: str) -> str:
-    """A path to `pem` in memory, or "" for none: the library takes certificates of CAs from a file alone."""
-    if not pem:
-        return ""
-    _open_for_good.append(os.memfd_create("authorities", os.MFD_CLOEXEC))
-    with open(_open_for_good[-1], "w", encoding="utf-8", closefd=False) as file:
-        file.write(pem)
-    return f"/proc/self/fd/{_open_for_good[-1]}"

@@ -14,7 +14,8 @@ CHANNELS = ("off", "offer", "require")
 class Config:
     """`names`: what the certificate is for; `origin`: at which people reach the door, for redirects, or "";
     `trusted`: proxies whose forwarded headers are believed; `acme`: `directory` and `contact` (door/authority.py);
-    `data`: how the service's data lies, as it is bound into every quote; `channel`: whether sealed requests are taken,
+    `data`: how the service's data lies, as it is bound into every quote; `trustee`: `url` and `resource` of the key
+    broker that is asked to have it opened (door/key_broker.py); `channel`: whether sealed requests are taken,
     and, with `require`, no other ones but for what is public."""
 
     release: Path
@@ -25,6 +26,7 @@ class Config:
     trusted: tuple[str, ...] = ()
     acme: dict[str, str] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=lambda: {"state": "plain"})
+    trustee: dict[str, str] = field(default_factory=dict)
     channel: str = "offer"
 
     @classmethod

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import certifi
 import josepy as jose
@@ -23,23 +22,18 @@ from acme import challenges, errors, messages
 from acme.client import ClientNetwork, ClientV2
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from requests import exceptions as _exceptions
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from . import bounded
 from .authority import AcmeTrouble, Answers, Authority
+from .bounded import Bounded, RefusedAnswer, innermost, plain
 from .chain import moment
 
-REQUEST_S = 30.0
 POLL_S = 120.0
-MAX_ANSWER = 256 * 1024
 MAX_CLOCK_ERROR_S = 3600
 # Let's Encrypt counts five failed validations an hour and name.
 REFUSED_S = 15 * 60
 LIMITED_S = 3600
-
-
-class _Answered(requests.RequestException):
-    """An answer that is refused before the library reads it."""
 
 
 @dataclass
@@ -49,33 +43,10 @@ class _Last:
     retry_after: str = ""
     date: str = ""
 
-
-class _Bounded(HTTPAdapter):
-    """Reads an answer whole, within `MAX_ANSWER` bytes and `REQUEST_S` seconds, and follows no redirect."""
-
-    def __init__(self, last: _Last) -> None:
-        super().__init__()
-        self._last = last
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        until = time.monotonic() + REQUEST_S
-        response = super().send(request, *args, **(kwargs | {"stream": True}))
-        with response:
-            if 300 <= response.status_code < 400:
-                raise _Answered(f"it redirects to {response.headers.get('Location', 'nowhere')}")
-            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise _Answered("its answer has an encoding that was not asked for")
-            body = bytearray()
-            while chunk := response.raw.read1(MAX_ANSWER, decode_content=False):
-                body += chunk
-                if len(body) > MAX_ANSWER:
-                    raise _Answered(f"its answer is larger than {MAX_ANSWER} bytes")
-                if time.monotonic() > until:
-                    raise _Answered(f"its answer was not complete within {REQUEST_S:g} s")
-        self._last.retry_after = response.headers.get("Retry-After", "")
-        self._last.date = response.headers.get("Date", "")
-        response._content = bytes(body)
-        return response
+    def hear(self, response: requests.Response) -> None:
+        """The head of an answer."""
+        self.retry_after = response.headers.get("Retry-After", "")
+        self.date = response.headers.get("Date", "")
 
 
 @dataclass
@@ -105,12 +76,12 @@ class Issuer:
             alg=jose.ES256,
             verify_ssl=self.authority.ca_file or certifi.where(),  # requests takes a path, too
             user_agent="open-webui-tdx",
-            timeout=REQUEST_S,
+            timeout=bounded.REQUEST_S,
         )
         network.session.trust_env = False
         network.session.headers["Accept-Encoding"] = "identity"
         network.session.adapters.clear()  # nothing but https, whatever addresses a directory lists
-        network.session.mount("https://", _Bounded(self._last))
+        network.session.mount("https://", Bounded(self._last.hear))
         directory = ClientV2.get_directory(self.authority.directory, network)
         self._check_clock()
         return ClientV2(directory, network)
@@ -177,20 +148,20 @@ class Issuer:
             raise AcmeTrouble(f"the CA had not decided after {POLL_S:g} s", "", REFUSED_S) from late
         except _exceptions.SSLError as error:
             raise _untrusted(error) from error
-        except _Answered as error:
+        except RefusedAnswer as error:
             raise _garbage(str(error)) from error
         except (_exceptions.InvalidSchema, _exceptions.MissingSchema, _exceptions.InvalidURL) as error:
             raise _garbage(f"it names an address that is not https: {error}") from error
         except (requests.RequestException, HTTPError, OSError) as error:
             raise AcmeTrouble(
-                f"the CA cannot be reached: {_innermost(error)}", "See whether this machine reaches ACME_DIRECTORY"
+                f"the CA cannot be reached: {innermost(error)}", "See whether this machine reaches ACME_DIRECTORY"
             ) from error
         except errors.ClientError as error:
             raise _no_acme(error) from error
         except Exception as error:  # the library trusts what it reads: a wrong type can fail anywhere in it
             if isinstance(error, ValueError) and str(error).startswith("Requesting "):  # its word for: unreachable
                 raise AcmeTrouble(
-                    f"the CA cannot be reached: {_plain(error)}", "See whether this machine reaches ACME_DIRECTORY"
+                    f"the CA cannot be reached: {plain(error)}", "See whether this machine reaches ACME_DIRECTORY"
                 ) from error
             raise _garbage(f"{type(error).__name__}: {error}") from error
 
@@ -201,8 +172,8 @@ class Issuer:
         if code == "rateLimited":
             wait_s = max(wait_s, self._patience())
         if code == "caa":
-            todo = todo.format(account=_plain(self.account) or "none yet")
-        return AcmeTrouble(f"the CA refused ({_plain(code) or 'no reason'}): {_plain(problem.detail)}", todo, wait_s)
+            todo = todo.format(account=plain(self.account) or "none yet")
+        return AcmeTrouble(f"the CA refused ({plain(code) or 'no reason'}): {plain(problem.detail)}", todo, wait_s)
 
     def _patience(self) -> float:
         """The seconds that Retry-After names, at most two weeks; 0 for none that is understood."""
@@ -238,7 +209,7 @@ def _http01(authorization: messages.AuthorizationResource) -> messages.Challenge
     for challenge in authorization.body.challenges:
         if isinstance(challenge.chall, challenges.HTTP01):
             return challenge
-    name = _plain(authorization.body.identifier.value)
+    name = plain(authorization.body.identifier.value)
     raise AcmeTrouble(f"the CA offers no HTTP-01 for {name}", "Name another one with ACME_DIRECTORY", LIMITED_S)
 
 
@@ -251,7 +222,7 @@ def _first_problem(failed: errors.ValidationError) -> messages.Error:
 
 
 def _untrusted(error: _exceptions.SSLError) -> AcmeTrouble:
-    said = _innermost(error)
+    said = innermost(error)
     if "expired" in said or "not yet valid" in said:
         todo = f"This machine's clock says {moment(time.time())}: set it if that is wrong"
     else:
@@ -261,7 +232,7 @@ def _untrusted(error: _exceptions.SSLError) -> AcmeTrouble:
 
 def _garbage(said: str) -> AcmeTrouble:
     todo = "ACME_DIRECTORY must be the address of an ACME directory"
-    return AcmeTrouble(f"what answers there does not speak ACME ({_plain(said)})", todo)
+    return AcmeTrouble(f"what answers there does not speak ACME ({plain(said)})", todo)
 
 
 def _no_acme(error: errors.ClientError) -> AcmeTrouble:
@@ -271,21 +242,6 @@ def _no_acme(error: errors.ClientError) -> AcmeTrouble:
         todo = "If it lasts, look at the CA's own pages about its state, and at ACME_DIRECTORY"
         return AcmeTrouble(f"the CA answers HTTP {answer.status_code}", todo)
     return _garbage(f"{type(error).__name__}: {error}")
-
-
-def _innermost(error: BaseException) -> str:
-    """The innermost reason, on one line."""
-    while True:
-        inner = error.__cause__ or error.__context__ or getattr(error, "reason", None)
-        if not isinstance(inner, BaseException) or inner is error:
-            return _plain(error) or type(error).__name__
-        error = inner
-
-
-def _plain(value: object) -> str:
-    """Somebody else's text for our log: one line, printable, not long."""
-    text = " ".join(str(value or "").split())
-    return "".join(char if char.isprintable() else "?" for char in text[:300]).rstrip(".")
 
 
 def _deadline() -> datetime:

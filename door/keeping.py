@@ -15,6 +15,8 @@ MAX_BYTES = 1024 * 1024
 KEY, CHAIN = "tls-key", "tls-chain"
 #: The key of the account at a CA, and the certificate that a CA made for the drawn key.
 ACCOUNT, CERTIFICATE = "acme-account", "acme-chain"
+#: The CAs (PEM) that the launcher found in DATA_TRUSTEE_CA_FILE, for the certificate of a key broker.
+BROKER_AUTHORITIES = "trustee-authorities"
 #: What lies in encrypted data from one boot to the next (door/taking_up.py).
 LASTING = (KEY, ACCOUNT, CERTIFICATE)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -36,18 +38,19 @@ async def answer(lock: Lock, scope: Scope, receive: Receive, send: Send) -> None
         await send({"type": "websocket.http.response.body", "body": b""})
         return
     try:
-        response = await _unlock(lock, Request(scope, receive)) if scope["path"] == PATH else _refusal(scope)
+        response = await _unlock(lock, Request(scope, receive)) if scope["path"] == PATH else _refusal(lock, scope)
     except ClientDisconnect:
         return
     await response(scope, receive, send)
 
 
-def _refusal(scope: Scope) -> Response:
+def _refusal(lock: Lock, scope: Scope) -> Response:
+    sentence = f"{SENTENCE} {lock.trouble}".rstrip()
     headers = {**_UNSAID, "Retry-After": "60"}
     accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
     if scope["method"] in ("GET", "HEAD") and b"text/html" in accepted:
-        return HTMLResponse(_PAGE, 503, headers)
-    return JSONResponse({"status": False, "detail": SENTENCE}, 503, headers)
+        return HTMLResponse(_PAGE.replace(SENTENCE, escape(sentence)), 503, headers)
+    return JSONResponse({"status": False, "detail": sentence}, 503, headers)
 
 
 async def _unlock(lock: Lock, request: Request) -> Response:

@@ -15,13 +15,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from data_unlock.answer import Answer
-from data_unlock.ends import Locked, Opened
+from data_unlock.ends import Locked
 from data_unlock.errors import RefusedError
+from data_unlock.grant import Grant
+from data_unlock.message import Action
 
 from .binding import Binder
 
 #: Of one line: what the door keeps is at most half of it (door/keeping.py).
 MAX_LINE_BYTES = 2 * 1024 * 1024
+OPEN_ALREADY = "the data is open already"
 
 
 class Lock:
@@ -34,6 +37,10 @@ class Lock:
         self._waiting = Locked(self._owner)
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._writer: asyncio.Future[asyncio.StreamWriter] | None = None
+        self._one = asyncio.Lock()
+        self.given = False  # the data is open, though people are not let in yet
+        #: Why a key broker does not open it, one sentence of ours, or "".
+        self.trouble = ""
         self.open = False
         self.opened = asyncio.Event()
         #: Takes up what lies in the data for the door, before people are let in.
@@ -61,28 +68,46 @@ class Lock:
     async def take(self, message: bytes) -> bytes:
         """Open one message and have the data opened; the answer. MalformedError, RefusedError: nothing was opened, and
         the key is still good, unless the owner's own signature was on what does not open."""
+        if self.given:
+            raise RefusedError(OPEN_ALREADY)
         try:
             opened = self._waiting.open(message)
         except RefusedError:
             if self._waiting.used:
                 await self._renew()
             raise
-        said = await self._ask(opened)
+        said = await self._ask(opened.action, opened.least_generation, opened.data_key, opened.new_key)
         if said["ok"]:
-            bound = {**self._data, "generation": said["generation"]}
-            await asyncio.to_thread(self._binder.bind, unlock=None, data=bound)
             return opened.answer(Answer("opened", said["generation"]))
-        await self._renew()
+        if not self.given:
+            await self._renew()
         return opened.answer(Answer("refused", said["generation"], said["detail"]))
 
-    async def _ask(self, opened: Opened) -> dict[str, Any]:
-        """The launcher's answer. Only one message opens at a time: its key is gone until the next one is drawn."""
-        asked = {"action": opened.action.name.lower(), "least": opened.least_generation}
-        asked["key"] = base64.b64encode(opened.data_key).decode()
-        if opened.new_key:
-            asked["new"] = base64.b64encode(opened.new_key).decode()
-        (await self._way()).write(json.dumps(asked).encode() + b"\n")
-        return await self._answers.get()
+    async def take_grant(self, grant: Grant) -> str:
+        """Have the data opened with what a key broker released; why it was not, or "". Raises BindError."""
+        said = await self._ask(Action.OPEN, grant.least_generation, grant.data_key)
+        return "" if said["ok"] else str(said["detail"])
+
+    async def tell(self, sentence: str) -> None:
+        """Have the launcher say something where people look."""
+        (await self._way()).write(json.dumps({"trouble": sentence}).encode() + b"\n")
+
+    async def _ask(self, action: Action, least: int, key: bytes, new_key: bytes = b"") -> dict[str, Any]:
+        """The launcher's answer; that it opened the data is bound before. One at a time: the owner may ask while a
+        key broker's grant is tried."""
+        asked = {"action": action.name.lower(), "least": least, "key": base64.b64encode(key).decode()}
+        if new_key:
+            asked["new"] = base64.b64encode(new_key).decode()
+        async with self._one:
+            if self.given:
+                return {"ok": False, "generation": 0, "detail": f"{OPEN_ALREADY.capitalize()}."}
+            (await self._way()).write(json.dumps(asked).encode() + b"\n")
+            said = await self._answers.get()
+            if said["ok"]:
+                self.given = True
+                bound = {**self._data, "generation": said["generation"]}
+                await asyncio.to_thread(self._binder.bind, unlock=None, data=bound)
+            return said
 
     def _way(self) -> asyncio.Future[asyncio.StreamWriter]:
         """To the launcher, once `hear` has begun."""

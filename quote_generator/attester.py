@@ -50,6 +50,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="an inherited connection over which its holder says what else quotes are bound to (bindings.py)",
     )
     parser.add_argument("--await-binding", action="store_true", help="listen only once something was bound")
+    parser.add_argument("--key-broker", action="store_true", help="make a key broker's quotes for these connections")
     parser.add_argument("--event-log", type=Path, metavar="DIR", help="the folder of the event log")
     parser.add_argument(
         "--allow-uid", type=int, action="append", default=[], metavar="N", help="a user who may ask, beside our own"
@@ -125,7 +126,8 @@ async def serve(runtime_data: RuntimeData, options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    heard = [bindings.hear(one, runtime_data, bound.set) for one in bindings.inherited(options.bind_fd)]
+    inherited = bindings.inherited(options.bind_fd)
+    heard = [bindings.hear(one, runtime_data, bound.set, options.key_broker) for one in inherited]
     channels = [loop.create_task(one) for one in heard]
     if not options.await_binding or await first_binding(bound, stop, channels):
         await listen_until(stop, EvidenceSource(runtime_data, options.event_log), owner, tee, options)

@@ -2,6 +2,7 @@
 
     {"bind": {"tls": {"spki_sha256": "<64 hex>", "key": "drawn"}}}  ->  {"ok": true}
     {"bind": {"tls": null}}                                         ->  {"ok": true}, and the member is gone
+    {"key_broker": {...}}, with --key-broker (key_broker.py)        ->  {"ok": true, "quote": "<hex>"}
     anything else                                                   ->  {"ok": false, "error": {"code", "message"}}
 
 One JSON object a line. Every quote that begins after the answer has the members. They stay when the connection ends:
@@ -15,7 +16,9 @@ import json
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from . import key_broker
 from .runtime_data import RuntimeData
 
 LINE_LIMIT = 64 * 1024  # bytes
@@ -40,14 +43,29 @@ def _carry_out(line: bytes, runtime_data: RuntimeData) -> str | None:
     return None
 
 
-async def hear(channel: socket.socket, runtime_data: RuntimeData, bound: Callable[[], object]) -> None:
-    """Serve one connection until the other end closes it; `bound` is called each time that something was bound."""
+def _for_broker(line: bytes) -> Any:
+    """What a request for a key broker's quote holds; None for any other request."""
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return request[key_broker.NAME] if isinstance(request, dict) and list(request) == [key_broker.NAME] else None
+
+
+async def hear(
+    channel: socket.socket, runtime_data: RuntimeData, bound: Callable[[], object], brokered: bool = False
+) -> None:
+    """Serve one connection until the other end closes it; `bound` is called each time that something was bound.
+    `brokered`: whether a key broker's quote is made for it."""
     reader, writer = await asyncio.open_connection(sock=channel, limit=LINE_LIMIT)
     try:
         while line := await reader.readline():
-            fault = _carry_out(line, runtime_data)
-            answer = {"ok": True} if fault is None else _refused(fault)
-            if fault is None:
+            asked = _for_broker(line) if brokered else None
+            fault = _carry_out(line, runtime_data) if asked is None else None
+            answer: dict[str, object] = {"ok": True} if fault is None else _refused(fault)
+            if asked is not None:
+                answer = await asyncio.to_thread(key_broker.answer, asked)
+            elif fault is None:
                 bound()
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()

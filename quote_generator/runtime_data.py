@@ -53,7 +53,8 @@ MEMBERS: dict[str, dict[str, Any]] = {
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]{1,5})?")
 
 
-def _canonical(text: str, size: int | None) -> bool:
+def is_base64url(text: str, size: int | None) -> bool:
+    """Whether `text` is the one spelling of `size` bytes (None: of any number), without padding."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -80,7 +81,7 @@ def _fits(value: Any, rule: dict[str, Any]) -> bool:
     if kind == "hex":
         return re.fullmatch(f"[0-9a-f]{{{2 * rule['size']}}}", value) is not None
     if kind == "base64url":
-        return _canonical(value, rule.get("size"))
+        return is_base64url(value, rule.get("size"))
     return kind == "text" or value in rule["of"]
 
 

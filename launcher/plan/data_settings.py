@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from data_unlock.outside import is_resource
+
 from ..errors import SettingError
 
 if TYPE_CHECKING:
@@ -49,8 +51,38 @@ def volume(name: str, value: str) -> str:
     return value
 
 
+def resource(name: str, value: str) -> str:
+    """Where a Trustee keeps the owner's grant, as `repository/type/tag`, or "". Raises SettingError."""
+    if value and not is_resource(value):
+        raise SettingError(f"{name}={value} is no resource of a Trustee, such as default/open-webui/data-key.")
+    return value
+
+
+def trustee(settings: Settings) -> str:
+    """The address that a Trustee is asked for the owner's grant at, or "": what the launch measures."""
+    return f"{settings.trustee_url}/kbs/v0/resource/{settings.trustee_resource}" if settings.trustee_url else ""
+
+
+def _check_trustee(settings: Settings) -> None:
+    given = {
+        "DATA_TRUSTEE_URL": settings.trustee_url,
+        "DATA_TRUSTEE_RESOURCE": settings.trustee_resource,
+        "DATA_TRUSTEE_CA_FILE": settings.trustee_ca_file,
+    }
+    if settings.data_key != "trustee":
+        for name in (name for name, value in given.items() if value):
+            raise SettingError(f"{name} is set, but DATA_KEY is {settings.data_key}: set DATA_KEY=trustee.")
+        return
+    for name in ("DATA_TRUSTEE_URL", "DATA_TRUSTEE_RESOURCE"):
+        if not given[name]:
+            raise SettingError(
+                f"DATA_KEY=trustee needs {name}: the address of your Trustee, and where in it the grant is."
+            )
+
+
 def check(settings: Settings, environ: Mapping[str, str]) -> None:
     """Raises SettingError."""
+    _check_trustee(settings)
     if settings.data_key == "none":
         if settings.data_owner:
             raise SettingError("DATA_OWNER is set, but DATA_KEY is none, so nothing is encrypted: set DATA_KEY=unlock.")
@@ -61,7 +93,7 @@ def check(settings: Settings, environ: Mapping[str, str]) -> None:
         return
     if not settings.data_owner:
         raise SettingError(
-            "DATA_KEY=unlock needs DATA_OWNER, the public key of who may open the data: make one with "
+            f"DATA_KEY={settings.data_key} needs DATA_OWNER, the public key of who may open the data: make one with "
             "quote-verifier unlock --new-key data.key."
         )
     from .effective import is_local  # which stands on the settings itself

@@ -12,6 +12,7 @@ from typing import Any
 
 from quote_generator import aael
 
+from . import data_settings
 from .settings import Settings
 
 # A log is read by people: a release that differs in more files than this is named by one digest over all of them.
@@ -78,12 +79,13 @@ def site_event(
     Its `origin`, where people reach it, or ""; `tls`: how it ends in here, or `off`; `endpoints`: everything that
     leaves this machine, by setting; `admin_access`: whether administrators can read what others wrote; `egress`: what
     holds that nothing else leaves (`plan.egress.Egress.said`); `data_owner`, where the data is encrypted: the Ed25519
-    public key (base64url) of who may have it opened.
+    public key (base64url) of who may have it opened; `data_trustee`, where its key comes from a Trustee: the address
+    that is asked for it.
     """
     leading = [dict(each) for each in endpoints]
     content = {"origin": settings.origin, "tls": settings.tls, "endpoints": leading, "admin_access": admin_access}
-    owner = {"data_owner": settings.data_owner} if settings.data_owner else {}
-    return Event("site", content | {"egress": egress} | owner)
+    said = {"data_owner": settings.data_owner, "data_trustee": data_settings.trustee(settings)}
+    return Event("site", content | {"egress": egress} | {name: value for name, value in said.items() if value})
 
 
 def encryption_event(name: str, version: str, sha384: str) -> Event:

@@ -57,6 +57,8 @@ def attester(launch: Launch, release_digest: str, asking_uid: int) -> Process:
         arguments += ["--release-digest", release_digest]
     if settings.origin:
         arguments += ["--origin", settings.origin]
+    if settings.data_key == "trustee":
+        arguments.append("--key-broker")
     command = launch.module("attester", "quote_generator.attester", *arguments)
     return Process("attester", command, launch.device_env(), launch.data.run, Ready(socket=path))
 
@@ -181,6 +183,8 @@ def door(launch: Launch, env: Mapping[str, str], user: User | None) -> Process:
     }
     if launch.data.encrypted:
         config["data"] = {"state": "encrypted", "owner": settings.data_owner}
+    if settings.data_key == "trustee":
+        config["trustee"] = {"url": settings.trustee_url, "resource": settings.trustee_resource}
     if settings.tls == "acme":
         config["acme"] = {"directory": settings.acme_directory, "contact": settings.acme_contact}
     command = launch.module("door", "door", json.dumps(config))

@@ -64,6 +64,9 @@ class Settings:
     data_key: str
     data_owner: str
     data_volume: str
+    trustee_url: str
+    trustee_resource: str
+    trustee_ca_file: str
     run_as: str
     start_timeout_s: int
 
@@ -271,9 +274,12 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("HTTP_PORT", "http_port", "", _optional(_integer(0, 65535))),
     ("FORWARDED_ALLOW_IPS", "forwarded_allow_ips", "", _addresses),
     ("EGRESS", "egress", "", _egress),
-    ("DATA_KEY", "data_key", "none", _choice("none", "unlock")),
+    ("DATA_KEY", "data_key", "none", _choice("none", "unlock", "trustee")),
     ("DATA_OWNER", "data_owner", "", data_settings.owner),
     ("DATA_VOLUME", "data_volume", "", data_settings.volume),
+    ("DATA_TRUSTEE_URL", "trustee_url", "", _url),
+    ("DATA_TRUSTEE_RESOURCE", "trustee_resource", "", data_settings.resource),
+    ("DATA_TRUSTEE_CA_FILE", "trustee_ca_file", "", _text),
     ("RUN_AS", "run_as", "", _text),
     ("START_TIMEOUT_S", "start_timeout_s", "180", _integer(5, 3600)),
 )

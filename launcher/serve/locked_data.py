@@ -25,6 +25,8 @@ from .volume import Volume
 
 LOCKED = "Locked: the owner of the data has not opened it yet (quote-verifier unlock)"
 
+ASKING = "Locked: the Trustee at {} is asked to have the data opened (quote-verifier unlock opens it, too)"
+
 
 @contextmanager
 def left_closed(data: DataDir) -> Iterator[None]:
@@ -83,8 +85,9 @@ class LockedData:
         # The door is alive, though /health says that nothing is served.
         self.door.spec = replace(self.door.spec, ready=Ready(url=f"{settings.local_url}/api/v1/tee/config"))
         self.supervisor.wait([self.door], float(settings.start_timeout_s))
-        say(f"{LOCKED}: {settings.origin or settings.local_url}")
-        self.supervisor.notifier.ready(LOCKED)
+        locked = ASKING.format(settings.trustee_url) if settings.data_key == "trustee" else LOCKED
+        say(f"{locked}: {settings.origin or settings.local_url}")
+        self.supervisor.notifier.ready(locked)
         kind = Volume if self.plan.launch.data.volume else Vault
         program = encryption.measure(kind is Volume).path
         vault = kind(self.plan.launch, program, self.supervisor)

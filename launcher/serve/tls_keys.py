@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from door.authority import AUTHORITIES
-from door.keeping import CHAIN, KEY, Keep
+from door.keeping import BROKER_AUTHORITIES, CHAIN, KEY, Keep
 
 from ..datadir import DataDir
 from ..errors import SettingError, UnavailableError, reason
@@ -56,21 +56,23 @@ def opened(settings: Settings, data: DataDir) -> Iterator[int]:
             for name, text in zip((KEY, CHAIN), given(settings), strict=True):
                 keep.put(name, text)
         if settings.tls == "acme":
-            Keep(handle).put(AUTHORITIES, _authorities(settings.acme_ca_file))
+            Keep(handle).put(AUTHORITIES, _authorities("ACME_CA_FILE", settings.acme_ca_file))
+        if settings.data_key == "trustee":
+            Keep(handle).put(BROKER_AUTHORITIES, _authorities("DATA_TRUSTEE_CA_FILE", settings.trustee_ca_file))
         yield handle
     finally:
         os.close(handle)
 
 
-def _authorities(value: str) -> str:
-    """The text of ACME_CA_FILE, or "" without one. Raises SettingError for one that holds no certificate."""
+def _authorities(name: str, value: str) -> str:
+    """The text of a file of CAs, or "" without one. Raises SettingError for one that holds no certificate."""
     if not value:
         return ""
-    text = _read("ACME_CA_FILE", value).decode("ascii", "replace")
+    text = _read(name, value).decode("ascii", "replace")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
     except (ssl.SSLError, ValueError):
-        raise SettingError(f"ACME_CA_FILE={value} holds no certificate in PEM form.") from None
+        raise SettingError(f"{name}={value} holds no certificate in PEM form.") from None
     return text
 
 

@@ -3,7 +3,8 @@
 One JSON object a line, over a socket pair. The door: `{"action": "open"|"create"|"rotate"|"copy", "least": n, "key":
 <base64>}`, with `"new": <base64>` for the last two; the launcher: `{"ok": true, "generation": n}` or `{"ok": false,
 "generation": n, "detail": <a sentence>}`, and at the end, once everything serves, `{"serve": true, "kept":
-{...}}`, with what the door kept in the data in earlier boots (door/taking_up.py).
+{...}}`, with what the door kept in the data in earlier boots (door/taking_up.py). Meanwhile the door may say why a
+key broker does not open it: `{"trouble": <a sentence or two>}`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class Waiting:
         """Until the data is open: how often it was opened by now. Raises Stopped, ChildError."""
         while True:
             asked = self._line()
+            if "trouble" in asked:
+                notice(asked["trouble"])
+                self.supervisor.notifier.status(asked["trouble"])
+                continue
             try:
                 generation = self._open(vault, asked)
             except (VaultError, DataError) as error:

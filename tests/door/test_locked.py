@@ -57,7 +57,8 @@ class Scene:
         reader, writer = await asyncio.open_connection(sock=self.launcher)
         while line := await reader.readline():
             self.asked.append(json.loads(line))
-            writer.write(json.dumps(self.said).encode() + b"\n")
+            if "trouble" not in self.asked[-1]:
+                writer.write(json.dumps(self.said).encode() + b"\n")
 
 
 @asynccontextmanager

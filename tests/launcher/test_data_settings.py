@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from quote_verifier.eventlog import _event as logged
 from quote_verifier.kept_data import check_data
 from quote_verifier.verdict import Check
 
+from launcher.datadir import DataDir
 from launcher.errors import SettingError
-from launcher.plan import effective, settings
+from launcher.plan import effective, processes, settings
 from launcher.plan.data_settings import _KEEPERS
 from launcher.plan.events import site_event
+from launcher.plan.launch import Launch
 from tests.vectors.ground import event, launch
 
+TRUSTEE = {
+    "DATA_KEY": "trustee",
+    "DATA_OWNER": "Gb8jfLJNrVqR8EB3SRo-aKaBXv2NjGL40zHzUQ3ZpqM",
+    "DATA_TRUSTEE_URL": "https://kbs.example/",
+    "DATA_TRUSTEE_RESOURCE": "default/open-webui/data-key",
+}
 OWNER = "Gb8jfLJNrVqR8EB3SRo-aKaBXv2NjGL40zHzUQ3ZpqM"
 
 
@@ -22,9 +33,33 @@ def test_the_owner_is_measured() -> None:
     assert "data_owner" not in site_event(settings.load({}), [], False, "closed").content
 
 
+def test_where_a_trustee_is_asked_is_measured_and_handed_to_door_and_attester() -> None:
+    chosen = settings.load(TRUSTEE)
+    asked = "https://kbs.example/kbs/v0/resource/default/open-webui/data-key"
+    content = site_event(chosen, [], False, "closed").content
+    assert (content["data_owner"], content["data_trustee"]) == (OWNER, asked)
+    unlocked = settings.load({"DATA_KEY": "unlock", "DATA_OWNER": OWNER})
+    assert "data_trustee" not in site_event(unlocked, [], False, "closed").content
+    for which, expected in ((chosen, True), (unlocked, False)):
+        launch = Launch(Path("/r"), which, DataDir(Path("/d"), "boot", True), "tdx", {}, "python3", 1, Path("/s"))
+        config = json.loads(next(each for each in processes.door(launch, {}, None).command if each.startswith("{")))
+        place = {"url": "https://kbs.example", "resource": "default/open-webui/data-key"}
+        assert config.get("trustee") == (place if expected else None)
+        assert config["data"] == {"state": "encrypted", "owner": OWNER}
+        assert ("--key-broker" in processes.attester(launch, "", 0).command) is expected
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
+        ({name: value for name, value in TRUSTEE.items() if name != "DATA_OWNER"}, "DATA_KEY=trustee needs DATA_OWNER"),
+        (TRUSTEE | {"DATA_TRUSTEE_URL": ""}, "DATA_KEY=trustee needs DATA_TRUSTEE_URL"),
+        (TRUSTEE | {"DATA_TRUSTEE_RESOURCE": ""}, "DATA_KEY=trustee needs DATA_TRUSTEE_RESOURCE"),
+        (TRUSTEE | {"DATA_TRUSTEE_RESOURCE": "kbs:///default/a/b"}, "is no resource of a Trustee"),
+        (TRUSTEE | {"DATA_TRUSTEE_RESOURCE": "default/../b"}, "is no resource of a Trustee"),
+        (TRUSTEE | {"DATA_TRUSTEE_URL": "ftp://kbs.example"}, "is not an http or https URL"),
+        (TRUSTEE | {"DATA_KEY": "unlock"}, "DATA_TRUSTEE_URL is set, but DATA_KEY is unlock"),
+        ({"DATA_TRUSTEE_CA_FILE": "/ca.pem"}, "DATA_TRUSTEE_CA_FILE is set, but DATA_KEY is none"),
         ({"DATA_KEY": "unlock"}, "DATA_KEY=unlock needs DATA_OWNER"),
         ({"DATA_OWNER": OWNER}, "DATA_OWNER is set, but DATA_KEY is none"),
         ({"DATA_KEY": "other"}, "DATA_KEY=other is not known"),

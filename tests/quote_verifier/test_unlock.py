@@ -18,6 +18,7 @@ from quote_verifier.unlock import keyfile, words
 from data_unlock.answer import Answer
 from data_unlock.ends import Locked
 from data_unlock.errors import UnlockError
+from data_unlock.grant import Grant, decode
 from data_unlock.message import Action
 from door.channel.keys import Keys
 from quote_verifier import cli
@@ -277,3 +278,42 @@ def test_a_locked_door_needs_no_certificate_of_a_ca(key: Path, tmp_path: Path) -
         assert unlock(running, key, "--accept", "simulated")[0] == 0 and len(running.taken) == 1
         with redirect_stderr(io.StringIO()):
             assert cli.run([running.url, "--cache", str(tmp_path / "cache")]) == 3, "everybody else looks at it"
+
+
+def granted(key: Path, *more: str) -> tuple[int, str]:
+    output = io.StringIO()
+    with redirect_stderr(output), redirect_stdout(output):
+        code = cli.run(["unlock", *more])
+    return code, output.getvalue()
+
+
+def test_a_grant_for_a_trustee_is_the_owners_with_the_count_that_was_seen(key: Path) -> None:
+    made, place = key.with_name("data.grant"), "default/open-webui/data-key"
+    keyfile.remember(key, 9)
+    code, said = granted(key, "--grant", str(made), "--for", place, "--key", str(key))
+    assert code == 0 and str(made) in said and place in said
+    owner = keyfile.load(key)
+    public = owner.owner.public_key().public_bytes_raw()
+    assert decode(made.read_bytes(), public, place) == Grant(owner.data_key, 9)
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert granted(key, "--grant", str(made), "--for", place, "--key", str(key))[0] == 2, "it is not written over"
+    made.unlink()
+    arguments = ("--grant", str(made), "--for", place, "--key", str(key), "--accept-generation", "4")
+    assert granted(key, *arguments)[0] == 0
+    assert decode(made.read_bytes(), public, place).least_generation == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--grant", "f"), "--grant FILE takes --for"),
+        (("--for", "a/b/c"), "--grant FILE takes --for"),
+        (("--grant", "f", "--for", "a/b/c", "https://host"), "and no address"),
+        (("--grant", "f", "--for", "a/b"), "is no resource of a Trustee"),
+    ],
+)
+def test_a_grant_that_nobody_could_use_is_not_written(key: Path, more: tuple[str, ...], sentence: str) -> None:
+    folder = str(key.parent)
+    code, said = granted(key, *(f"{folder}/{each}" if each == "f" else each for each in more), "--key", str(key))
+    assert code == 2 and sentence in " ".join(said.split())
+    assert not Path(f"{folder}/f").exists()

@@ -5,6 +5,7 @@ from typing import Any
 
 import rfc8785
 
+from quote_generator import key_broker
 from simulator import profile
 from simulator.quotes import make_quote
 from tests.vectors import nonces
@@ -51,6 +52,15 @@ def nonce_cases() -> None:
     bound("version-1", "Runtime data of an older release", earlier)
     bound("version", "Runtime data of an unknown version", runtime_data(v=3))
     bound("release-shape", "A release that is no digest", runtime_data(release="abc"))
+    brokered = key_broker.runtime_data(NONCE, nonces.b64(bytes(32)), nonces.b64(bytes(32)))
+    bound("key-broker", "What a key broker has quoted, with a nonce of somebody's, is no evidence", brokered)
+    case(
+        "nonce-key-broker-quote",
+        "A key broker's quote under runtime data of evidence",
+        "not-genuine",
+        FAILED,
+        bundle("key-broker", quote=quote_for(brokered, log_of(EVENTS))),
+    )
     bound("not-an-object", "Runtime data that is no object", [1])
     case(
         "nonce-unbound",

@@ -42,6 +42,10 @@ def _kept(name: str, about: str, status: str, data: Any, lines: list[str], *, kn
 def data_cases() -> None:
     plain, owned = log_of(EVENTS[:5], NOT_OWNED), log_of(EVENTS)
     _kept("locked", "Encrypted, and not opened yet", "pass", {"state": "encrypted", "owner": OWNER}, owned)
+    asked = SITE | {"data_trustee": "https://kbs.example/kbs/v0/resource/default/open-webui/data-key"}
+    _kept("trustee", "Encrypted, and its key comes from a Trustee", "pass", KEPT, log_of(EVENTS, asked))
+    unclear = log_of(EVENTS, SITE | {"data_trustee": 1})
+    _kept("trustee-number", "A Trustee that is a number", "fail", KEPT, unclear, known="fail")
     _kept("plain", "Data that lies in plain text", "warn", {"state": "plain"}, plain)
     _kept("unsaid", "The evidence does not say how the data lies", "warn", None, plain)
     _kept("not-owned", "Encrypted, and the launch measured no owner", "fail", KEPT, log_of(EVENTS, NOT_OWNED))

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import Malformed
 from .eventlog import ENCRYPTING, LAUNCH, SITE, Event, launches
-from .site import judge, keepers_elsewhere
+from .site import SHOWN, judge, keepers_elsewhere
 from .verdict import Check, Status
 
 NOBODY = "nobody"
@@ -74,4 +74,7 @@ def _encrypted(data: dict[str, Any], site: dict[str, Any], platform: Check) -> C
             "could have changed",
         )
     opened = f", opened {data['generation']} times" if "generation" in data else ""
+    if "data_trustee" in site:
+        where = site["data_trustee"][:SHOWN]
+        return _answer("pass", f"Encrypted; only {owner} can have it opened, by a key that {where} releases{opened}")
     return _answer("pass", f"Encrypted; only {owner} can have it opened{opened}")

@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 
-from door import issuing, tls
+from door import bounded, tls
 from door.account import account_key
 from door.acme import Keeper, Waits
 from door.authority import AcmeTrouble, Authority
@@ -33,7 +33,7 @@ class Setup:
     contact: str = ""
     waits: dict[str, float] = field(default_factory=dict)
     impatient: bool = False
-    request_s: float = issuing.REQUEST_S
+    request_s: float = bounded.REQUEST_S
 
 
 @dataclass
@@ -90,7 +90,7 @@ async def main(setup: Setup, plain: socket.socket, served: socket.socket) -> Non
     http = PlainHttp(f"https://{setup.name}")
     server = uvicorn.Server(uvicorn.Config(http, log_level="warning", lifespan="off"))
     authority = Authority(setup.directory, setup.contact, setup.ca_file)
-    issuing.REQUEST_S = setup.request_s
+    bounded.REQUEST_S = setup.request_s
     issuer = Issuer(authority, account_key(store, authority.directory, authority.contact), http)
     ordering = Impatient(issuer) if setup.impatient else issuer
     keeper = Keeper((setup.name,), certificates, ordering, store, say, say, Waits(**setup.waits))

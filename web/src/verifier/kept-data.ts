@@ -9,7 +9,7 @@ import type { JsonObject } from '../shared/strict-json.js';
 import { encrypts, inForce, LAUNCH, SITE, type LogEvent } from './event-log.js';
 import type { Outcome } from './outcome.js';
 import type { BoundData, RuntimeData } from './runtime-data.js';
-import { judgeSite, keepersElsewhere, SiteError } from './site.js';
+import { judgeSite, keepersElsewhere, SHOWN, SiteError } from './site.js';
 
 const NOBODY = clause('nobody');
 
@@ -39,7 +39,10 @@ function encrypted(owner: string, site: JsonObject, platform: Outcome): Outcome 
 	if (elsewhere.length > 0)
 		return warn('tee.check.data.protected.elsewhere', { owner, settings: elsewhere.join(', ') });
 	if (platform.status !== 'pass') return warn('tee.check.data.protected.platform');
-	return { status: 'pass', key: 'tee.check.data.protected.pass', params: { owner } };
+	if (!Object.hasOwn(site, 'data_trustee'))
+		return { status: 'pass', key: 'tee.check.data.protected.pass', params: { owner } };
+	const where = String(site['data_trustee']).slice(0, SHOWN);
+	return { status: 'pass', key: 'tee.check.data.protected.trustee', params: { owner, where } };
 }
 
 /**

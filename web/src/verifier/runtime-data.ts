@@ -6,7 +6,7 @@
 
 import table from '../data/runtime_data.json';
 import { concat, fromBase64url, isHex, toHex, utf8 } from '../shared/bytes.js';
-import { Reason } from '../shared/sentence.js';
+import { clause, Reason } from '../shared/sentence.js';
 import { isObject, type Json, type JsonObject } from '../shared/strict-json.js';
 import { canonicalize } from './event-log.js';
 import { sha384 } from './hash.js';
@@ -108,7 +108,7 @@ export function readRuntimeData(data: unknown): { data: RuntimeData; newer: stri
 		);
 	if (data['v'] !== VERSION)
 		throw new RuntimeDataError('its version is {{version}}, not {{expected}}', {
-			version: String(JSON.stringify(data['v'])),
+			version: data['v'] === undefined ? clause('missing') : JSON.stringify(data['v']),
 			expected: VERSION
 		});
 	return { data: data as RuntimeData, newer: newerIn(data, MEMBERS, '').sort() };

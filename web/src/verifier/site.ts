@@ -14,7 +14,8 @@ interface Rule {
 	keepers?: string[];
 }
 const RULES: Record<string, Rule> = table;
-const SHOWN = 200;
+/** Characters of one value in a sentence. */
+export const SHOWN = 200;
 
 export class SiteError extends Reason {}
 

@@ -23,7 +23,7 @@ from ..fetch import Fetcher
 from ..report import print_verdict, printable
 from ..request import Request, prepare, sources
 from ..verdict import Verdict
-from . import keyfile, words
+from . import granting, keyfile, words
 from .opening import Opening, Outcome
 
 ACCEPTABLE = ("simulated", "administrator")
@@ -48,6 +48,18 @@ DataKey = Annotated[
     ),
 ]
 Create = Annotated[bool, typer.Option("--create", help="The first time: have a new, empty folder made.")]
+GrantFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--grant",
+        metavar="FILE",
+        help="Write what a Trustee is to keep for this owner into a new file. It holds the data's key.",
+    ),
+]
+GrantResource = Annotated[
+    str | None,
+    typer.Option("--for", metavar="RESOURCE", help="With --grant: where the Trustee keeps it, repository/type/tag."),
+]
 Rotate = Annotated[
     bool, typer.Option("--rotate-key", help="Open the data and give it another key, which the key file then holds.")
 ]
@@ -85,6 +97,8 @@ def command(
     new_key: NewKey = None,
     restore_key: RestoreKey = None,
     data_key: DataKey = 0,
+    grant: GrantFile = None,
+    grant_resource: GrantResource = None,
     create: Create = False,
     rotate_key: Rotate = False,
     full: Full = False,
@@ -102,6 +116,12 @@ def command(
     """Verify a service, and have its encrypted data opened with your key, which leaves only for the verified TD."""
     if new_key or restore_key:
         _write_key(new_key, restore_key, data_key, url)
+        raise typer.Exit(0)
+    if grant or grant_resource:
+        if not grant or not grant_resource or not key or url:
+            raise UsageError("--grant FILE takes --for repository/type/tag and --key data.key, and no address")
+        granting.write(grant, key, grant_resource, accept_generation)
+        _say(granting.WRITTEN.format(grant, grant_resource))
         raise typer.Exit(0)
     if not url or not key:
         raise UsageError("give the address of the service and --key data.key; --new-key data.key makes one")
@@ -245,7 +265,7 @@ class _Attempts:
             keyfile.advance(self._key, key.following)
             _say(
                 f"The data has another key now, and {self._key} holds it: copy that file again to where copies are "
-                "kept."
+                "kept. A Trustee that holds a grant needs a new one (--grant)."
             )
         return outcome
 
