@@ -13,7 +13,7 @@ import base64
 import json
 import select
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ChildError, DataError
@@ -32,6 +32,7 @@ class Waiting:
 
     channel: socket.socket
     supervisor: Supervisor
+    _heard: bytearray = field(default_factory=bytearray, repr=False)
 
     def for_owner(self, vault: Vault) -> int:
         """Until the data is open: how often it was opened by now. Raises Stopped, ChildError."""
@@ -70,16 +71,18 @@ class Waiting:
         self.channel.sendall(json.dumps(content).encode() + b"\n")
 
     def _line(self) -> dict[str, Any]:
-        line = b""
-        while not line.endswith(b"\n"):
+        """The next object; what came after it is kept, since the door may say why and ask right after."""
+        while b"\n" not in self._heard:
             self.supervisor.check()
             if select.select([self.channel], [], [], POLL_S)[0]:
                 chunk = self.channel.recv(LINE_LIMIT)
-                if not chunk or len(line) > LINE_LIMIT:
+                if not chunk or len(self._heard) > LINE_LIMIT:
                     self.supervisor.check()
                     raise ChildError(
                         "The door closed the way over which the data is opened, so everything was stopped."
                     )
-                line += chunk
+                self._heard.extend(chunk)
+        line = bytes(self._heard[: self._heard.index(b"\n") + 1])
+        del self._heard[: len(line)]
         found: dict[str, Any] = json.loads(line)
         return found

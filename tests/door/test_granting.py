@@ -118,6 +118,24 @@ def test_a_message_after_it_is_open_opens_nothing_again() -> None:
     played(test)
 
 
+@pytest.mark.attack
+def test_the_owners_message_and_a_grant_at_once_open_it_once() -> None:
+    async def test(made: Scene) -> None:
+        made.may_answer.clear()
+        asking = made.asking()
+        asked = asyncio.create_task(keep_asking(made.lock, Broker(GRANT), QUICK))
+        while not opening(made):
+            await asyncio.sleep(0.002)
+        posted = asyncio.create_task(made.post(asking.message))
+        await asyncio.sleep(0.05)
+        made.may_answer.set()
+        answer = asking.heard((await posted).content)
+        await asyncio.wait_for(asked, 10)
+        assert answer == Answer("refused", 0, "The data is open already.") and len(opening(made)) == 1
+
+    played(test)
+
+
 def test_the_waits_double_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
 

@@ -45,6 +45,8 @@ class Scene:
         self.lock, self.bound, self.client, self.launcher = lock, bound, client, launcher
         self.asked: list[dict[str, Any]] = []
         self.said: dict[str, Any] = {"ok": True, "generation": 4}
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     def asking(self, owner: Ed25519PrivateKey = OWNER, action: Action = Action.OPEN) -> Asking:
         text = self.lock.bound
@@ -57,6 +59,7 @@ class Scene:
         reader, writer = await asyncio.open_connection(sock=self.launcher)
         while line := await reader.readline():
             self.asked.append(json.loads(line))
+            await self.may_answer.wait()
             if "trouble" not in self.asked[-1]:
                 writer.write(json.dumps(self.said).encode() + b"\n")
 
