@@ -49,6 +49,7 @@ class Binder:
                 answer: dict[str, Any] = json.loads(_line(self._channel))
             message = "" if answer["ok"] is True else str(answer["error"]["message"])
         except TimeoutError:
+            self._channel.close()  # what comes late would be taken for the answer to the next
             raise BindError(f"The attester did not {what} within {TIMEOUT_S:.0f} seconds.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BindError(f"The attester cannot be asked to {what}: {error}.") from None

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -106,6 +106,26 @@ def test_without_the_attesters_word_the_door_does_not_serve(line: bytes, sentenc
     near, _ = answered(line)
     with closing(Binder(near.detach())) as binder, pytest.raises(BindError, match=sentence):
         binder.bind(tls=None)
+
+
+def test_the_attester_makes_a_quote_for_a_key_broker() -> None:
+    near, heard = answered(b'{"ok": true, "quote": "0a0b"}\n')
+    with closing(Binder(near.detach())) as binder:
+        assert binder.quote("a nonce", "x", "y") == b"\n\x0b"
+    assert json.loads(heard[0]) == {"key_broker": {"nonce": "a nonce", "x": "x", "y": "y"}}
+
+
+@pytest.mark.attack
+def test_an_answer_that_comes_late_is_not_taken_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("door.binding.TIMEOUT_S", 0.05)
+    near, far = socket.socketpair()
+    with far, closing(Binder(near.detach())) as binder:
+        with pytest.raises(BindError, match="did not make a quote"):
+            binder.quote("a nonce", "x", "y")
+        with suppress(OSError):
+            far.sendall(b'{"ok": true, "quote": ""}\n')
+        with pytest.raises(BindError, match="cannot be asked"):
+            binder.bind(tls=None)
 
 
 @pytest.mark.slow
