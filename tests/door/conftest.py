@@ -145,6 +145,7 @@ class World:
         keep: int | None = None,
         bind: int = -1,
         talk: int = -1,
+        unlock: int = -1,
         http: socket.socket | None = None,
         told: dict[str, str] | None = None,
         prefix: tuple[str, ...] = (),
@@ -160,6 +161,7 @@ class World:
         chosen = {"release": str(self.release), "web_socket": str(path), "tls": tls, "names": ["chat.example"]}
         arguments = [f"listen={listener.fileno()}", f"keep={keep}", *([f"bind={bind}"] if bind >= 0 else [])]
         arguments += [f"talk={talk}"] if talk >= 0 else []
+        arguments += [f"unlock={unlock}"] if unlock >= 0 else []
         arguments += [f"http={http.fileno()}"] if http else []
         with log.open("ab") as output:
             door = subprocess.Popen(
@@ -171,7 +173,7 @@ class World:
                 cwd=self.folder,
                 pass_fds=[
                     number
-                    for number in (listener.fileno(), keep, bind, talk, http.fileno() if http else -1)
+                    for number in (listener.fileno(), keep, bind, talk, unlock, http.fileno() if http else -1)
                     if number >= 0
                 ],
             )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +17,12 @@ from data_unlock.grant import Grant
 from door.binding import BindError
 from door.granting import NO_QUOTE, NOT_OPENED, Waits, keep_asking
 from door.key_broker import BrokerTrouble
+from tests.quote_generator.test_attester import ask, attester
+from tests.quote_verifier.world import make_certificate
+from tests.standins.key_broker import KeyBroker, ServingBroker
 
-from .test_locked import DATA, KEY, Scene, played
+from .conftest import World, keep_file
+from .test_locked import DATA, KEY, OWNER, Scene, played
 
 QUICK = Waits(0.005, 0.02)
 GRANT = Grant(KEY, 3)
@@ -161,3 +168,35 @@ def test_the_launcher_is_told_in_one_line() -> None:
         assert json.dumps(made.asked[-1]) == json.dumps({"trouble": "a\nb"})
 
     played(test)
+
+
+@pytest.mark.slow
+def test_a_door_and_an_attester_as_a_launch_has_them(
+    world: World, tmp_path: Path, simulator_environment: dict[str, str]
+) -> None:
+    """Processes: the quote is the attester's, and what the Trustee keeps reaches the launcher's end of the lock."""
+    certificate = make_certificate(tmp_path)
+    keep = keep_file(trustee_authorities=certificate.path.read_text())
+    (door_end, attester_end), (lock, door_lock) = socket.socketpair(), socket.socketpair()
+    resource = "default/open-webui/data-key"
+    broker = KeyBroker({resource: GRANT.encode(OWNER, resource)})
+    lock.settimeout(30)
+    bound = ("--key-broker", "--bind-fd", str(attester_end.fileno()))
+    with (
+        lock,
+        ServingBroker(broker, tls=certificate.path) as trustee,
+        attester(tmp_path / "s", simulator_environment, *bound, passed=[attester_end.fileno()]),
+    ):
+        attester_end.close()
+        place = {"url": f"https://localhost:{trustee.port}", "resource": resource}
+        running = world.start(bind=door_end.fileno(), unlock=door_lock.fileno(), keep=keep, data=DATA, trustee=place)
+        door_lock.close()
+        assert json.loads(lock.recv(4096)) == {"action": "open", "least": 3, "key": base64.b64encode(KEY).decode()}
+        assert running.ask("/health")[0].status == 503
+        assert ask(tmp_path / "s", {})["evidence"]["runtime_data"]["unlock"]
+        lock.sendall(b'{"ok": true, "generation": 4}\n')
+        while "unlock" in (found := ask(tmp_path / "s", {})["evidence"]["runtime_data"]):
+            time.sleep(0.05)
+        assert found["data"] == DATA | {"generation": 4}
+        world.end()
+    door_end.close()

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from quote_generator.key_broker import report_data
 from simulator.quotes import make_quote
 from simulator.serving import Answering, HttpServing
 from tests.ports import free_port
+from tests.quote_verifier.world import make_certificate
 from tests.standins import key_broker as standin
 from tests.standins.key_broker import ServingBroker
 
@@ -125,6 +127,19 @@ def test_evidence_that_is_not_accepted(broker: ServingBroker) -> None:
 def test_nobody_is_there() -> None:
     found = trouble(asking(f"http://127.0.0.1:{free_port()}"))
     assert found.why == "The Trustee cannot be reached." and "refused" in str(found).lower()
+
+
+def test_by_tls_with_a_certificate_that_is_trusted(tmp_path: Path) -> None:
+    made = make_certificate(tmp_path)
+    with ServingBroker(kept(), tls=made.path) as serving:
+        place = Place(f"https://localhost:{serving.port}", RESOURCE)
+        assert asking("", place=replace(place, ca_file=str(made.path))).ask() == GRANT
+        asked = len(serving.broker.asked)
+        other = make_certificate(tmp_path, "localhost", signer="somebody else")
+        for ca_file in ("", str(other.path)):
+            found = trouble(asking("", place=replace(place, ca_file=ca_file)))
+            assert "no certificate that is trusted here" in found.why
+        assert len(serving.broker.asked) == asked, "nothing was sent"
 
 
 @pytest.mark.attack

@@ -9,11 +9,13 @@ What it does not do: its policies are Python instead of Rego, and its token is n
 import base64
 import hashlib
 import json
+import ssl
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 
 import rfc8785
@@ -168,11 +170,19 @@ def seal(content: bytes, public: dict[str, str]) -> dict[str, str]:
 
 
 class ServingBroker(HttpServing):
-    """`broker` on 127.0.0.1, inside a `with`."""
+    """`broker` on 127.0.0.1, inside a `with`; `tls`: a PEM file with a key and its certificate."""
 
-    def __init__(self, broker: KeyBroker, port: int = 0) -> None:
+    def __init__(self, broker: KeyBroker, port: int = 0, tls: Path | None = None) -> None:
         self.broker = broker
         super().__init__(port, type("Handler", (_Handler,), {"broker": broker}))
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
 
 
 class _Handler(Answering):
