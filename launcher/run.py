@@ -271,5 +271,6 @@ def _describe_model(server: ModelServer, chosen: settings.Settings) -> str:
         names = ", ".join(server.models) or "no models yet: ollama pull one, then measure-model"
         return f"Ollama at {chosen.ollama_base_url} ({names})"
     if server.kind == "embedded":
-        return f"{server.default_model}, embedded (small: to try it out)"
+        own = "of your own" if chosen.embedded_model else "small: to try it out"
+        return f"{server.default_model}, embedded ({own})"
     return "none (LLM=none)"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import ModifiedError, UnavailableError
+from ..errors import ModifiedError, UnavailableError, reason
 from ..plan import effective
 from ..plan.events import embedded_events, model_event, ollama_event
 from ..plan.launch import Launch
 from ..plan.model import Measured, ModelServer, Prepared, model_name
 from ..plan.settings import Settings
 from ..summary import notice, say
-from . import model_server, model_store, ollama, ollama_program, verity
+from . import hashing, model_server, model_store, ollama, ollama_program, verity
 from .manifest import Manifest
 
 
@@ -26,10 +27,12 @@ def prepare(
     check: Callable[[], None] = lambda: None,
     seal: bool = False,
     inside: bool = False,
+    read: bool = True,
 ) -> Prepared:
     """Choose what answers chats and measure it; nothing is started. `check` may end it. Raises LauncherError.
 
-    `inside`: the Ollama that answers was started inside the fence, and so is this thread.
+    `inside`: the Ollama that answers was started inside the fence, and so is this thread. `read`: weights of the
+    operator's own are held against what the settings say of them; reference values are made without the file.
     """
     kind = model_server.choose(launch.settings, launch.kind)
     if kind == "ollama":
@@ -38,25 +41,65 @@ def prepare(
         server = replace(prepared.server, ollama=replace(measured, inside=inside) if measured else None)
         return replace(prepared, server=server)
     if kind == "embedded":
-        return embedded(launch.release, listed)
+        return embedded(launch.release, listed, launch.settings, read)
     return Prepared(ModelServer("none"))
 
 
-def embedded(release: Path, manifest: Manifest) -> Prepared:
-    """The embedded model: its engine and its weights, from the files that were just checked."""
+def embedded(release: Path, manifest: Manifest, settings: Settings, read: bool = True) -> Prepared:
+    """The embedded model: its engine, from the files that were just checked, and its weights, or the operator's own."""
     engine = next((path for path in manifest.files if path.startswith("site-packages/xllamacpp/xllamacpp.")), None)
-    weights = next(
-        (path for path in sorted(manifest.files) if path.startswith("llm/") and path.endswith(".gguf")), None
-    )
-    if engine is None or weights is None:
-        raise ModifiedError(f"The manifest of {release} lists no embedded model or no engine for it; use LLM=ollama.")
-    if not (release / weights).is_file():
-        raise UnavailableError(f"This release has no embedded model: there is no {release / weights}.")
-    name = model_name(Path(weights))
-    events = embedded_events(manifest.files[engine].sha384, name, manifest.files[weights].sha384)
+    if engine is None:
+        raise ModifiedError(f"The manifest of {release} lists no engine for an embedded model; use LLM=ollama.")
+    if settings.embedded_model:
+        weights, digest = Path(settings.embedded_model), settings.embedded_model_sha384
+        if read:
+            _compare(weights, digest)
+    else:
+        weights, digest = _own(release, manifest)
+    name = model_name(weights)
+    events = embedded_events(manifest.files[engine].sha384, name, digest)
     # Nobody else on the machine may use it; drawn here, so that every launch, and every list of events, has a key.
     key = "sk-" + secrets.token_urlsafe(24)
-    return Prepared(ModelServer("embedded", key=key, weights=release / weights, models=(name,)), tuple(events))
+    return Prepared(ModelServer("embedded", key=key, weights=weights, models=(name,)), tuple(events))
+
+
+def _own(release: Path, manifest: Manifest) -> tuple[Path, str]:
+    """The release's weights and their SHA-384 (hex). Raises LauncherError."""
+    found = next((path for path in sorted(manifest.files) if path.startswith("llm/") and path.endswith(".gguf")), None)
+    if found is None:
+        raise ModifiedError(f"The manifest of {release} lists no embedded model; use LLM=ollama.")
+    if not (release / found).is_file():
+        raise UnavailableError(f"This release has no embedded model: there is no {release / found}.")
+    return release / found, manifest.files[found].sha384
+
+
+def _compare(weights: Path, expected: str) -> None:
+    """Hold a file of the operator's against what the settings say of it. Raises LauncherError."""
+    try:
+        handle = os.open(weights, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            states = [os.fstat(handle), *(folder.stat() for folder in weights.parents)]
+            found = hashing.digest_handle(handle, "sha384").hex
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise UnavailableError(f"EMBEDDED_MODEL={weights} cannot be read: {reason(error)}.") from error
+    if found != expected:
+        raise ModifiedError(
+            f"EMBEDDED_MODEL={weights} is not what EMBEDDED_MODEL_SHA384 says: its SHA-384 is {found}, expected "
+            f"{expected}. Nothing is served; correct the one that is wrong."
+        )
+    if any(map(_others_write, states)):
+        raise UnavailableError(
+            f"EMBEDDED_MODEL={weights} could be exchanged by another account after it was measured: have it, and each "
+            "folder on the way to it, belong to root and be writable by nobody else."
+        )
+
+
+def _others_write(state: os.stat_result) -> bool:
+    """Whether an account beside root and this one can change a file, or exchange what lies in a folder."""
+    open_to_others = state.st_mode & 0o022 and not state.st_mode & stat.S_ISVTX
+    return bool(open_to_others) or state.st_uid not in (0, os.geteuid())
 
 
 def with_ollama(

@@ -35,7 +35,8 @@ print(json.dumps(parse_quote(quote_generator.generate_quote(bytes(64))).fields()
 def launch_events(release: Path, environ: Mapping[str, str], check: bool, no_fence: str = "") -> tuple[Event, ...]:
     """The events of a first launch with these settings. `LLM=auto` means the embedded model, unless Ollama answers.
 
-    `check` compares the files with the manifest first; the build just wrote both. `no_fence`: why a launch here has
+    `check` compares the files with the manifest first, and weights of the operator's own with the settings; the build
+    just wrote the release, and need not have the weights. `no_fence`: why a launch here has
     no fence; "" for one by root, as it should be. Raises LauncherError.
     """
     listed = manifest.load(release)
@@ -44,7 +45,7 @@ def launch_events(release: Path, environ: Mapping[str, str], check: bool, no_fen
     # The data folder's path is in no event, and a first launch has no database.
     nowhere = DataDir(Path("/nonexistent"), "no-boot")
     launch = Launch(release, settings.load(environ), nowhere, "tdx-simulated", environ)
-    prepared = models.prepare(launch, listed)
+    prepared = models.prepare(launch, listed, read=check)
     return plan.make(launch, found.find(launch, Checked(listed, []), prepared, Accounts(), "", no_fence)).events
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import idna
 
 from ..errors import SettingError
-from . import channel_settings, data_settings, tls_settings
+from . import channel_settings, data_settings, model_settings, tls_settings
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 DEFAULT_STORE = "/usr/share/ollama/.ollama/models"
@@ -44,6 +44,8 @@ class Settings:
     ollama_models: Path
     ollama_binary: str
     models: tuple[str, ...]
+    embedded_model: str
+    embedded_model_sha384: str
     service: str
     service_url: str
     service_key: str
@@ -257,6 +259,8 @@ _TABLE: tuple[tuple[str, str, str, Callable[[str, str], object]], ...] = (
     ("OLLAMA_MODELS", "ollama_models", DEFAULT_STORE, _path),
     ("OLLAMA_BINARY", "ollama_binary", "", _text),
     ("MODELS", "models", "", _names),
+    ("EMBEDDED_MODEL", "embedded_model", "", model_settings.weights),
+    ("EMBEDDED_MODEL_SHA384", "embedded_model_sha384", "", model_settings.sha384),
     ("TEE_SERVICE", "service", "none", _choice("none", "alibaba", "trustee")),
     ("TEE_SERVICE_URL", "service_url", "", _url),
     ("TEE_SERVICE_KEY", "service_key", "", _text),
@@ -311,4 +315,5 @@ def load(environ: Mapping[str, str]) -> Settings:
     tls_settings.check(settings)
     channel_settings.check(settings, environ)
     data_settings.check(settings, environ)
+    model_settings.check(settings)
     return settings

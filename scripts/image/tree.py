@@ -26,7 +26,7 @@ LEFT_OUT = tuple(
         r"^usr/lib/systemd/(system|user)(-environment)?-generators/",
         r"^usr/lib/systemd/(system-shutdown|system-sleep|user|user-preset|portable|boot|ntp-units\.d)/",
         r"^usr/lib/systemd/systemd-(sulogin-shell|reply-password|cryptsetup|veritysetup|integritysetup|makefs|growfs)",
-        r"^usr/sbin/(?!(modprobe|init)$)",
+        r"^usr/sbin/(?!(modprobe|init|cryptsetup|dmsetup|mke2fs|mkfs\.ext4)$)",
         r"^usr/lib/x86_64-linux-gnu/(gconv|perl|security)/",
         r"^(boot|home|media|mnt|srv|root)/",
     )
@@ -34,7 +34,7 @@ LEFT_OUT = tuple(
 #: Of coreutils, util-linux and the like only what the release's own programs start.
 _PROGRAMS = re.compile(
     r"^(sh|dash|readlink|mount|umount|true|false|test|python3\.11|systemctl|systemd-tmpfiles|systemd-sysusers|udevadm|"
-    r"networkctl|resolvectl|busctl|journalctl|systemd-escape|systemd-notify|dbus-daemon|kmod)$"
+    r"networkctl|resolvectl|busctl|journalctl|systemd-escape|systemd-notify|dbus-daemon|kmod|gocryptfs|fusermount3?)$"
 )
 MOUNTS = ("dev", "proc", "sys", "run", "tmp", "var", "opt", "root")
 MASKED = (
@@ -53,6 +53,8 @@ MASKED = (
 )  # fmt: skip
 #: Of the release: the service, and what makes the fence that it asks for.
 RELEASE_UNITS = ("open-webui-tdx.service", "open-webui-tdx-fence.socket", "open-webui-tdx-fence@.service")
+#: The drop-in that lets the launcher mount encrypted data.
+ENCRYPTED_DATA = "encrypted-data.conf"
 WANTED = {
     "sysinit.target": ("systemd-timesyncd.service",),
     "multi-user.target": (
@@ -111,6 +113,7 @@ def _release(cfg: Config, out: Path) -> None:
     units = out / "etc/systemd/system"
     for name in RELEASE_UNITS:
         shutil.copy(place / "systemd" / name, units)
+    shutil.copy(place / "systemd" / ENCRYPTED_DATA, units / "open-webui-tdx.service.d")
 
 
 def _units(out: Path) -> None:

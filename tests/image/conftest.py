@@ -5,36 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from scripts.config import Config, from_environment, root
+from scripts.config import from_environment, root
 from scripts.image import building, debs, mirror, packages, platform
 from scripts.run import Runner
-from tests.image.machine import PROGRAMS, Machine, booted
+from tests.image import owner
+from tests.image.built import Built
+from tests.image.machine import PROGRAMS, Machine
+from tests.image.owner import Owner
 
 #: A credential that would be obeyed by systemd, were SMBIOS a way in: it writes to the console.
 INJECTED = "INJECTED-BY-SMBIOS"
 SMBIOS = ["-smbios", f"type=11,value=io.systemd.credential:tmpfiles.extra=w /dev/ttyS0 - - - - {INJECTED}"]
-
-
-@dataclass(frozen=True)
-class Built:
-    """The image as `make image` left it."""
-
-    cfg: Config
-    run: Runner
-    disk: Path
-    kernel: bytes  # the unified kernel image
-    predicted: dict[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """The parts that it was made of."""
-        return self.cfg.stage("image")
 
 
 @pytest.fixture(scope="session")
@@ -62,10 +47,8 @@ def ovmf(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def serving(built: Built, ovmf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Path]]:
-    """One machine that serves, and the file of its configuration. Its host tries to give it a credential by SMBIOS."""
-    folder = tmp_path_factory.mktemp("serving")
-    settings = {"LLM": "none", "HOST": "0.0.0.0", "PORT": "8443", "TLS": "self-signed", "START_TIMEOUT_S": "3600"}
-    config = json.dumps({"v": 1, "settings": settings, "clock": "host"})  # its network ends at this machine
-    with booted(folder, ovmf, built.disk, config, ["-m", "6144", *SMBIOS]) as machine:
-        yield machine, folder / "config"
+def serving(built: Built, ovmf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, Machine]]:
+    """One machine that serves once its owner opens its data. Its host tries to give it a credential by SMBIOS."""
+    one = owner.new(built, ovmf, tmp_path_factory.mktemp("serving"), "none")
+    with one.booted("vm", SMBIOS) as machine:
+        yield one, machine

@@ -8,11 +8,13 @@ import shutil
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.image import gpt
 from tests.ports import free_port
 
 # Emulated vector instructions are slower than none: the oldest processor that the release's packages run on.
@@ -63,10 +65,12 @@ class Machine:
 
 
 @contextmanager
-def booted(folder: Path, ovmf: Path, disk: Path, config: str | None, extra: Sequence[str]) -> Iterator[Machine]:
-    """Boot a disk, which is not written to, with a configuration by fw_cfg. At the end it is switched off.
+def booted(
+    folder: Path, ovmf: Path, disk: Path, config: str | None, extra: Sequence[str], port: int | None = None
+) -> Iterator[Machine]:
+    """Boot a disk, which is not written to, with a configuration by fw_cfg. At the end its power is cut.
 
-    `extra`: more options, the memory among them.
+    `extra`: more options, the memory among them. `port`: of this host, leading to its port 8443; a free one if None.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / "tpm"
@@ -74,7 +78,7 @@ def booted(folder: Path, ovmf: Path, disk: Path, config: str | None, extra: Sequ
     setup = ["swtpm_setup", "--tpm2", "--tpmstate", str(state), "--pcr-banks", "sha384", "--createek"]
     subprocess.run(setup, check=True, capture_output=True, timeout=120)
     shutil.copy(ovmf / "OVMF_VARS_4M.fd", folder / "vars")
-    port = free_port()
+    port = port or free_port()
     tpm = subprocess.Popen(
         ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--ctrl", f"type=unixio,path={folder}/tpm.socket"]
     )
@@ -93,6 +97,25 @@ def booted(folder: Path, ovmf: Path, disk: Path, config: str | None, extra: Sequ
     finally:
         tpm.kill()
         tpm.wait()
+
+
+def volume(disk: Path, label: str, content: Path) -> list[str]:
+    """Write `disk`, with one partition of that label and content, and return the options that add it to a machine."""
+    wanted = (gpt.LINUX_DATA, uuid.UUID(int=1, version=4), label, content.stat().st_size)
+    table = gpt.layout(uuid.UUID(int=2, version=4), [wanted])
+    with disk.open("wb") as file, content.open("rb") as source:
+        file.truncate(table.sectors * gpt.SECTOR)
+        file.write(table.primary())
+        file.seek(table.partitions[0].first * gpt.SECTOR)
+        shutil.copyfileobj(source, file, 1 << 20)
+        file.seek(-33 * gpt.SECTOR, 2)
+        file.write(table.backup())
+    return added(disk)
+
+
+def added(disk: Path) -> list[str]:
+    """Options that add a disk, which may be written to."""
+    return ["-drive", f"if=none,id={disk.stem},format=raw,file={disk}", "-device", f"virtio-blk-pci,drive={disk.stem}"]
 
 
 def _command(folder: Path, ovmf: Path, disk: Path, port: int, config: str | None) -> list[str]:

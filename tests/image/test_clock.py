@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import configparser
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.image.program import FOLDER, program
-
-UNITS = FOLDER.parents[2] / "etc" / "systemd" / "system"
+from tests.image.program import program
+from tests.image.units import unit
 
 
 @pytest.fixture
@@ -55,13 +53,6 @@ def test_it_waits_until_the_clock_is_set(clock: ModuleType) -> None:
     assert clock.wait(lambda: next(asked), 60, pauses.append)
     assert len(pauses) == 2
     assert not clock.wait(lambda: False, 3, pauses.append)
-
-
-def unit(*names: str) -> configparser.RawConfigParser:
-    parsed = configparser.RawConfigParser(strict=False, comment_prefixes=("#",))
-    parsed.optionxform = str  # type: ignore[assignment, method-assign]
-    parsed.read([UNITS / name for name in names])
-    return parsed
 
 
 def test_the_service_starts_after_configuration_and_clock_and_never_without() -> None:

@@ -27,11 +27,11 @@ def test_settings_and_secrets_are_taken(configure: ModuleType) -> None:
         "settings": {"ORIGIN": "https://chat.example", "LLM": "none"},
         "secrets": {"TEE_SERVICE_KEY": "k"},
     }
-    settings, secrets, clock = configure.check(json.dumps(document).encode(), KNOWN)
+    settings, secrets, clock, _ = configure.check(json.dumps(document).encode(), KNOWN)
     assert settings == document["settings"]
     assert secrets == document["secrets"]
     assert clock == "synchronised"
-    assert configure.check(b'{"v": 1, "clock": "host"}', KNOWN) == ({}, {}, "host")
+    assert configure.check(b'{"v": 1, "clock": "host"}', KNOWN) == ({}, {}, "host", 0)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,12 @@ def test_settings_and_secrets_are_taken(configure: ModuleType) -> None:
         (b'{"v": 1, "settings": {"LLM": "a\\nDATA_DIR=/x"}}', "LLM is not one line of text"),
         (b'{"v": 1, "settings": {"TDX": "simulated"}}', "TDX is decided by the image"),
         (b'{"v": 1, "secrets": {"DATA_DIR": "/x"}}', "DATA_DIR is decided by the image"),
+        (b'{"v": 1, "settings": {"EMBEDDED_MODEL": "/x.gguf"}}', "EMBEDDED_MODEL is decided by the image"),
+        (b'{"v": 1, "model": {"name": "a"}}', "model is not {"),
+        (b'{"v": 1, "model": {"name": "../a", "bytes": 1, "sha384": ""}}', "model has the name '../a'"),
+        (b'{"v": 1, "model": {"name": "a", "bytes": 0, "sha384": ""}}', "model has '0' bytes"),
+        (b'{"v": 1, "model": {"name": "a", "bytes": true, "sha384": ""}}', "model has 'True' bytes"),
+        (b'{"v": 1, "model": {"name": "a", "bytes": 1, "sha384": "A"}}', "model has the sha384 'A'"),
         (b'{"v": 1, "settings": {"LLM": "none", "LLM": "ollama"}}', "LLM stands in the configuration twice"),
         (
             b'{"v": 1, "settings": {"LLM": "none"}, "secrets": {"LLM": "none"}}',
@@ -80,6 +86,18 @@ def test_a_value_reaches_the_service_as_it_is(configure: ModuleType, value: str)
     assert line.count("\n") == 1
     done = subprocess.run(["sh", "-c", f'{line}printf %s "$LLM"'], capture_output=True, text=True, check=True)
     assert done.stdout == value
+
+
+def test_a_model_becomes_settings_that_the_launcher_measures(configure: ModuleType) -> None:
+    digest = "ab" * 48
+    document = {"v": 1, "settings": {"LLM": "embedded"}, "model": {"name": "mine-7b", "bytes": 7, "sha384": digest}}
+    found = configure.check(json.dumps(document).encode(), KNOWN)
+    assert found.settings == {
+        "LLM": "embedded",
+        "EMBEDDED_MODEL": "/var/lib/open-webui-tdx-models/mine-7b.gguf",
+        "EMBEDDED_MODEL_SHA384": digest,
+    }
+    assert found.model_bytes == 7
 
 
 def test_files_are_written_as_the_unit_reads_them(configure: ModuleType, tmp_path: Path) -> None:

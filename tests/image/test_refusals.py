@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from scripts.image import building, pe, prediction, tools
-from tests.image.conftest import Built
-from tests.image.machine import booted
+from tests.image.built import Built
+from tests.image.machine import booted, volume
 
 pytestmark = pytest.mark.image
 SERVES = "Starting open-webui-tdx.se"  # systemd shortens names on the console
@@ -120,6 +121,23 @@ def test_an_unknown_key_of_the_configuration(built: Built, ovmf: Path, tmp_path:
     config = '{"v": 1, "settings": {"ORIGN": "https://chat.example"}}'
     shown = refused(built, ovmf, tmp_path / "vm", built.disk, "unknown name 'ORIGN'", config)
     assert "Nothing is served" in shown
+
+
+def test_volumes_that_are_not_what_the_configuration_says(built: Built, ovmf: Path, tmp_path: Path) -> None:
+    """The configuration comes by a partition; its data volume holds no file system, its models volume another file."""
+    settings = {"LLM": "embedded", "DATA_KEY": "unlock", "DATA_OWNER": "A" * 43}
+    config = {"v": 1, "settings": settings, "model": {"name": "mine-7b", "bytes": 1 << 20, "sha384": "ab" * 48}}
+    contents = {"config": json.dumps(config).encode(), "data": bytes(1 << 20), "model": b"GGUF"}
+    extra: list[str] = []
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        extra += volume(tmp_path / f"{name}.raw", f"open-webui-tdx-{name}", tmp_path / name)
+    with booted(tmp_path / "vm", ovmf, built.disk, None, ["-m", "1024", *extra]) as machine:
+        shown = machine.wait_for("the models volume (vdd1) ends")
+        assert "before the 1048576 that model says" in shown
+        shown = machine.wait_for("the data volume cannot be mounted")
+        assert "configuration from partition vdb1" in shown and "it needs one partition with ext4" in shown
+        assert SERVES not in shown
 
 
 def test_the_disk_holds_what_the_prediction_names(built: Built) -> None:

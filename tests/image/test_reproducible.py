@@ -11,7 +11,7 @@ import pytest
 
 from scripts.image import building
 from scripts.run import Runner
-from tests.image.conftest import Built
+from tests.image.built import Built
 
 pytestmark = [pytest.mark.image, pytest.mark.slow]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from launcher.errors import ModifiedError, UnavailableError
+from launcher.errors import ModifiedError, SettingError, UnavailableError
 from launcher.measure import manifest, model_server, models, ollama, ollama_program, sockets
 from launcher.plan import effective, settings
 from launcher.plan.settings import Settings
@@ -94,9 +95,70 @@ def test_an_ollama_on_another_machine_is_not_measured(chosen: Settings, monkeypa
 
 
 def test_the_embedded_model_answers_to_a_key_of_this_launch_only(release: Path) -> None:
-    prepared = [models.embedded(release, manifest.load(release)).server for _ in range(2)]
+    plain = settings.load({})
+    prepared = [models.embedded(release, manifest.load(release), plain).server for _ in range(2)]
     keys = {server.key for server in prepared}
     assert len(keys) == 2 and all(len(key) >= 32 for key in keys)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A model of the operator's own, in a folder that only they can change."""
+    path = tmp_path / "models" / "mine-7b.gguf"
+    path.parent.mkdir()
+    path.write_bytes(b"weights")
+    path.chmod(0o644)
+    return path
+
+
+def own(path: Path, content: bytes = b"weights") -> Settings:
+    said = hashlib.sha384(content).hexdigest()
+    return settings.load({"LLM": "embedded", "EMBEDDED_MODEL": str(path), "EMBEDDED_MODEL_SHA384": said})
+
+
+def test_a_model_of_the_operators_own_is_measured_as_what_it_holds(release: Path, weights: Path) -> None:
+    listed = manifest.load(release)
+    prepared = models.embedded(release, listed, own(weights))
+    assert prepared.server.weights == weights and prepared.server.models == ("mine-7b",)
+    model = prepared.events[1].content
+    assert model == {"name": "mine-7b", "digest": f"sha384:{hashlib.sha384(b'weights').hexdigest()}"}
+    weights.unlink()  # reference values are made without it
+    assert models.embedded(release, listed, own(weights), read=False).events == prepared.events
+    with pytest.raises(UnavailableError, match="mine-7b.gguf cannot be read: No such file"):
+        models.embedded(release, listed, own(weights))
+
+
+@pytest.mark.attack
+def test_a_model_that_is_not_what_the_settings_say_is_refused(release: Path, weights: Path) -> None:
+    with pytest.raises(ModifiedError, match="mine-7b.gguf is not what EMBEDDED_MODEL_SHA384 says"):
+        models.embedded(release, manifest.load(release), own(weights, b"weightz"))
+    (weights.parent / "link.gguf").symlink_to(weights)
+    with pytest.raises(UnavailableError, match="link.gguf cannot be read"):
+        models.embedded(release, manifest.load(release), own(weights.parent / "link.gguf"))
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_a_model_that_another_account_could_exchange_is_refused(release: Path, weights: Path, place: str) -> None:
+    (weights if place == "file" else weights.parent).chmod(0o777)
+    with pytest.raises(UnavailableError, match="could be exchanged by another account"):
+        models.embedded(release, manifest.load(release), own(weights))
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"EMBEDDED_MODEL": "/m/a.gguf"}, "go together"),
+        ({"EMBEDDED_MODEL_SHA384": "a" * 96}, "go together"),
+        ({"EMBEDDED_MODEL": "m/a.gguf"}, "no absolute path"),
+        ({"EMBEDDED_MODEL": "/m/a.b.gguf"}, "no absolute path"),
+        ({"EMBEDDED_MODEL": "/m/a.gguf", "EMBEDDED_MODEL_SHA384": "A" * 96}, "no SHA-384"),
+        ({"EMBEDDED_MODEL": "/m/a.gguf", "EMBEDDED_MODEL_SHA384": "a" * 96, "LLM": "auto"}, "LLM is auto"),
+    ],
+)
+def test_settings_of_a_model_that_do_not_fit_are_refused(said: dict[str, str], wrong: str) -> None:
+    with pytest.raises(SettingError, match=wrong):
+        settings.load({"LLM": "embedded", **said})
 
 
 def test_choosing_a_model_server(chosen: Settings) -> None:

@@ -47,9 +47,9 @@ def owner(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def told(*arguments: str) -> tuple[int, str]:
+def told(*arguments: str, seconds: float = 120) -> tuple[int, str]:
     process = owner(*arguments)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=seconds)
     return process.returncode, said
 
 

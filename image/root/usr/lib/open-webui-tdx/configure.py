@@ -3,11 +3,13 @@
 It comes from QEMU's fw_cfg (opt/org.open-webui-tdx/config) or from a partition with the label open-webui-tdx-config
 whose content is the document, filled up with zero bytes: no file system that a host made is mounted. Shape:
 
-    {"v": 1, "settings": {"ORIGIN": "https://chat.example", ...}, "secrets": {"NAME": "...", ...}, "clock": "host"}
+    {"v": 1, "settings": {"ORIGIN": "https://chat.example", ...}, "secrets": {"NAME": "...", ...}, "clock": "host",
+     "model": {"name": "mine-7b", "bytes": 4683074240, "sha384": "..."}}
 
 Settings are those of docs/deployment.md and Open WebUI's own; what the image decides itself is refused, and so is a
 name that nothing reads. The launcher checks the values, measures them and shows them to verifiers. `clock` may be left
-out: then nothing is served before the clock is synchronised (clock.py).
+out: then nothing is served before the clock is synchronised (clock.py). `model`: what the models volume holds
+(model.py), if there is one.
 """
 
 from __future__ import annotations
@@ -26,7 +28,12 @@ BLOCKS = Path("/sys/class/block")
 LABEL = "open-webui-tdx-config"
 MAX_BYTES = 1 << 20
 #: Decided by the image: where data lies, which programs run, and that TDX is used wherever there is a TDX device.
-FIXED = frozenset({"DATA_DIR", "RUN_AS", "PROFILE", "PYTHON", "OLLAMA_BINARY", "OLLAMA_MODELS", "TDX"})
+FIXED = frozenset(
+    {"DATA_DIR", "RUN_AS", "PROFILE", "PYTHON", "OLLAMA_BINARY", "OLLAMA_MODELS", "TDX", "EMBEDDED_MODEL",
+     "EMBEDDED_MODEL_SHA384"}
+)  # fmt: skip
+#: Where model.py puts the models volume's content, which is called as people see the model.
+MODELS = Path("/var/lib/open-webui-tdx-models")
 CLOCKS = ("synchronised", "host")
 _LINE = re.compile(r"[^\x00-\x1f\x7f]*")
 
@@ -41,15 +48,22 @@ class Configuration(NamedTuple):
     settings: dict[str, str]
     secrets: dict[str, str]
     clock: str
+    model_bytes: int = 0  # of the models volume's content; 0: there is none
 
 
 def sources(fw_cfg: Path = FW_CFG, blocks: Path = BLOCKS, devices: Path = Path("/dev")) -> list[tuple[str, Path]]:
     """Every place that holds a configuration, with its name."""
     found = [("fw_cfg", fw_cfg)] if fw_cfg.exists() else []
-    for uevent in sorted(blocks.glob("*/uevent")):
-        if f"PARTNAME={LABEL}" in uevent.read_text().splitlines():
-            found.append((f"partition {uevent.parent.name}", devices / uevent.parent.name))
-    return found
+    return found + [(f"partition {device.name}", device) for device in labelled(LABEL, blocks, devices)]
+
+
+def labelled(label: str, blocks: Path = BLOCKS, devices: Path = Path("/dev")) -> list[Path]:
+    """Devices of the GPT partitions with this label."""
+    return [
+        devices / uevent.parent.name
+        for uevent in sorted(blocks.glob("*/uevent"))
+        if f"PARTNAME={label}" in uevent.read_text().splitlines()
+    ]
 
 
 def read(path: Path) -> bytes:
@@ -78,10 +92,10 @@ def check(data: bytes, known: frozenset[str]) -> Configuration:
         raise Refused(f"the configuration is no JSON in UTF-8: {error}") from None
     if not isinstance(document, dict) or document.get("v") != 1 or isinstance(document.get("v"), bool):
         raise Refused('the configuration is not {"v": 1, "settings": {...}, "secrets": {...}}')
-    unknown = sorted(set(document) - {"v", "settings", "secrets", "clock"})
+    unknown = sorted(set(document) - {"v", "settings", "secrets", "clock", "model"})
     if unknown:
         raise Refused(
-            f"the configuration has an unknown member {unknown[0][:64]!r}; known are v, settings, secrets, clock"
+            f"the configuration has an unknown member {unknown[0][:64]!r}; known are v, settings, secrets, clock, model"
         )
     clock = document.get("clock", CLOCKS[0])
     if clock not in CLOCKS:
@@ -91,7 +105,25 @@ def check(data: bytes, known: frozenset[str]) -> Configuration:
     twice = sorted(set(settings) & set(secrets))
     if twice:
         raise Refused(f"{twice[0]} stands under settings and under secrets; remove one")
-    return Configuration(settings, secrets, clock)
+    if "model" not in document:
+        return Configuration(settings, secrets, clock)
+    name, size, digest = _model(document["model"])
+    told = {"EMBEDDED_MODEL": str(MODELS / f"{name}.gguf"), "EMBEDDED_MODEL_SHA384": digest}
+    return Configuration({**settings, **told}, secrets, clock, size)
+
+
+def _model(said: Any) -> tuple[str, int, str]:
+    """Name, size and SHA-384 (hex) of the models volume's content. Raises Refused."""
+    if not isinstance(said, dict) or set(said) != {"name", "bytes", "sha384"}:
+        raise Refused('model is not {"name": "...", "bytes": ..., "sha384": "..."}')
+    name, size, digest = said["name"], said["bytes"], said["sha384"]
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+        raise Refused(f"model has the name {str(name)[:64]!r}; at most 64 letters, digits, _ and - are one")
+    if type(size) is not int or not 0 < size < 1 << 44:
+        raise Refused(f"model has {str(size)[:64]!r} bytes, expected the size of its file")
+    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{96}", digest):
+        raise Refused(f"model has the sha384 {str(digest)[:100]!r}, expected 96 digits, as sha384sum prints them")
+    return name, size, digest
 
 
 def _values(table: Any, what: str, known: frozenset[str]) -> dict[str, str]:
@@ -113,8 +145,8 @@ def quoted(name: str, value: str) -> str:
     return f'{name}="{escaped}"\n'
 
 
-def write(out: Path, settings: Mapping[str, str], secrets: Mapping[str, str], clock: str) -> None:
-    """Put everything where the units look: `settings`, a file a secret in `secrets/`, and `clock`."""
+def write(out: Path, settings: Mapping[str, str], secrets: Mapping[str, str], clock: str, model_bytes: int = 0) -> None:
+    """Put everything where the units look: `settings`, a file a secret in `secrets/`, `clock`, and `model_bytes`."""
     folder = out / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     for name, value in secrets.items():
@@ -122,6 +154,7 @@ def write(out: Path, settings: Mapping[str, str], secrets: Mapping[str, str], cl
         path.touch(mode=0o600)
         path.write_text(value + "\n", encoding="utf-8")
     (out / "clock").write_text(clock, encoding="utf-8")
+    (out / "model_bytes").write_text(str(model_bytes), encoding="ascii")
     (out / "settings").write_text("".join(quoted(*item) for item in settings.items()), encoding="utf-8")
 
 

@@ -1,0 +1,108 @@
+"""A machine with a data volume, and who holds the key of it, elsewhere: boots it, looks at its evidence, opens it."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+import urllib3
+
+from scripts.config import root
+from scripts.image import inside, platform
+from tests.image.built import Built
+from tests.image.machine import Machine, added, booted, volume
+from tests.ports import free_port
+from tests.release.test_unlock import told
+
+# systemd shortens names on the console.
+READY = "Started open-webui-tdx.se"
+FAILED = "Failed to start open-webui-tdx"
+LONG_S = 1800.0  # everything in the machine is emulated
+LABEL = "open-webui-tdx-data"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The machine's parts: `port` of this host leads to it, `disk` is its data volume, `public` the owner's key."""
+
+    built: Built
+    ovmf: Path
+    folder: Path
+    port: int
+    disk: Path
+    public: str
+    llm: str
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this host finds it."""
+        return f"https://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def booted(self, name: str, extra: Sequence[str] = ()) -> Iterator[Machine]:
+        """Boot it; its power is cut at the end."""
+        settings = {
+            "LLM": self.llm, "HOST": "0.0.0.0", "PORT": "8443", "TLS": "self-signed", "START_TIMEOUT_S": "3600",
+            "ORIGIN": self.url, "DATA_KEY": "unlock", "DATA_OWNER": self.public,
+        }  # fmt: skip
+        config = json.dumps({"v": 1, "settings": settings, "clock": "host"})  # its network ends at this machine
+        options = ["-m", "6144", *added(self.disk), *extra]
+        with booted(self.folder / name, self.ovmf, self.built.disk, config, options, self.port) as machine:
+            yield machine
+
+    def references(self, machine: Machine) -> Path:
+        """The build's reference values, with MRTD and RTMR 0 from one look at the machine."""
+        bundle, known = self.folder / "bundle.json", self.folder / "known.json"
+        self.verify("--save", str(bundle))
+        release = inside.references(self.built.cfg, self.built.run, machine.folder / "config")
+        platform.write(known, platform.references_from(self.built.cfg, bundle, release))
+        return known
+
+    def verify(self, *options: str) -> tuple[int, dict[str, Any]]:
+        """quote-verifier's exit code and verdict on the machine."""
+        certificate = self.folder / "certificate.pem"
+        certificate.write_text(ssl.get_server_certificate(("127.0.0.1", self.port), timeout=120))
+        command = [sys.executable, "-m", "quote_verifier", self.url, "--json", "--timeout", "300"]
+        command += ["--ca-file", str(certificate), "--cache", str(self.folder / "cache"), *options]
+        environment = {**os.environ, "PYTHONPATH": str(root() / "quote_verifier/src"), "PYTHONSAFEPATH": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def unlock(self, references: Path, *more: str) -> tuple[int, str]:
+        """quote-verifier unlock's exit code, and what it says."""
+        usual = ("--release", str(references), "--key", str(self.folder / "data.key"), "--accept", "simulated")
+        return told(self.url, *usual, "--cache", str(self.folder / "cache"), "--timeout", "300", *more, seconds=900)
+
+    def wait_until_healthy(self) -> None:
+        """Until it serves people."""
+        urllib3.disable_warnings()
+        end = time.monotonic() + LONG_S
+        while time.monotonic() < end:
+            with suppress(requests.RequestException):
+                if requests.get(f"{self.url}/health", timeout=60, verify=False).status_code == 200:
+                    return
+            time.sleep(1)
+        raise AssertionError("it does not serve")
+
+
+def new(built: Built, ovmf: Path, folder: Path, llm: str) -> Owner:
+    """A machine that never ran: its data volume is empty, its owner's key is drawn."""
+    content = folder / "ext4"
+    with content.open("wb") as file:
+        file.truncate(512 << 20)
+    subprocess.run(["mkfs.ext4", "-q", content], check=True)
+    volume(folder / "data.raw", LABEL, content)
+    content.unlink()
+    public = told("--new-key", str(folder / "data.key"))[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    return Owner(built, ovmf, folder, free_port(), folder / "data.raw", public, llm)

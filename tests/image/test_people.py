@@ -1,0 +1,97 @@
+"""A person in a browser outside of the machine: sees the shield, chats, finds it all again after a loss of power."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from scripts.machine import chromium
+from tests.browser.conftest import ARGUMENTS
+from tests.browser.pages import EMAIL, PASSWORD, send, shield
+from tests.image import owner
+from tests.image.built import Built
+from tests.image.owner import FAILED, READY
+
+pytestmark = pytest.mark.image
+SLOW_MS = 900_000  # everything in the machine is emulated
+MARK = "Remember heron-4711."
+_LINK = re.compile(r"https://127\.0\.0\.1:[0-9]+/\S*administrator\S*")
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium.find(), args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+def new_page(browser: Browser) -> Page:
+    page = browser.new_context(ignore_https_errors=True, locale="en-US").new_page()
+    page.set_default_timeout(SLOW_MS)
+    return page
+
+
+def sign_in(page: Page, address: str) -> None:
+    """Sign up by the link, or sign in later."""
+    page.goto(address)
+    start, email = page.locator("div:has(> div:text-is('Get started')) > button"), page.locator("input[type=email]")
+    expect(start.or_(email).first).to_be_visible(timeout=SLOW_MS)
+    if start.count():
+        start.click()
+    if page.locator("input[autocomplete=name]").count():
+        page.fill("input[autocomplete=name]", "Ada")
+    page.fill("input[type=email]", EMAIL)
+    page.fill("input[type=password]", PASSWORD)
+    page.click("form button[type=submit]")
+    go_on(page, "#chat-input")
+
+
+def go_on(page: Page, awaited: str) -> None:
+    """Until that is there; the question whether to send to a service that is not real is answered with yes."""
+    dialog, there = page.locator("#tee-gate-dialog[open]"), page.locator(awaited)
+    expect(dialog.or_(there).first).to_be_visible(timeout=SLOW_MS)
+    if dialog.count():
+        dialog.locator("#tee-send-anyway").click()
+    expect(there.first).to_be_visible(timeout=SLOW_MS)
+
+
+def test_a_message_that_was_taken_is_there_after_a_loss_of_power(
+    built: Built, ovmf: Path, browser: Browser, tmp_path: Path
+) -> None:
+    one = owner.new(built, ovmf, tmp_path, "embedded")
+    with one.booted("first") as machine:
+        assert READY in machine.wait_for(READY, FAILED)
+        known = one.references(machine)
+        assert one.unlock(known)[0] == 5, "there is nothing yet, and nothing is made unasked"
+        code, said = one.unlock(known, "--create")
+        assert code == 0, said
+        one.wait_until_healthy()
+        (link,) = set(_LINK.findall(machine.wait_for("#administrator=")))
+        page = new_page(browser)
+        sign_in(page, link)
+        expect(shield(page)).to_have_attribute("data-overall", "simulated", timeout=SLOW_MS)
+        send(page, MARK)
+        go_on(page, ".chat-user")
+        expect(page.locator(".chat-assistant").last).to_contain_text(re.compile(r"\w"), timeout=SLOW_MS)
+        page.wait_for_url(re.compile("/c/"))
+        chat = page.url.rpartition("/")[2]
+        page.context.close()
+    assert MARK.encode() not in one.disk.read_bytes()
+    with one.booted("second") as machine:
+        assert READY in machine.wait_for(READY, FAILED)
+        code, said = one.unlock(known, "--accept-generation", "7")
+        assert code == 5 and "older than it should be" in said, "the disk of an earlier day"
+        code, said = one.unlock(known)
+        assert (code, "for time number 2" in said) == (0, True), said
+        one.wait_until_healthy()
+        page = new_page(browser)
+        sign_in(page, f"{one.url}/auth")
+        page.goto(f"{one.url}/c/{chat}")
+        expect(page.locator(".chat-user").first).to_contain_text(MARK, timeout=SLOW_MS)
+        page.context.close()
