@@ -33,12 +33,13 @@ def events(run: Runner, tree: Path, settings: dict[str, str]) -> list[dict[str, 
     return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
 
 
-# The tree has no devices: one says that there can be encrypted data, and Go's programs do not begin without the other.
+# The tree has no devices: the first says that there can be an encrypted volume.
 _AS = """
 import ctypes, json, os, sys
 if ctypes.CDLL(None).mount(b"tmpfs", b"/dev", b"tmpfs", 0, None):
     sys.exit("no memory can be mounted on /dev of the image's tree")
-for name in ("fuse", "null"):
+os.mkdir("/dev/mapper")
+for name in ("mapper/control", "null"):
     open(f"/dev/{name}", "x").close()
 os.execve(sys.argv[2], sys.argv[2:], json.loads(sys.argv[1]))
 """
@@ -53,7 +54,8 @@ def settings(cfg: Config, config: Path | None) -> dict[str, str]:
         plain, secret, *_ = configure.check(config.read_bytes(), configure.known_names(cfg.release))
     except (OSError, configure.Refused) as error:
         raise UsageError(f"{config}: {error}.") from None
-    return {**plain, **secret}
+    kept = {"DATA_VOLUME": "/dev/any"} if plain.get("DATA_KEY", "none") != "none" else {}  # which one is in no event
+    return {**plain, **secret, **kept}
 
 
 def _configure(cfg: Config) -> ModuleType:

@@ -34,7 +34,7 @@ LEFT_OUT = tuple(
 #: Of coreutils, util-linux and the like only what the release's own programs start.
 _PROGRAMS = re.compile(
     r"^(sh|dash|readlink|mount|umount|true|false|test|python3\.11|systemctl|systemd-tmpfiles|systemd-sysusers|udevadm|"
-    r"networkctl|resolvectl|busctl|journalctl|systemd-escape|systemd-notify|dbus-daemon|kmod|gocryptfs|fusermount3?)$"
+    r"networkctl|resolvectl|busctl|journalctl|systemd-escape|systemd-notify|dbus-daemon|kmod)$"
 )
 MOUNTS = ("dev", "proc", "sys", "run", "tmp", "var", "opt", "root")
 MASKED = (

@@ -98,10 +98,9 @@ class Owner:
 
 def new(built: Built, ovmf: Path, folder: Path, llm: str) -> Owner:
     """A machine that never ran: its data volume is empty, its owner's key is drawn."""
-    content = folder / "ext4"
+    content = folder / "empty"
     with content.open("wb") as file:
-        file.truncate(512 << 20)
-    subprocess.run(["mkfs.ext4", "-q", content], check=True)
+        file.truncate(128 << 20)
     volume(folder / "data.raw", LABEL, content)
     content.unlink()
     public = told("--new-key", str(folder / "data.key"))[1].splitlines()[0].removeprefix("DATA_OWNER=")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -35,42 +36,27 @@ def test_where_data_is_encrypted_there_is_one_volume(data: ModuleType) -> None:
         data.chosen([VOLUME, Path("/dev/vdc1")], UNLOCK)
 
 
-def test_what_is_of_this_boot_alone_stays_in_memory(
-    data: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_launcher_is_told_which_device_it_is(
+    data: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Bytecode on a disk of the host's would be run."""
-    mounted: list[tuple[str, ...]] = []
-    monkeypatch.setattr(data, "mount", lambda *arguments: mounted.append(arguments))
-    data.take(VOLUME, tmp_path / "data")
-    (volume, *memory) = mounted
-    assert volume[:2] == ("-t", "ext4") and volume[-2:] == (str(VOLUME), str(tmp_path / "data"))
-    assert {"nosuid", "nodev", "noexec", "nosymfollow"} <= set(volume[3].split(","))
-    assert {Path(arguments[-1]).name for arguments in memory} == {"run", "logs", "attestation", "tdx-simulator"}
-    assert {arguments[1] for arguments in memory} == {"tmpfs"}
-
-
-@pytest.mark.parametrize("name", ["run", "attestation"])
-def test_a_link_of_the_hosts_in_the_place_of_a_folder_is_refused(
-    data: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    monkeypatch.setattr(data, "mount", lambda *_: None)
-    (tmp_path / name).symlink_to("/etc")
-    with pytest.raises(data.Refused, match=f"{name} on the data volume is no folder"):
-        data.take(VOLUME, tmp_path)
-
-
-def test_a_disk_that_holds_something_else_is_named_with_the_reason(data: ModuleType, tmp_path: Path) -> None:
-    (tmp_path / "disk").write_bytes(b"no file system")
-    with pytest.raises(data.Refused, match=r"the data volume cannot be mounted \(.+\); it needs one partition"):
-        data.mount("-t", "ext4", str(tmp_path / "disk"), str(tmp_path / "nowhere"))
+    """Nothing of the disk's is mounted: the launcher opens it with the owner's key."""
+    configure = program("configure")
+    monkeypatch.setitem(sys.modules, "configure", configure)
+    monkeypatch.setattr(data, "SETTINGS", tmp_path / "settings")
+    (tmp_path / "settings").write_text(UNLOCK)
+    monkeypatch.setattr(configure, "labelled", lambda label: [VOLUME] if label == "open-webui-tdx-data" else [])
+    assert data.main() == 0
+    assert (tmp_path / "settings").read_text() == UNLOCK + 'DATA_VOLUME="/dev/vdb1"\n'
+    assert "kept on vdb1, encrypted" in capsys.readouterr().out
+    monkeypatch.setattr(configure, "labelled", lambda label: [])
+    assert data.main() == 2
+    assert "no disk has a partition" in capsys.readouterr().err
 
 
 def test_nothing_is_served_without_it() -> None:
     service = unit("open-webui-tdx.service.d/image.conf")["Unit"]
     assert "open-webui-tdx-data.service" in service["Requires"].split()
     assert "open-webui-tdx-data.service" in service["After"].split()
-    assert "open-webui-tdx-data.service" in unit("open-webui-tdx-registers.service")["Unit"]["After"].split()
     asked = unit("open-webui-tdx-data.service")
     assert "open-webui-tdx-config.service" in asked["Unit"]["Requires"].split()
-    hidden = {"ProtectSystem", "PrivateNetwork", "PrivateTmp", "PrivateMounts", "ProtectHome", "PrivateDevices"}
-    assert not hidden & set(asked["Service"]), "what is mounted there would be seen by nobody else"
+    assert asked["Service"]["ReadWritePaths"] == "/run/open-webui-tdx-config"

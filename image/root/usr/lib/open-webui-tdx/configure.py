@@ -30,7 +30,7 @@ MAX_BYTES = 1 << 20
 #: Decided by the image: where data lies, which programs run, and that TDX is used wherever there is a TDX device.
 FIXED = frozenset(
     {"DATA_DIR", "RUN_AS", "PROFILE", "PYTHON", "OLLAMA_BINARY", "OLLAMA_MODELS", "TDX", "EMBEDDED_MODEL",
-     "EMBEDDED_MODEL_SHA384"}
+     "EMBEDDED_MODEL_SHA384", "DATA_VOLUME"}
 )  # fmt: skip
 #: Where model.py puts the models volume's content, which is called as people see the model.
 MODELS = Path("/var/lib/open-webui-tdx-models")

@@ -1,22 +1,17 @@
 """The data volume: what people write outlives the machine on a disk of the host's, encrypted by the service.
 
-It is the partition with the label open-webui-tdx-data, with an ext4 file system, and it is taken only where the
-configuration, which is measured, asks for encrypted data (DATA_KEY). What has to be of this boot alone, bytecode and
-event log among it, stays in memory all the same. The kernel follows no link that is on the volume, and runs nothing.
+It is the partition with the label open-webui-tdx-data, and it is used only where the configuration, which is measured,
+asks for encrypted data (DATA_KEY). The launcher is told which device it is (DATA_VOLUME), and opens it with the owner's
+key: no file system that a host made is mounted. Everything else, bytecode and event log among it, stays in memory.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 SETTINGS = Path("/run/open-webui-tdx-config/settings")
 LABEL = "open-webui-tdx-data"
-PLACE = Path("/var/lib/open-webui-tdx")
-#: Folders of DATA_DIR that hold nothing to keep (launcher/datadir.py), with their modes.
-IN_MEMORY = {"run": 0o755, "logs": 0o700, "attestation": 0o700, "tdx-simulator": 0o700}
-OPTIONS = "nosuid,nodev,noexec,nosymfollow,errors=remount-ro"
 
 
 class Refused(Exception):
@@ -46,37 +41,17 @@ def chosen(volumes: list[Path], settings: str) -> Path | None:
     return volumes[0]
 
 
-def mount(*arguments: str) -> None:
-    """mount(8). Raises Refused with its reason."""
-    command = ["/usr/bin/mount", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)  # noqa: S603 - ours
-    if done.returncode:
-        why = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-        raise Refused(f"the data volume cannot be mounted ({why}); it needs one partition with ext4")
-
-
-def take(volume: Path, place: Path = PLACE) -> None:
-    """Mount the volume, and memory over the folders that are of this boot alone. Raises Refused."""
-    place.mkdir(mode=0o711, exist_ok=True)
-    mount("-t", "ext4", "-o", OPTIONS, str(volume), str(place))
-    for name, mode in IN_MEMORY.items():
-        folder = place / name
-        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise Refused(f"{name} on the data volume is no folder, as whoever holds the disk could have it; remove it")
-        folder.mkdir(exist_ok=True)
-        mount("-t", "tmpfs", "-o", f"nosuid,nodev,noexec,mode={mode:o}", "tmpfs", str(folder))
-
-
 def main() -> int:
-    """Find, mount; one line on the console says what is kept where. 2 where the volume is not as it should be."""
+    """Find it, and tell the launcher; one line on the console says what is kept where. 2 where something is wrong."""
     sys.path.insert(0, str(Path(__file__).parent))
     from configure import labelled
 
     try:
         volume = chosen(labelled(LABEL), SETTINGS.read_text(encoding="utf-8"))
         if volume:
-            take(volume)
-    except (Refused, OSError, subprocess.SubprocessError) as error:
+            with SETTINGS.open("a", encoding="utf-8") as file:
+                file.write(f'DATA_VOLUME="{volume}"\n')
+    except (Refused, OSError) as error:
         print(f"open-webui-tdx image: {error}. Nothing is served.", file=sys.stderr)
         return 2
     kept = f"is kept on {volume.name}, encrypted" if volume else "ends with the machine"
