@@ -52,6 +52,7 @@ def _parser(release: Path) -> argparse.ArgumentParser:
     )
     take.set_defaults(command="encrypt-data")
     reference = commands.add_parser("reference", help="print reference values of a launch here, on its platform")
+    reference.add_argument("--boot-log", action="store_true", help="add the boot event log, for make reference")
     reference.set_defaults(command="reference")
     reboot = commands.add_parser("reboot-simulator", help="clear the simulated TD's registers, as a reboot does")
     reboot.set_defaults(command="reboot-simulator")
@@ -141,7 +142,7 @@ def _doctor(options: argparse.Namespace, release: Path) -> int:
 def _reference(options: argparse.Namespace, release: Path) -> int:
     from .measure import reference
 
-    print(json.dumps(reference.document(release, _environ()), indent=1))
+    print(json.dumps(reference.document(release, _environ(), options.boot_log), indent=1))
     return 0
 
 

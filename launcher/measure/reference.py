@@ -27,8 +27,10 @@ import json, sys
 release = sys.argv[1]
 sys.path += [release, release + "/site-packages"]
 import quote_generator
+from quote_generator import boot_log
 from quote_generator.formats import parse_quote
-print(json.dumps(parse_quote(quote_generator.generate_quote(bytes(64))).fields()))
+fields = parse_quote(quote_generator.generate_quote(bytes(64))).fields()
+print(json.dumps([fields, boot_log.find(sys.argv[2] == "tdx-simulated")]))
 """
 
 
@@ -49,20 +51,28 @@ def launch_events(release: Path, environ: Mapping[str, str], check: bool, no_fen
     return plan.make(launch, found.find(launch, Checked(listed, []), prepared, Accounts(), "", no_fence)).events
 
 
-def document(release: Path, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Reference values of a launch with these settings, on the platform that answers here: it must be trusted."""
+def document(release: Path, environ: Mapping[str, str], with_boot_log: bool = False) -> dict[str, Any]:
+    """Reference values of a launch with these settings, on the platform that answers here: it must be trusted.
+
+    `with_boot_log` adds a member `boot_log` (base64url, or None where there is none), which `make reference` replaces:
+    reference values say which events extend a register, in the verifiers' words.
+    """
     measured = launch_events(release, environ, check=True)
+    fields, boot_log = look(release, environ)
     return {
         "v": 2,
         "name": f"{release.resolve().name} on {os.uname().nodename}",
         "events": [event.line for event in measured],
         "rtmr_3": events.rtmr3(measured),
-        "platforms": [platform(release, environ)],
+        "platforms": [measurements(fields)],
+        **({"boot_log": boot_log} if with_boot_log else {}),
     }
 
 
-def platform(release: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """The launch measurements that this platform's quote holds, lower-case hex. Raises LauncherError."""
+def look(release: Path, environ: Mapping[str, str]) -> tuple[dict[str, str], str | None]:
+    """A quote of this platform, its body by name (lower-case hex), and its boot event log (base64url; None: there is
+    none, or not for this user). Raises LauncherError.
+    """
     chosen = settings.load(environ)
     kind = tdx.choose(chosen.tdx, tdx.look(environment.base(environ)), release / "simulator")
     data = DataDir(chosen.data_dir, boot_id())
@@ -70,11 +80,12 @@ def platform(release: Path, environ: Mapping[str, str]) -> dict[str, str]:
         with writing("the simulated TD", data.simulator_state):
             data.simulator_state.mkdir(parents=True, exist_ok=True)
     env = Launch(release, chosen, data, kind, environ).device_env()
-    command = [interpreter.executable(), "-I", "-S", "-B", "-c", _QUOTE, str(release)]
+    command = [interpreter.executable(), "-I", "-S", "-B", "-c", _QUOTE, str(release), kind]
     done = subprocess.run(command, env=env, cwd="/", capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise TdxError(f"No quote could be made here: {done.stderr.strip()[-2000:]}")
-    return measurements(json.loads(done.stdout))
+    fields, boot_log = json.loads(done.stdout)
+    return fields, boot_log
 
 
 def measurements(fields: Mapping[str, str]) -> dict[str, str]:

@@ -45,17 +45,13 @@ def predict(
         "verity": verity,
         "rtmr_1": {layout: _register(events) for layout, events in layouts.items()},
         "rtmr_2": _register(second),
-        "events": {"rtmr_1": _listed(layouts[prediction.LAYOUTS[0]]), "rtmr_2": _listed(second)},
+        "events": {"rtmr_1": prediction.listed(layouts[prediction.LAYOUTS[0]]), "rtmr_2": prediction.listed(second)},
         **({"firmware": firmware.document()} if firmware else {}),
     }
 
 
 def _register(events: Iterable[Expected]) -> str:
     return prediction.replay(event.digest for event in events).hex()
-
-
-def _listed(events: Iterable[Expected]) -> list[dict[str, str]]:
-    return [{"type": f"{item.kind:#x}", "sha384": item.digest.hex(), "what": item.what} for item in events]
 
 
 def place(cfg: Config) -> Path:
@@ -101,7 +97,7 @@ def references(
     if firmware is not None:
         print(started_with(firmware, body["mr_td"], told.get("rtmr_0")))
     if told:
-        platform["boot_events"] = {name: _listed(events) for name, events in told.items()}
+        platform["boot_events"] = {name: prediction.listed(events) for name, events in told.items()}
     return {**release, "name": predicted["name"], "platforms": [platform]}
 
 

@@ -76,6 +76,11 @@ def rtmr_2(kernel_image: bytes) -> list[Expected]:
     return found
 
 
+def listed(events: Iterable[Expected]) -> list[dict[str, str]]:
+    """The events as reference values and the prediction's file name them."""
+    return [{"type": f"{item.kind:#x}", "sha384": item.digest.hex(), "what": item.what} for item in events]
+
+
 def replay(digests: Iterable[bytes]) -> bytes:
     """The register after these extends, from zeros."""
     value = bytes(48)

@@ -17,6 +17,7 @@ from launcher.measure import tdx
 from scripts.building.files import write_durably
 from scripts.config import Config
 from scripts.errors import CommandError, MissingError
+from scripts.image import measured_boot, prediction
 
 
 def write_default(cfg: Config, out: Path) -> None:
@@ -38,10 +39,21 @@ def write_default(cfg: Config, out: Path) -> None:
 def write_here(cfg: Config, out: Path, environment: Mapping[str, str] = os.environ) -> None:
     """For a launch with this machine's settings, Ollama and models, on this machine's platform: it must be trusted."""
     settings = {**environment, "DATA_DIR": str(cfg.var), "PYTHON": str(cfg.python)}
-    document = json.loads(_run(cfg, [str(cfg.release / "open-webui-tdx"), "reference"], settings))
+    document = json.loads(_run(cfg, [str(cfg.release / "open-webui-tdx"), "reference", "--boot-log"], settings))
+    name_events(document, document.pop("boot_log"))
     if settings.get("TDX") == "simulated" or not tdx.look({}).real:
         print("TDX is SIMULATED on this machine: these reference values describe no real platform.")
     _write(out, document | {"release": about(cfg)})
+
+
+def name_events(document: Mapping[str, Any], boot_log: str | None) -> None:
+    """Say in its platforms which events extend RTMR 0 to 2, as far as this machine's boot log leads there."""
+    if boot_log is None:
+        print("No boot event log can be read here (root can): verifiers will not name what differs in RTMR 0 to 2.")
+    for platform in document["platforms"]:
+        told = measured_boot.events(platform, boot_log)
+        if told:
+            platform["boot_events"] = {name: prediction.listed(found) for name, found in told.items()}
 
 
 def events(cfg: Config, settings: Mapping[str, str]) -> list[dict[str, str]]:

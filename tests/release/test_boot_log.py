@@ -13,7 +13,9 @@ import pytest
 import requests
 from quote_verifier.boot_events import read
 from quote_verifier.boot_log import replay
+from quote_verifier.references import references_from
 
+from scripts.release import reference
 from simulator import boot
 from tests.browser.running import Server, serve
 from tests.ports import free_port
@@ -34,6 +36,21 @@ def test_the_log_replays_to_the_quotes_registers_and_is_for_one_asker_alone(serv
     answer = requests.get(f"{server.url}/api/v1/tee/boot-log", timeout=30)
     assert answer.status_code == 200 and "no-store" in answer.headers["Cache-Control"]
     assert replay(read(answer.json()["boot_log"])) == boot.registers()
+
+
+def test_one_look_at_a_machine_gives_reference_values_that_name_its_events(release: Path, tmp_path: Path) -> None:
+    command = [str(release / "open-webui-tdx"), "reference", "--boot-log"]
+    environment = os.environ | {
+        "DATA_DIR": str(tmp_path / "data"),
+        "TDX": "simulated",
+        "LLM": "none",
+        "PYTHON": sys.executable,
+    }
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    document = json.loads(done.stdout)
+    reference.name_events(document, document.pop("boot_log"))
+    (platform,) = references_from(document).platforms
+    assert set(platform.events) == {"rtmr_0", "rtmr_1", "rtmr_2"}
 
 
 def test_quote_verifier_names_the_events_that_differ(server: Server, tmp_path: Path) -> None:

@@ -6,12 +6,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from quote_verifier.references import references_from
 
 from launcher.measure.reference import PLATFORM, measurements
 from quote_generator.formats import parse_quote
+from quote_generator.nonces import base64url
 from scripts.release import reference
+from simulator import boot
 from simulator.quotes import make_quote
 
 SERVICE_TD = b"\x38" * 48
@@ -44,3 +48,25 @@ def test_a_builds_values_know_a_service_on_loopback_and_one_beyond(
     made = json.loads((tmp_path / "r.json").read_text())
     assert made["events"] == ["release x", "settings offer", "site y", "settings require"]
     assert made["rtmr_3"] == "offer"
+
+
+LOG = base64url(boot.log())
+REGISTERS = dict(zip(("rtmr_0", "rtmr_1", "rtmr_2"), (value.hex() for value in boot.registers()), strict=False))
+
+
+def test_one_look_says_which_events_extend_each_register() -> None:
+    platform = measurements(parse_quote(make_quote()).fields()) | REGISTERS
+    document: dict[str, Any] = {"v": 2, "name": "here", "events": ["a b {}"], "platforms": [platform]}
+    reference.name_events(document, LOG)
+    (found,) = references_from(document).platforms
+    assert {name: len(events) for name, events in found.events.items()} == {"rtmr_0": 13, "rtmr_1": 5, "rtmr_2": 2}
+    assert [event.what for event in found.events["rtmr_2"]] == ["the kernel's command line", "the initrd"]
+
+
+def test_a_log_that_leads_elsewhere_names_nothing_and_a_missing_one_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    document = {"platforms": [dict.fromkeys(REGISTERS, "00" * 48)]}
+    reference.name_events(document, LOG)
+    assert "boot_events" not in document["platforms"][0] and not capsys.readouterr().out
+    reference.name_events(document, None)
+    assert "boot_events" not in document["platforms"][0]
+    assert "No boot event log can be read here" in capsys.readouterr().out
