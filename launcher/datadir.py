@@ -3,7 +3,7 @@
 secret_key                  signs sessions; made once, mode 0600
 secret_key_inside           the same where the encrypted channel is required: no session of before is one then
 webui/                      Open WebUI's database, uploads, caches: the user's data
-encrypted/                  with DATA_KEY=unlock: secret_key* and webui/, encrypted, and how often it was opened
+encrypted/                  with DATA_KEY: secret_key* and webui/, encrypted, and how often it was opened
 open/                       where that, or the volume of DATA_VOLUME, is mounted while it is open; empty otherwise
 encrypted.*/, before/       while its key is exchanged by copying everything
 attestation/<boot id>/      event log
@@ -195,7 +195,7 @@ class DataDir:
         """Data that is there is of the kind that was asked for. Raises DataError."""
         if self.encrypted and self.has_plain() and not self.taking_over:
             raise DataError(
-                f"{self.root} holds data in plain text, and DATA_KEY=unlock was asked for: have it taken over "
+                f"{self.root} holds data in plain text, and DATA_KEY asks for encrypted data: have it taken over "
                 "(open-webui-tdx encrypt-data), choose a new folder with DATA_DIR, or DATA_KEY=none. Nothing was "
                 "changed."
             )
@@ -208,8 +208,8 @@ class DataDir:
             )
         if not self.encrypted and self.cipher.exists():
             raise DataError(
-                f"{self.root} holds encrypted data: set DATA_KEY=unlock and DATA_OWNER, or choose another folder with "
-                "DATA_DIR."
+                f"{self.root} holds encrypted data: set DATA_KEY=unlock (or trustee) and DATA_OWNER, or choose another "
+                "folder with DATA_DIR."
             )
 
     def has_plain(self) -> bool:

@@ -42,7 +42,7 @@ def measure(volume: bool = False) -> Program:
     path = found(NAME)
     if not path or not found(MOUNTER) or not Path("/dev/fuse").exists():
         raise UnavailableError(
-            "DATA_KEY=unlock keeps the data with gocryptfs, which is not (wholly) here: install the packages gocryptfs "
+            "Encrypted data is kept with gocryptfs, which is not (wholly) here: install the packages gocryptfs "
             "and fuse3, and see that there is a /dev/fuse."
         )
     return _measured(NAME, Path(path).resolve(), "-version")

@@ -48,6 +48,7 @@ SITE_CHOICES: dict[str, list[Any]] = {
     "tls": ["off", "acme", "quantum", 1],
     "egress": ["closed", "open", ["a.example"], [1], {}],
     "data_owner": ["", "owner", 1],
+    "data_trustee": ["", "https://kbs.example/kbs/v0/resource/a/b/c", 1],
     "surprise": [1],
 }
 KEPT_ODDLY: list[Any] = [None, {"state": "plain"}, {"state": "encrypted"}, KEPT | {"owner": "A" * 43}]
