@@ -13,7 +13,7 @@ from quote_generator import boot_log
 from quote_generator.formats import FormatError
 from simulator import boot
 
-LOGS = sorted((Path(__file__).parents[1] / "quote_verifier" / "boot_logs").glob("*.bin"))
+LOGS = sorted((Path(__file__).parents[1] / "quote_verifier" / "boot_logs").glob("ccel-*.bin"))
 AREA = 64 * 1024  # of which a log fills the beginning
 
 

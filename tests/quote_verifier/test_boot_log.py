@@ -53,6 +53,11 @@ def test_a_log_replays_to_the_quote_that_was_published_with_it() -> None:
     assert [value.hex() for value in replay(parse_ccel(log))] == [quote.hex(f"rtmr_{number}") for number in range(4)]
 
 
+def test_what_extends_nothing_may_name_no_register_as_google_clouds_later_logs_do() -> None:
+    event = (1, 5, b"a" * 48, b"data")
+    assert parse_ccel(log_of((0xFFFFFFFF, 3, bytes(48), b"SP800-155 Event3"), event)) == parse_ccel(log_of(event))
+
+
 def test_an_events_digest_is_that_of_its_data_where_the_format_says_so() -> None:
     import hashlib
 
