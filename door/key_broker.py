@@ -184,9 +184,11 @@ def _not_begun(status: int, kind: str, said: str) -> BrokerTrouble:
 
 def _refused(status: int, kind: str, said: str) -> BrokerTrouble:
     if kind == "PolicyDeny" or status == 403:
-        return BrokerTrouble("The Trustee's policy does not release the key to this launch.", said)
+        todo = "it has to know its registers (docs/data-at-rest.md)"
+        return BrokerTrouble(f"The Trustee's policy does not release the key to this launch: {todo}.", said)
     if kind == "PluginInternalError":
-        return BrokerTrouble("The Trustee has no resource of this name that it could give.", said)
+        todo = "the owner's grant belongs there (quote-verifier unlock --grant)"
+        return BrokerTrouble(f"The Trustee has no resource of this name that it could give: {todo}.", said)
     if status == 404:
         return BrokerTrouble("What answers there serves no resources.", said)
     return BrokerTrouble("The Trustee refuses.", f"HTTP {status}, {plain(kind) or 'no reason'}: {said}")
