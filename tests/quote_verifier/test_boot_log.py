@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_logs_of_others_are_read_to_their_end(name: str, count: int, rtmr_1: str
 def test_a_log_replays_to_the_quote_that_was_published_with_it() -> None:
     log, quote = (DATA / "ccel-cos.bin").read_bytes(), parse_quote((DATA / "quote-cos.bin").read_bytes())
     assert [value.hex() for value in replay(parse_ccel(log))] == [quote.hex(f"rtmr_{number}") for number in range(4)]
+
+
+def test_the_digests_of_a_qemu_guest_lead_to_its_genuine_quote() -> None:
+    told, quote = (
+        json.loads((DATA / "events-dstack.json").read_text()),
+        parse_quote((DATA / "quote-dstack.bin").read_bytes()),
+    )
+    events = [BootEvent(one["register"], int(one["type"], 16), bytes.fromhex(one["sha384"]), b"") for one in told]
+    assert [value.hex() for value in replay(events)[:3]] == [quote.hex(f"rtmr_{number}") for number in range(3)]
 
 
 def test_what_extends_nothing_may_name_no_register_as_google_clouds_later_logs_do() -> None:

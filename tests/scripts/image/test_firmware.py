@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 import uuid
 from collections.abc import Iterable
@@ -110,6 +111,16 @@ def test_an_empty_volume_of_variables_is_measured_as_a_machine_with_such_a_firmw
     assert own.shape(events) == [
         "the memory map (TD HOB)", "the ACPI tables", "the variable BootOrder", "the variable Boot0000",
     ]  # fmt: skip
+
+
+def test_a_genuine_quote_of_a_qemu_guest_holds_what_follows_from_a_firmware_with_an_empty_volume() -> None:
+    """That these events lead to its RTMR 0: tests/quote_verifier/test_boot_log.py."""
+    told = [one for one in json.loads((LOGS / "events-dstack.json").read_text()) if one["register"] == 0]
+    events = [Expected(int(one["type"], 16), bytes.fromhex(one["sha384"]), "") for one in told]
+    own = firmware.parse("f", built())
+    assert own.missing(events) == []
+    expected = [item.kind for item in own.rtmr_0()]
+    assert [event.kind for event in events][: len(expected)] == expected
 
 
 def test_a_machine_with_other_variables_is_told_by_name() -> None:
