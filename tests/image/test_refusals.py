@@ -118,25 +118,29 @@ def test_an_add_on_beside_the_kernel_image(built: Built, ovmf: Path, copy: Path,
 
 
 def test_an_unknown_key_of_the_configuration(built: Built, ovmf: Path, tmp_path: Path) -> None:
+    """Whoever wrote it can switch the machine off by its power button."""
     config = '{"v": 1, "settings": {"ORIGN": "https://chat.example"}}'
-    shown = refused(built, ovmf, tmp_path / "vm", built.disk, "unknown name 'ORIGN'", config)
-    assert "Nothing is served" in shown
+    with booted(tmp_path / "vm", ovmf, built.disk, config, ["-m", "1024"]) as machine:
+        shown = machine.wait_for("unknown name 'ORIGN'", SERVES)
+        assert "Nothing is served" in shown and SERVES not in shown
+        machine.press_power()
+        assert "reboot: Power down" in machine.ends()
 
 
 def test_volumes_that_are_not_what_the_configuration_says(built: Built, ovmf: Path, tmp_path: Path) -> None:
-    """The configuration comes by a partition; its data volume holds no file system, its models volume another file."""
-    settings = {"LLM": "embedded", "DATA_KEY": "unlock", "DATA_OWNER": "A" * 43}
-    config = {"v": 1, "settings": settings, "model": {"name": "mine-7b", "bytes": 1 << 20, "sha384": "ab" * 48}}
+    """The configuration comes by a partition; there is a data volume that it does not ask for, and another model."""
+    model = {"name": "mine-7b", "bytes": 1 << 20, "sha384": "ab" * 48}
+    config = {"v": 1, "settings": {"LLM": "embedded"}, "model": model}
     contents = {"config": json.dumps(config).encode(), "data": bytes(1 << 20), "model": b"GGUF"}
     extra: list[str] = []
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
         extra += volume(tmp_path / f"{name}.raw", f"open-webui-tdx-{name}", tmp_path / name)
     with booted(tmp_path / "vm", ovmf, built.disk, None, ["-m", "1024", *extra]) as machine:
-        shown = machine.wait_for("the models volume (vdd1) ends")
-        assert "before the 1048576 that model says" in shown
-        shown = machine.wait_for("the data volume cannot be mounted")
-        assert "configuration from partition vdb1" in shown and "it needs one partition with ext4" in shown
+        shown = machine.wait_for("before the 1048576 that model says", SERVES)
+        assert "the models volume (vdd1) ends" in shown
+        shown = machine.wait_for("there is a data volume (vdc1), but DATA_KEY is none", SERVES)
+        assert "configuration from partition vdb1: EMBEDDED_MODEL, EMBEDDED_MODEL_SHA384, LLM" in shown
         assert SERVES not in shown
 
 
