@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "quote_verifier" / "src")]
 
 from scripts.config import Config, from_environment, root  # noqa: E402 - the line above makes it importable
 from scripts.image import debs, mirror, packages  # noqa: E402
