@@ -90,14 +90,12 @@ class Firmware:
             return
         for address in range(page, page + PAGE, CHUNK):
             at = section.offset + address - section.address
-            digest.update(_record(b"MR.EXTEND", address) + self._stored(section)[at - section.offset :][:CHUNK])
-
-    def _stored(self, section: Section) -> memoryview:
-        return memoryview(self.data)[section.offset : section.offset + section.stored]
+            digest.update(_record(b"MR.EXTEND", address) + self.data[at : at + CHUNK])
 
     def rtmr_0(self) -> list[Predicted]:
         """The events of RTMR 0 in their order; those without digests are decided by the machine's shape."""
-        volume = next((bytes(self._stored(item)) for item in self.sections if item.kind == VARIABLES), b"")
+        section = next(item for item in self.sections if item.kind == VARIABLES)
+        volume = self.data[section.offset : section.offset + section.stored]
         enrolled = variables(volume)
         keys = [(_GLOBAL, "PK"), (_GLOBAL, "KEK"), (_SECURITY, "db"), (_SECURITY, "dbx")]
         # Whether secure boot is on follows from the keys; a build without it has no such variable.
@@ -185,8 +183,8 @@ def _sections(data: bytes) -> Iterator[Section]:
         _check(section, len(data))
         kinds.append(section.kind)
         yield section
-    if kinds.count(CODE) != 1 or kinds.count(HOB) != 1 or kinds.count(VARIABLES) > 1:
-        raise ValueError("its TDX metadata do not name one volume of code, one memory map and at most one of variables")
+    if CODE not in kinds or kinds.count(HOB) != 1 or kinds.count(VARIABLES) != 1:
+        raise ValueError("its TDX metadata do not name volumes of code, one of variables and one memory map")
 
 
 def _check(section: Section, total: int) -> None:
@@ -234,10 +232,8 @@ def variable_digest(guid: uuid.UUID, name: str, content: bytes) -> bytes:
 def variables(volume: bytes) -> Mapping[tuple[uuid.UUID, str], bytes]:
     """The variables in a volume of authenticated ones (edk2, MdeModulePkg: AuthenticatedVariableFormat.h).
 
-    Empty where there is none in it. Raises UsageError: it is cut off, or has another format.
+    Empty where none was set. Raises UsageError: it is cut off, or has another format.
     """
-    if not volume:
-        return {}
     try:
         return dict(_variables(volume))
     except (struct.error, ValueError):

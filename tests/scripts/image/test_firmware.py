@@ -77,11 +77,12 @@ def test_mrtd_is_pages_added_and_the_measured_ones_extended_each_as_it_is_added(
 
 
 def test_a_host_that_adds_a_whole_section_first_gives_another_mrtd() -> None:
-    data = built(SMALL[:1] + SMALL[3:])
+    data = built(SMALL)
     text = record(b"MEM.PAGE.ADD", BASE) + record(b"MEM.PAGE.ADD", BASE + 4096)
     for address in range(BASE, BASE + 8192, 256):
         text += record(b"MR.EXTEND", address) + data[0x84000 + address - BASE :][:256]
-    text += record(b"MEM.PAGE.ADD", 0x809000)
+    for page in (*range(BASE - 0x84000, BASE, 4096), 0x810000, 0x811000, 0x809000):
+        text += record(b"MEM.PAGE.ADD", page)
     found = firmware.parse("f", data)
     assert found.mr_td("section") == hashlib.sha384(text).digest() != found.mr_td("page")
 
@@ -167,14 +168,15 @@ def test_keys_that_are_enrolled_are_measured_as_machines_with_such_keys_logged_t
         (built().replace(uuid.UUID("e47a6535-984a-4798-865e-4685a7bf8ec2").bytes_le, bytes(16)), "has no TDX metadata"),
         (built(version=2), "metadata are not of version 1"),
         (built()[0x84000:], "is not in the file, which has 8192 bytes: give one file with code and variables"),
-        (built(SMALL[1:]), "do not name one volume of code"),
-        (built(SMALL[:3]), "do not name one volume of code"),
+        (built(SMALL[1:]), "do not name volumes of code"),
+        (built(SMALL[:3]), "do not name volumes of code"),
+        (built([*SMALL, SMALL[1]]), "one of variables and one memory map"),
         (built([*SMALL, (0, 0, 0x820000, 0x1000, 4, 0)]), "at 0x820000, has type 4 and attributes 0x0"),
         (built([*SMALL, (0, 0, 0x820000, 0x1000, firmware.MEMORY, 2)]), "has type 3 and attributes 0x2"),
         (built([*SMALL, (0, 0, 0x820000, 0x1000, firmware.MEMORY, 1)]), "is memory, and yet has a content"),
         (built([*SMALL, (0, 0, 0x820001, 0x1000, firmware.MEMORY, 0)]), "does not consist of whole pages"),
         (built([*SMALL, (0, 0, 0x820000, 1 << 40, firmware.MEMORY, 0)]), "more than any firmware needs"),
-        (built([(0, 4096, BASE, 8192, firmware.CODE, 1), SMALL[3]]), "has 4096 bytes in the file and 8192 in memory"),
+        (built([(0, 4096, BASE, 8192, firmware.CODE, 1), *SMALL[1:]]), "has 4096 bytes in the file and 8192 in memory"),
     ],
 )
 def test_what_could_not_start_a_td_is_refused_and_says_why(data: bytes, says: str) -> None:
