@@ -4,18 +4,17 @@
 
 The release offers the channel. A page of it sends everything through it; a page without its scripts, of the same
 origin, sends the same requests as they are, as a session of its own. Targets: the first token of a streamed answer at
-most 15 ms later, an upload of 20 MB at least at half the rate, the code that a page loads for it at most 45 kB gzip,
-`/health` under 64 sealed requests at a time within twice the idle time.
+most 15 ms later, an upload of 20 MB at least at half the rate, at most 45 kB gzip of code that a page loads for it, the
+shield 500 ms after New Chat at most, an answer of 1,000 tokens through `quote-verifier connect` in 1.15 times the
+direct time, and, before a stand-in for the web server, `/health` under 64 sealed answers within twice its idle time.
 """
 
 from __future__ import annotations
 
-import base64
 import gzip
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,16 +25,17 @@ sys.path.insert(0, str(ROOT))
 import httpx  # noqa: E402 - the line above makes it importable
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
+from bench.channel_streams import streams  # noqa: E402 - it makes quote_verifier importable
 from bench.shield import first_load  # noqa: E402
 from scripts.machine import chromium  # noqa: E402
-from sealed_http.key_config import KeyConfig, decode  # noqa: E402
-from sealed_http.outside import PATH, REQUEST_TYPE  # noqa: E402
 from tests.browser.pages import EMAIL, PASSWORD, enter, wait_for_round  # noqa: E402
-from tests.browser.running import release, serve  # noqa: E402
+from tests.browser.running import Server, release, serve  # noqa: E402
+from tests.release.channel_client import Inside, Outside  # noqa: E402
+from tests.release.connecting import connected, hold  # noqa: E402
 
 ROUNDS = 9
-LATER_MS, RATE, ADDED_BYTES, BUSY = 15.0, 0.5, 45_000, 2.0
-STREAMS = 64
+LATER_MS, RATE, ADDED_BYTES, SHIELD_MS, THROUGH = 15.0, 0.5, 45_000, 500.0, 1.15
+TOKENS, TELL = 1000, "Tell a very long story about a heron."
 UPLOAD = 20 * 1024 * 1024
 #: Milliseconds until the first piece of a streamed answer.
 FIRST = """async (token) => {
@@ -63,6 +63,22 @@ SENT = """async ([token, size]) => {
 }"""
 
 
+#: Milliseconds from New Chat to its verdict.
+NEW_CHAT = """() => new Promise((resolve) => {
+    const begun = performance.now();
+    let checking = false;
+    const watch = new MutationObserver(() => {
+        const phase = document.querySelector('[data-tee-shield]')?.dataset.phase;
+        checking ||= phase === 'checking';
+        if (!checking || phase === 'checking') return;
+        watch.disconnect();
+        resolve(performance.now() - begun);
+    });
+    watch.observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-phase']});
+    document.querySelector('#new-chat-button').click();
+})"""
+
+
 def pages(browser: Browser, url: str) -> tuple[tuple[Page, str], tuple[Page, str]]:
     """A page inside and one outside, each with its session's token."""
     within = browser.new_context().new_page()
@@ -83,6 +99,7 @@ def in_turns(inside: Any, outside: Any) -> tuple[float, float]:
 
 def compare(browser: Browser, url: str) -> None:
     (within, mine), (without, theirs) = pages(browser, url)
+    print(f"New Chat to shield: {shields(within):.0f} ms; allowed {SHIELD_MS:.0f}")
     sealed, plain = in_turns(lambda: within.evaluate(FIRST, mine), lambda: without.evaluate(FIRST, theirs))
     print(
         f"first token: {sealed - plain:+.1f} ms of the {LATER_MS:.0f} ms allowed "
@@ -97,49 +114,52 @@ def compare(browser: Browser, url: str) -> None:
     )
 
 
-def health(url: str) -> float:
-    """Milliseconds, the median of some."""
-    times = []
-    with httpx.Client() as client:
-        for _ in range(50):
-            begun = time.perf_counter()
-            client.get(f"{url}/health").raise_for_status()
-            times.append((time.perf_counter() - begun) * 1000)
-    return statistics.median(times)
+def shields(within: Page) -> float:
+    """Milliseconds from a click on New Chat to the new verdict, the median."""
+    return statistics.median(float(within.evaluate(NEW_CHAT)) for _ in range(ROUNDS))
 
 
-def under_streams(url: str, key: KeyConfig) -> None:
-    """`/health` while clients send sealed requests without a pause, STREAMS at a time."""
-    from email.utils import formatdate
-
-    from sealed_http.binary_http import Head
-    from tests.door.channel.sealing import Sealed
-
-    idle, over = health(url), threading.Event()
-    host = url.partition("://")[2]
-
-    def ask() -> None:
-        with httpx.Client(timeout=60) as client:
-            while not over.is_set():
-                date = ("date", formatdate(time.time(), usegmt=True))
-                sealed = Sealed(key, Head((date,), "GET", host, "/static/favicon.png"))
-                client.post(f"{url}{PATH}", content=sealed.request, headers={"Content-Type": REQUEST_TYPE})
-
-    threads = [threading.Thread(target=ask, daemon=True) for _ in range(STREAMS)]
-    for thread in threads:
-        thread.start()
-    time.sleep(1)
-    busy = health(url)
-    over.set()
-    for thread in threads:
-        thread.join()
-    print(f"/health under {STREAMS} sealed requests: {busy / idle:.2f} of idle; allowed {BUSY} ({busy:.1f} ms)")
+def tokens(url: str, key: str) -> float:
+    """Seconds that a streamed answer of TOKENS tokens takes an API's client; what a model says less is made up for."""
+    asked = {
+        "model": _model(url, key),
+        "stream": True,
+        "max_tokens": TOKENS,
+        "messages": [{"role": "user", "content": TELL}],
+    }
+    begun, pieces = time.perf_counter(), 0
+    with httpx.stream("POST", f"{url}/chat/completions", json=asked, headers=_bearer(key), timeout=600) as answer:
+        answer.raise_for_status()
+        for line in answer.iter_lines():
+            pieces += line.startswith("data: {")
+    if pieces < TOKENS / 10:
+        raise SystemExit(f"The model gave {pieces} pieces, which say nothing of {TOKENS}.")
+    return (time.perf_counter() - begun) * TOKENS / pieces
 
 
-def bound_key(url: str) -> KeyConfig:
-    """The key of the channel, as the evidence has it: whether it is to be trusted is no question here."""
-    bound = httpx.get(f"{url}/api/v1/tee/quote").json()["runtime_data"]["channel"]
-    return decode(base64.urlsafe_b64decode(bound + "=" * (-len(bound) % 4)))
+def _model(url: str, key: str) -> str:
+    return str(httpx.get(f"{url}/models", headers=_bearer(key), timeout=60).json()["data"][0]["id"])
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def by_connect(server: Server, folder: Path) -> None:
+    """An API's client at `quote-verifier connect`, beside the same one at the service itself."""
+    who = {"email": EMAIL, "password": PASSWORD}
+    mine, theirs = (
+        str(way.ask("POST", "/api/v1/auths/signin", body=who)[1]["token"])  # each is good where it was made
+        for way in (Inside(server.url), Outside(server.url))
+    )
+    with connected(server.url, hold(server, folder / "held.json"), folder, "--accept", "simulated") as running:
+        address = running.said()["address"]
+        pairs = [(tokens(address, mine), tokens(f"{server.url}/api", theirs)) for _ in range(3)]
+    sealed, plain = (statistics.median(times) for times in zip(*pairs, strict=True))
+    print(
+        f"{TOKENS} tokens streamed through connect: {sealed / plain:.2f} of the direct time; allowed {THROUGH} "
+        f"({sealed:.1f} s, direct {plain:.1f} s)"
+    )
 
 
 def size(frontend: Path) -> None:
@@ -160,8 +180,9 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox", "--disable-gpu"])
         with serve(launcher, Path(name) / "data", TEE_CHANNEL="offer") as server:
             compare(browser, server.url)
-            under_streams(server.url, bound_key(server.url))
+            by_connect(server, Path(name))
         browser.close()
+    streams()
 
 
 if __name__ == "__main__":

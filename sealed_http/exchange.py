@@ -24,8 +24,17 @@ REQUEST_LABEL = b"message/bhttp chunked request"
 RESPONSE_LABEL = b"message/bhttp chunked response"
 RESPONSE_NONCE_SIZE = max(KEY_SIZE, NONCE_SIZE)
 PREFIX_SIZE = HEADER.size + ENCAPSULATED_SIZE  # bytes before a request's first chunk
+#: The field, inside, of a request that is sent again because no key opened it: `name_of` the one before, in hex.
+#: Somebody on the way may have kept that one; of the two the server takes one.
+INSTEAD_OF = "instead-of"
+NAME_SIZE = 8
 _FINAL = b"final"
 _DAMAGED = "a sealed chunk does not open: it was changed on its way, or sealed to another key"
+
+
+def name_of(prefix: bytes) -> bytes:
+    """What tells a request from all others: the first bytes of its encapsulated key, which is never drawn twice."""
+    return prefix[HEADER.size : HEADER.size + NAME_SIZE]
 
 
 class Sealer(Protocol):

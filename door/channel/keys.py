@@ -103,21 +103,22 @@ class Taken:
         self._recent, self._earlier = set(), set()
         self._crowded.clear()
 
-    def take(self, encapsulated: bytes, date: str | None) -> None:
-        """Take a request once. Raises ClockError, ReplayedError, CrowdedError."""
+    def take(self, name: bytes, date: str | None, instead_of: bytes | None = None) -> None:
+        """Take a request once (its `name_of`), and of it and the one that it is sent `instead_of` one alone. Raises
+        ClockError, ReplayedError, CrowdedError."""
         # a clock that is set back, as whoever runs the machine may, must not make an old request a new one
         now = self._latest = max(self._latest, self._now())
         self._check_date(date, now)
         if now - self._turned > 2 * WINDOW_S:  # a date is accepted from one window before now to one after
             late = now - self._turned > 4 * WINDOW_S
             self._earlier, self._recent, self._turned = set() if late else self._recent, set(), now
-        name = encapsulated[:8]
-        if name in self._recent or name in self._earlier:
+        names = {name} if instead_of is None else {name, instead_of}
+        if names & self._recent or names & self._earlier:
             raise ReplayedError("This message was taken before: somebody on its way may have sent it again.")
         if len(self._recent) >= REMEMBERED:
             self._crowded.set()
             raise CrowdedError("More sealed requests arrive than can be told apart from repeated ones; try again soon.")
-        self._recent.add(name)
+        self._recent |= names
 
     @staticmethod
     def _check_date(date: str | None, now: float) -> None:

@@ -7,6 +7,7 @@ more; a request that breaks off later ends as one whose client has gone, which n
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,9 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sealed_http.binary_http import END, NOT_HERE, REQUEST, Head, encode_content, encode_head
-from sealed_http.errors import MalformedError, SealedError, UnknownKeyError
-from sealed_http.exchange import PREFIX_SIZE, ServerExchange
-from sealed_http.key_config import HEADER
+from sealed_http.errors import MalformedError, SealedError, UnknownKeyError, UnopenedError
+from sealed_http.exchange import INSTEAD_OF, NAME_SIZE, PREFIX_SIZE, ServerExchange, name_of
 from sealed_http.outside import ANSWER_TYPE, DATE_PROBLEM, KEY_PROBLEM, PATH, REQUEST_TYPE
 from sealed_http.stream import Opened, seal
 
@@ -29,6 +29,8 @@ from .keys import ClockError, CrowdedError, Keys, ReplayedError, Taken
 #: In the scope of a request that came through the channel.
 INSIDE = "door.inside"
 MEBIBYTE = 1024 * 1024
+#: What a client says to the door alone, or as the address of what it asks.
+NOT_INSIDE = ("host", "date", INSTEAD_OF)
 
 
 def problem(status: int, title: str, kind: str = "about:blank") -> Response:
@@ -66,6 +68,16 @@ def require_single(head: Head) -> None:
         raise MalformedError("a sealed request holds no other one")
 
 
+def take(taken: Taken, prefix: bytes, head: Head) -> None:
+    """Take the request of this beginning and head, once. Raises REFUSALS."""
+    instead_of = head.field(INSTEAD_OF)
+    if instead_of is not None and not re.fullmatch(f"[0-9a-f]{{{2 * NAME_SIZE}}}", instead_of):
+        raise MalformedError(f"the field `{INSTEAD_OF}` of a sealed request has {2 * NAME_SIZE} hex digits")
+    taken.take(name_of(prefix), head.field("date"), bytes.fromhex(instead_of) if instead_of else None)
+
+
+#: Of a key that is gone its number may be another one's now: after a restart they begin anew.
+OTHER_KEY = "this message does not open: it was changed on its way, or sealed to a key that this server does not hold"
 REFUSALS = (SealedError, ClockError, ReplayedError, CrowdedError)
 
 
@@ -77,7 +89,7 @@ def _sentence(error: Exception) -> str:
 def inner_scope(outer: Scope, head: Head, **changes: object) -> Scope:
     """The scope of what is inside `outer`."""
     raw_path, _, query = head.path.partition("?")
-    headers = [(name.encode(), value.encode("latin-1")) for name, value in head.fields if name not in ("host", "date")]
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in head.fields if name not in NOT_INSIDE]
     return {
         **outer,
         "method": head.method,
@@ -118,14 +130,19 @@ class Incoming:
             begin += data
         self.exchange = ServerExchange(begin[:PREFIX_SIZE], self._ends.keys.secrets)
         self._opened = Opened(self.exchange.request, REQUEST)
-        self._open(begin[PREFIX_SIZE:], more)
-        while self._opened.head is None:
-            if self.whole:
-                raise MalformedError("a sealed request has a head")
-            await self._read()
+        try:
+            self._open(begin[PREFIX_SIZE:], more)
+            while self._opened.head is None:
+                if self.whole:
+                    raise MalformedError("a sealed request has a head")
+                await self._read()
+        except UnopenedError:
+            if self._opened.head is not None:
+                raise
+            raise UnknownKeyError(OTHER_KEY) from None
         head = self._opened.head
         require_single(head)
-        self._ends.taken.take(begin[HEADER.size : PREFIX_SIZE], head.field("date"))
+        take(self._ends.taken, begin[:PREFIX_SIZE], head)
         return head
 
     async def first(self) -> bytes:

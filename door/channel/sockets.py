@@ -15,9 +15,8 @@ from sealed_http import messages
 from sealed_http.binary_http import REQUEST, Head, Reader, encode_head
 from sealed_http.errors import MalformedError, SealedError
 from sealed_http.exchange import PREFIX_SIZE, ServerExchange
-from sealed_http.key_config import HEADER
 
-from .requests import REFUSALS, Ends, inner_scope, require_single
+from .requests import REFUSALS, Ends, inner_scope, require_single, take
 
 HELLO_S = 20.0
 HELLO_LIMIT = 32 * 1024  # bytes
@@ -54,7 +53,7 @@ def _open_hello(ends: Ends, hello: bytes) -> tuple[ServerExchange, Head]:
     if reader.head is None:
         raise MalformedError("a sealed handshake holds the head of a request, and nothing else")
     require_single(reader.head)
-    ends.taken.take(hello[HEADER.size : PREFIX_SIZE], reader.head.field("date"))
+    take(ends.taken, hello[:PREFIX_SIZE], reader.head)
     return exchange, reader.head
 
 

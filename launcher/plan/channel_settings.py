@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 CHANNELS = ("off", "offer", "require")
 #: Upstream's names for signing in with another provider, which leads people away and back outside of the channel.
 _PROVIDERS = ("GOOGLE_CLIENT_ID", "MICROSOFT_CLIENT_ID", "GITHUB_CLIENT_ID", "OAUTH_CLIENT_ID")
+#: Upstream's switch for sockets; anything but "true" is off, and pages then ask again and again instead.
+_SOCKETS = "ENABLE_WEBSOCKET_SUPPORT"
 _BY_HEADER = "WEBUI_AUTH_TRUSTED_EMAIL_HEADER"
 
 
@@ -31,6 +33,12 @@ def check(settings: Settings, environ: Mapping[str, str]) -> None:
         )
     if settings.channel != "require":
         return
+    sockets = environ.get(_SOCKETS) or "true"
+    if sockets.lower() != "true":
+        raise SettingError(
+            f"{_SOCKETS}={sockets} has pages ask again and again for what is new, and where TEE_CHANNEL is require "
+            "that comes over a socket whose every message is sealed: take it away, or set TEE_CHANNEL=offer."
+        )
     for name in _PROVIDERS:
         if environ.get(name):
             raise SettingError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import struct
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from door.tls import Certificates, draw
 from scripts.machine import chromium
 from tests import webbundle
 from tests.browser.outgoing import Outgoing
@@ -84,13 +86,23 @@ def _spoken(path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def certificate() -> Certificates:
+    """A TLS key that is in no TD, with a certificate that the browser trusts."""
+    made = Certificates(draw(), ("127.0.0.1", FAR), "drawn")
+    made.self_sign()
+    return made
+
+
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory, certificate: Certificates) -> Iterator[Browser]:
     """Chromium with a microphone that speaks for a second."""
     program = chromium.find()
     sound = _spoken(tmp_path_factory.mktemp("sound") / "spoken.wav")
     microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     microphone.append(f"--host-resolver-rules=MAP {FAR} 127.0.0.1")
+    trusted = base64.b64encode(bytes.fromhex(certificate.spki_sha256)).decode()
+    microphone.append(f"--ignore-certificate-errors-spki-list={trusted}")
     microphone.append(f"--use-file-for-fake-audio-capture={sound}")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *microphone])

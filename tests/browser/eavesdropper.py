@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -25,8 +26,8 @@ class Eavesdropper(Proxy):
     the server's; None drops it.
     """
 
-    def __init__(self, upstream: str) -> None:
-        super().__init__(upstream)
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(upstream, tls)
         self.heard = bytearray()
         self.requests: list[tuple[str, bytes]] = []
         self.attack: Attack | None = None

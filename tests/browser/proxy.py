@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -64,10 +65,11 @@ class _Registered:
 
 
 class Proxy(Serving):
-    """A proxy on 127.0.0.1 in front of `upstream` (an http or https URL), from `start` to `stop`, or in a `with`."""
+    """A proxy on 127.0.0.1 in front of `upstream` (an http or https URL), from `start` to `stop`, or in a `with`. With
+    `tls` it is asked by https."""
 
-    def __init__(self, upstream: str) -> None:
-        self.upstream = upstream.rstrip("/")
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+        self.upstream, self._tls = upstream.rstrip("/"), tls
         self.url = ""
         self.broken: list[str] = []  # changes that raised
         self._changes: list[_Registered] = []
@@ -120,8 +122,8 @@ class Proxy(Serving):
         async with session:
             try:
                 await runner.setup()
-                await web.TCPSite(runner, "127.0.0.1", 0).start()
-                self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+                await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+                self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
                 self._ready.set()
                 await self._end.wait()
             except OSError as error:

@@ -1,4 +1,5 @@
-"""The encrypted channel in a browser: who ends TLS reads nothing, and what they try besides is noticed.
+"""The encrypted channel in a browser: who ends TLS, with a certificate that the browser trusts, reads nothing, and what
+they try besides is noticed.
 
 The release runs with `TEE_CHANNEL=require`, so that whatever page or guard would forget is refused outside.
 """
@@ -7,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from door.tls import Certificates
 from sealed_http import varint
 from sealed_http.outside import KEY_PROBLEM, PATH, REQUEST_TYPE
 from tests.browser.eavesdropper import Eavesdropper, sealed
@@ -51,8 +55,8 @@ def requiring(launcher: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
-def standing(requiring: Server) -> Iterator[Eavesdropper]:
-    with Eavesdropper(requiring.url) as proxy:
+def standing(requiring: Server, certificate: Certificates) -> Iterator[Eavesdropper]:
+    with Eavesdropper(requiring.url, certificate.context) as proxy:
         yield proxy
 
 
@@ -132,7 +136,7 @@ def test_a_whole_session_tells_nothing(browser: Browser, known: Path, eve: Eaves
     assert eve.tells(base64.b64encode(WORDS.encode()).decode(), "/api/v1/chats", "/api/v1/files", "completions") == []
     paths = {path for path, _ in eve.requests if path.startswith(("/api/", "/ws/", "/ollama/", "/openai/", "/cache/"))}
     assert PATH in paths and paths <= {PATH, *EVIDENCE}
-    page.request.post(f"{eve.url}/api/v1/auths/signin", data={"email": EMAIL, "password": PASSWORD})
+    httpx.post(f"{eve.url}/api/v1/auths/signin", json={"email": EMAIL, "password": PASSWORD}, verify=False)
     assert eve.tells(EMAIL, PASSWORD) == [EMAIL, PASSWORD], "what is not sealed would have been heard"
     page.context.close()
 
@@ -164,6 +168,42 @@ def test_a_picture_of_the_chat_is_fetched_inside(person: Page, eve: Eavesdropper
     )
     assert made[1:] == [1, "blob:", 1]
     assert eve.tells(str(made[0]), FILE) == []
+
+
+@pytest.mark.attack
+def test_a_made_up_picture_carries_no_words_outside(person: Page, eve: Eavesdropper) -> None:
+    """As a model's answer names one, which a document told it to."""
+    home(person, here(eve))
+    words = ("heron-by-the-ford", "herons-in-a-query", "herons-in-a-name")
+    person.evaluate(
+        """async ([path, query, name]) => {
+            for (const address of [`/${path}`, `/static/favicon.png?${query}`, `/static/${name}.png`]) {
+                const image = document.createElement('img');
+                document.body.append(image);
+                await new Promise((resolve) => {
+                    image.onload = image.onerror = resolve;
+                    image.src = address;
+                });
+            }
+        }""",
+        list(words),
+    )
+    assert eve.tells(*words) == [] and [path for path, _ in eve.requests if "heron" in path] == []
+
+
+@pytest.mark.attack
+def test_a_session_outlives_a_connection_that_is_cut_off(person: Page, eve: Eavesdropper) -> None:
+    """Whoever stands on the way would otherwise sign everybody out."""
+    home(person, here(eve))
+    token = person.evaluate("localStorage.token")
+    eve.attack = lambda *_: (200, "text/html", b"")
+    person.reload()
+    expect(toast(person, REFUSED)).to_be_visible(timeout=30_000)
+    person.wait_for_timeout(500)
+    assert person.evaluate("localStorage.token") == token
+    eve.attack = None
+    home(person, here(eve))
+    expect(person.locator("#chat-input")).to_be_visible(timeout=30_000)
 
 
 def test_a_key_that_the_quote_does_not_bind_is_not_used(person: Page, eve: Eavesdropper) -> None:
@@ -300,6 +340,50 @@ def test_a_key_that_is_gone_leads_to_the_next_one(launcher: Path, tmp_path: Path
     page.context.close()
 
 
+CHATS = """async (count) => {
+    const headers = {Authorization: `Bearer ${localStorage.token}`, 'Content-Type': 'application/json'};
+    const statuses = [];
+    for (let number = 0; number < count; number++) {
+        const body = JSON.stringify({chat: {title: `chat ${number}`, messages: [], history: {messages: {}}}});
+        statuses.push((await fetch('/api/v1/chats/new', {method: 'POST', headers, body})).status);
+        await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    const kept = await (await fetch('/api/v1/chats/all', {headers})).json();
+    return [statuses, kept.map(({title}) => title)];
+}"""
+
+
+def hurried(launcher: Path, folder: Path) -> Path:
+    """What starts the release with a door that has a new key every few seconds, as others have one every day."""
+    release = folder / "release"
+    shutil.copytree(launcher.parent, release, copy_function=os.link)
+    keys = release / "door/channel/keys.py"
+    text = keys.read_text().replace("86_400.0", "4.0").replace("OVERLAP_S = 300.0", "OVERLAP_S = 1.0")
+    keys.unlink()
+    keys.write_text(text)
+    start = folder / "start"
+    start.write_text(f'#!/bin/sh\nexec "{release / launcher.name}" --allow-modified\n')
+    start.chmod(0o755)
+    return start
+
+
+def test_new_keys_lose_nothing_and_repeat_nothing(launcher: Path, tmp_path: Path, browser: Browser) -> None:
+    page = new_page(browser)
+    start, port = hurried(launcher, tmp_path), free_port()
+    with (
+        serve(start, tmp_path / "data", port, TEE_CHANNEL="require"),
+        Eavesdropper(f"http://127.0.0.1:{port}") as proxy,
+    ):
+        enter(page, proxy.url)
+        wait_for_round(page)
+        statuses, titles = page.evaluate(CHATS, 60)
+        assert set(statuses) == {200} and sorted(titles) == sorted(f"chat {number}" for number in range(60))
+        assert len({body[0] for path, body in proxy.requests if path == PATH and body}) >= 3
+        send(page, SECRET)
+        answered(page)
+        page.context.close()
+
+
 def test_a_socket_whose_messages_are_repeated_is_closed(person: Page, eve: Eavesdropper) -> None:
     """The answers of the page's chats come that way."""
     last: list[bytes] = []
@@ -325,17 +409,18 @@ def test_a_clock_that_is_wrong_is_said_with_how_much(person: Page, eve: Eavesdro
 
 
 def test_by_plain_http_nothing_is_heard_and_the_panel_says_who_could_have_changed_the_page(
-    browser: Browser, known: Path, eve: Eavesdropper
+    browser: Browser, known: Path, requiring: Server
 ) -> None:
     """There the browser has no cryptography of its own, and anybody on the way could have sent another page."""
     page = new_page(browser)
-    enter(page, eve.url.replace("127.0.0.1", FAR))
-    wait_for_round(page)
-    send(page, SECRET)
-    answered(page)
-    assert eve.tells(SECRET, EMAIL, PASSWORD, page.evaluate("localStorage.token")) == []
-    panel = open_panel(page)
-    check = panel.locator("[data-check='binding.channel']")
-    expect(check).to_have_attribute("data-status", "warn")
-    expect(check).to_contain_text("anybody on the way could have changed this page")
+    with Eavesdropper(requiring.url) as eve:
+        enter(page, eve.url.replace("127.0.0.1", FAR))
+        wait_for_round(page)
+        send(page, SECRET)
+        answered(page)
+        assert eve.tells(SECRET, EMAIL, PASSWORD, page.evaluate("localStorage.token")) == []
+        panel = open_panel(page)
+        check = panel.locator("[data-check='binding.channel']")
+        expect(check).to_have_attribute("data-status", "warn")
+        expect(check).to_contain_text("anybody on the way could have changed this page")
     page.context.close()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from playwright.sync_api import Browser, Page, expect
 
+from door.tls import Certificates
 from tests.browser.pages import (
     ANSWER_MS,
     EMAIL,
@@ -23,8 +29,10 @@ from tests.browser.pages import (
     status_of,
     wait_for_round,
 )
-from tests.browser.proxy import Proxy
+from tests.browser.proxy import Answer, Proxy
 from tests.browser.running import Server, serve
+from tests.browser.shown import shown_files
+from tests.browser.tampering import FAR
 from tests.browser.wire import Wire
 from tests.ports import free_port
 from tests.release.connecting import connected, hold
@@ -116,14 +124,35 @@ def test_a_whole_session_of_which_the_network_reads_nothing(
     assert [word for word in SECRETS if word.encode() in seen] == []
 
 
+SPYING = b"<script>document.documentElement.dataset.spied = 'yes'</script>"
+
+
+def with_a_spy(answer: Answer) -> Answer:
+    """A page that runs what whoever ends TLS likes."""
+    headers = {name: text for name, text in answer.headers.items() if name.lower() != "content-security-policy"}
+    return replace(answer, headers=headers, body=answer.body.replace(b"<head>", b"<head>" + SPYING))
+
+
 @pytest.mark.attack
 def test_a_changed_page_of_the_server_is_not_what_one_sees(
-    browser: Browser, required: Server, held: Path, launcher: Path, tmp_path: Path
+    browser: Browser, required: Server, held: Path, launcher: Path, tmp_path: Path, certificate: Certificates
 ) -> None:
-    with Proxy(required.url) as proxy:
-        spying = b"<script>document.documentElement.dataset.spied = 'yes'</script>"
-        proxy.change("/", lambda answer: replace(answer, body=answer.body.replace(b"<head>", b"<head>" + spying)))
-        more = ("--accept", "simulated", "--pages", str(launcher.parent))
+    """Whoever ends TLS delivers another page, with a certificate that all believe. The service's own page cannot know,
+    and says that; through connect it is the release's."""
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(certificate._chain[0].public_bytes(Encoding.PEM))
+    with Proxy(required.url, certificate.context) as proxy:
+        for path in ("/", "/auth"):
+            proxy.change(path, with_a_spy)
+        page = new_page(browser)
+        page.goto(f"{proxy.url.replace('127.0.0.1', FAR)}/auth")
+        wait_for_round(page)
+        assert page.evaluate("document.documentElement.dataset.spied") == "yes"
+        check = open_panel(page).locator("[data-check='binding.channel']")
+        expect(check).to_have_attribute("data-status", "warn")
+        expect(check).to_contain_text("could have changed this page")
+        page.context.close()
+        more = ("--accept", "simulated", "--pages", str(launcher.parent), "--ca-file", str(ca))
         with connected(proxy.url, held, tmp_path, *more) as running:
             running.said()
             page = opened(browser, running.said()["link"])
@@ -183,12 +212,44 @@ def test_pages_of_another_release_are_not_shown(required: Server, held: Path, la
         assert "another release" in running.said()["message"]
 
 
+@pytest.mark.parametrize("kind", ["archive", "manifest"])
+def test_pictures_and_pdfs_of_a_chat_by_an_archive_or_the_manifest_alone(
+    kind: str, browser: Browser, required: Server, held: Path, launcher: Path, tmp_path: Path
+) -> None:
+    pages = archived(launcher.parent, tmp_path) if kind == "archive" else launcher.parent / "release.json"
+    with connected(required.url, held, tmp_path, "--accept", "simulated", "--pages", str(pages)) as running:
+        running.said()
+        page = opened(browser, running.said()["link"])
+        signed_in(page)
+        assert shown_files(page) == [1, "blob:", "blob:"]
+        page.context.close()
+        assert running.said()["different"] == []
+
+
+def archived(release: Path, folder: Path) -> Path:
+    """The archive of a release, as far as pages need it."""
+    path = folder / "release.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for name in ("release.json", "backend/open_webui/frontend", "backend/open_webui/static"):
+            archive.add(release / name, f"{release.name}/{name}")
+    return path
+
+
+def test_beyond_loopback_nobody_signs_in_by_another_provider(launcher: Path, tmp_path: Path) -> None:
+    """There the channel is required unless somebody says otherwise, and the way back would lead outside of it."""
+    settings = {"HOST": "0.0.0.0", "DATA_DIR": str(tmp_path), "TDX": "simulated", "OAUTH_CLIENT_ID": "x"}
+    ended = subprocess.run([launcher], env={**os.environ, **settings}, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2 and "OAUTH_CLIENT_ID lets people sign in with another provider" in ended.stderr
+
+
 def test_the_first_administrator_signs_up_by_the_link_in_the_services_own_page(
     browser: Browser, launcher: Path, tmp_path: Path
 ) -> None:
-    """Its page seals what it sends, and has no cookie to send along."""
-    settings = {"HOST": "0.0.0.0", "TEE_CHANNEL": "require"}
-    with serve(launcher, tmp_path / "data", free_port(), **settings) as server, Wire(server.url) as wire:
+    """Its page seals what it sends, and has no cookie to send along. Nobody asked for the channel: beyond loopback it
+    is required."""
+    with serve(launcher, tmp_path / "data", free_port(), HOST="0.0.0.0") as server, Wire(server.url) as wire:
+        assert httpx.get(f"{server.url}/api/v1/tee/config").json()["channel"] == "require"
+        assert httpx.get(f"{server.url}/api/config").status_code == 403
         key = administrator_key(tmp_path / "data.log")
         page = new_page(browser)
         page.goto(f"{wire.url}/auth#administrator={key}")

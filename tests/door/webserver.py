@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
@@ -41,10 +42,13 @@ async def upload(request: Request) -> Response:
 
 
 async def stream(request: Request) -> Response:
+    """`count` pieces, `pause` seconds apart."""
+    pause = float(request.query_params.get("pause", "0.02"))
+
     async def words() -> object:
         for number in range(int(request.query_params.get("count", "3"))):
             yield f"data: {number}\n\n"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
 
     return StreamingResponse(words(), media_type="text/event-stream")  # type: ignore[arg-type]
 
@@ -102,6 +106,21 @@ async def how_many(request: Request) -> Response:
     return JSONResponse(waiting)
 
 
+counted: dict[str, list[int]] = {}
+
+
+async def count(request: Request) -> Response:
+    """How often each word was begun to be said, and how often it came whole; a GET tells."""
+    if request.method == "POST":
+        of_this = counted.setdefault(request.query_params.get("word", ""), [0, 0])
+        of_this[0] += 1
+        with suppress(ClientDisconnect):
+            async for _ in request.stream():
+                pass
+            of_this[1] += 1
+    return JSONResponse(counted)
+
+
 async def hostile(request: Request) -> Response:
     """What a Function in the web server may send."""
     return Response(
@@ -143,6 +162,7 @@ ROUTES = {
     "hangs": hangs,
     "forever": forever,
     "waiting": how_many,
+    "count": count,
     "hostile": hostile,
     "big": big,
 }

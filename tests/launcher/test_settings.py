@@ -152,6 +152,7 @@ def test_where_other_machines_listen_the_channel_is_required(host: str, channel:
         {"TEE_SERVICE_KEY": "x"},
         {"TEE_CHANNEL": "require", "OAUTH_CLIENT_ID": "x"},
         {"TEE_CHANNEL": "require", "GOOGLE_CLIENT_ID": "x"},
+        {"HOST": "0.0.0.0", "ENABLE_WEBSOCKET_SUPPORT": "False"},
         {"TEE_CHANNEL": "offer", "WEBUI_AUTH_TRUSTED_EMAIL_HEADER": "X-Email"},  # which anybody could seal
         {"WEBUI_AUTH_TRUSTED_EMAIL_HEADER": "X-Email"},
     ],

@@ -18,7 +18,7 @@ from quote_verifier.connect.tunnel import Tunnel
 from quote_verifier.connect.watching import GOOD_FOR_S, Judged, Watch
 from quote_verifier.errors import Unreachable
 from quote_verifier.sealed_http.key_config import KeyConfig
-from quote_verifier.sealed_http.outside import PATH
+from quote_verifier.sealed_http.outside import KEY_PROBLEM, PATH
 
 from door.channel import requests as channel
 from door.channel.keys import Keys, Taken
@@ -62,6 +62,9 @@ class Service:
         self.wire = b""
         self.cut: int | None = None
         self.mangle: Callable[[bytes], bytes] = bytes
+        #: Somebody on the way who passes a request on, and then answers in the server's place.
+        self.lie: Callable[[], web.Response] | None = None
+        self.taken = 0
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -95,11 +98,23 @@ class Service:
             "extensions": {},
         }
         try:
+            if self.lie:
+                answered = list[Any]()
+                await channel.answer(self.ends, scope, receive, _kept(answered))
+                self.taken += answered[0]["status"] == 200
+                return self.lie()
             await channel.answer(self.ends, scope, receive, send)
         except ConnectionError:
             assert request.transport
             request.transport.abort()
         return response
+
+
+def _kept(messages: list[Any]) -> Any:
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    return send
 
 
 class World:
@@ -197,6 +212,36 @@ def test_the_server_has_a_new_key() -> None:
         assert status == 502
 
     run(chat)
+
+
+def test_the_server_has_another_key_of_the_same_number() -> None:
+    """As after a restart: it is asked for evidence, and nobody notices."""
+
+    async def chat(here: World) -> None:
+        before = here.service.keys.current
+        here.service.keys.__init__()  # type: ignore[misc]
+        assert here.service.keys.current.header == before.header
+        assert (await here.ask("/v1/chat/completions", {"model": "b"}))[0] == 200
+
+    run(chat)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("rotated", [False, True])
+def test_whoever_says_that_the_key_is_gone_gets_no_word_taken_twice(rotated: bool) -> None:
+    async def attack(here: World) -> None:
+        def lie() -> web.Response:
+            if rotated:
+                here.service.keys.current = here.service.keys._draw()
+            return web.json_response({"type": KEY_PROBLEM}, status=400)
+
+        here.service.lie = lie
+        status, body = await here.ask("/v1/chat/completions", {"model": "b"})
+        assert (status, here.service.taken) == (502, 1)
+        said = "another channel key" if rotated else "is said not to hold the key that its evidence names"
+        assert said in json.loads(body)["error"]["message"]
+
+    run(attack)
 
 
 def test_a_verdict_that_is_no_longer_good_cuts_it() -> None:

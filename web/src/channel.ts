@@ -7,7 +7,7 @@ export type { AnswerHead, Fields, RequestHead } from './channel/binary-http.js';
 export { AnswerReader, encodeRequestHead } from './channel/binary-http.js';
 export { SealedError, TruncatedError } from './channel/errors.js';
 export type { Answer } from './channel/exchange.js';
-export { ClientExchange } from './channel/exchange.js';
+export { ClientExchange, INSTEAD_OF, nameOf } from './channel/exchange.js';
 export type { KeyConfig } from './channel/key-config.js';
 export { decodeKeyConfig } from './channel/key-config.js';
 export { BINARY, CLOSE, decodeMessage, encodeMessage, TEXT } from './channel/messages.js';

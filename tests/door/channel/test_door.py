@@ -30,22 +30,31 @@ pytestmark = pytest.mark.slow  # starts processes
 
 
 @contextmanager
-def channel(folder: Path, **config: Any) -> Iterator[tuple[Running, Any]]:
-    """A door with a stand-in for the attester, which was told the channel's key, if there is one."""
+def channel(folder: Path, heard: list[bytes] | None = None, **config: Any) -> Iterator[tuple[Running, Any]]:
+    """A door with a stand-in for the attester, which was told the channel's key, if there is one. All that it is told
+    stands in `heard`."""
     made = World(folder)
     near, far = socket.socketpair()
-    heard: list[bytes] = []
+    heard = [] if heard is None else heard
 
     def attest() -> None:
-        heard.append(far.recv(4096))
-        far.sendall(b'{"ok": true}\n')
+        while said := far.recv(4096):
+            heard.append(said)
+            far.sendall(b'{"ok": true}\n')
 
     threading.Thread(target=attest, daemon=True).start()
     with near, far:
-        running = made.start(bind=near.fileno(), **config)
-        text = json.loads(heard[0])["bind"].get("channel")
-        yield running, decode(base64.urlsafe_b64decode(text + "==")) if text else None
-        made.end()
+        try:
+            running = made.start(bind=near.fileno(), **config)
+            yield running, bound(heard)
+        finally:
+            made.end()
+
+
+def bound(heard: list[bytes]) -> Any:
+    """The channel's key that the attester was told last, if any."""
+    text = json.loads(heard[-1])["bind"].get("channel")
+    return decode(base64.urlsafe_b64decode(text + "==")) if text else None
 
 
 @pytest.fixture(scope="module")

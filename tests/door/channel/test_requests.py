@@ -16,6 +16,7 @@ from door.channel.requests import Ends
 from sealed_http import outside
 from sealed_http.binary_http import Head
 from sealed_http.errors import TruncatedError
+from sealed_http.exchange import name_of
 from sealed_http.framing import frame
 from sealed_http.key_config import KeyConfig
 
@@ -209,11 +210,34 @@ def test_a_clock_that_is_set_back_makes_no_old_request_new() -> None:
 
 def test_a_key_that_is_gone() -> None:
     here = ends(Recorder())
-    other = Sealed(Keys().current, head())
-    assert problem(Exchange([other.request]).run(here))[0] == 400  # the same number, another key
+    other = Sealed(Keys().current, head())  # the same number, another key, as before a restart
+    assert problem(Exchange([other.request]).run(here))[1].endswith("#ohttp-key")
     gone = KeyConfig(9, here.keys.current.public_key)
     status, kind, title = problem(Exchange([Sealed(gone, head()).request]).run(here))
     assert status == 400 and kind.endswith("#ohttp-key") and "Check the server again" in title
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("first", ["the one before", "the one instead"])
+def test_of_a_request_and_the_one_sent_instead_of_it_one_is_taken(first: str) -> None:
+    """Somebody on the way says that the key is gone, and passes the request on all the same, sooner or later."""
+    app = Recorder()
+    here = ends(app)
+    before = Sealed(here.keys.current, head())
+    here.keys.current = here.keys._draw()
+    instead = Sealed(here.keys.current, head(instead_of=name_of(before.request).hex()))
+    for sealed in (before, instead) if first == "the one before" else (instead, before):
+        last = Exchange([sealed.request]).run(here)
+    assert problem(last)[0] == 409 and len(app.scopes) == 1
+    assert b"instead-of" not in dict(app.scopes[0]["headers"])
+
+
+@pytest.mark.parametrize("name", ["", "xyz", "0" * 18, "\xb2" * 16])
+def test_a_name_that_is_none(name: str) -> None:
+    app = Recorder()
+    here = ends(app)
+    sealed = Sealed(here.keys.current, Head((*head().fields, ("instead-of", name)), "POST", "chat.example", "/api/x"))
+    assert "16 hex digits" in problem(Exchange([sealed.request]).run(here))[2] and app.scopes == []
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@
  */
 
 import { CipherSuite, type RecipientContext, type SenderContext } from 'hpke';
-import { concat, utf8 } from '../shared/bytes.js';
+import { concat, toHex, utf8 } from '../shared/bytes.js';
 import { UnopenedError } from './errors.js';
-import type { KeyConfig } from './key-config.js';
+import { HEADER_SIZE, type KeyConfig } from './key-config.js';
 import type { Suite } from './suite.js';
 
 const REQUEST_LABEL = utf8('message/bhttp chunked request');
@@ -19,6 +19,19 @@ const NOTHING = new Uint8Array();
 const DAMAGED = 'a sealed chunk does not open: it was changed on its way, or sealed to another key';
 
 export const associated = (final: boolean): Uint8Array => (final ? FINAL : NOTHING);
+
+/**
+ * The field, inside, of a request that is sent again because no key opened it: `nameOf` the one before. Somebody on the way
+ * may have kept that one; of the two the server takes one.
+ */
+export const INSTEAD_OF = 'instead-of';
+const NAME_SIZE = 8;
+
+/**
+ * What tells a request from all others, by its first bytes: the beginning of its encapsulated key, which is never drawn
+ * twice, in hex.
+ */
+export const nameOf = (prefix: Uint8Array): string => toHex(prefix.slice(HEADER_SIZE, HEADER_SIZE + NAME_SIZE));
 
 /** What both ends of a request have in common. */
 type Context = Pick<SenderContext | RecipientContext, 'Export'>;

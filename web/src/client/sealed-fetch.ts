@@ -18,9 +18,9 @@ export interface Request {
 	redirect?: RequestRedirect | undefined;
 }
 
-/** The server may hold another key now; `said` is what else its answer can mean, where the evidence names the same one. */
+/** The server may hold another key now: nothing opened the request of this name (`nameOf`), or somebody says so. */
 class StaleKeyError extends Error {
-	constructor(readonly said: ChannelError | null) {
+	constructor(readonly refused: string) {
 		super();
 	}
 }
@@ -50,26 +50,24 @@ export const requestOf = async (input: RequestInfo | URL, init: RequestInit | un
 	};
 };
 
-const headOf = ({ method, url, headers }: Request) => {
-	const fields: Fields = [['date', new Date().toUTCString()]];
+const headOf = ({ method, url, headers }: Request, more: Fields) => {
+	const fields: Fields = [['date', new Date().toUTCString()], ...more];
 	if (!headers.has('accept')) fields.push(['accept', '*/*']);
 	for (const [name, value] of headers) if (!LEFT_OUT.test(name)) fields.push([name, value]);
 	return { method, authority: window.location.host, path: url.pathname + url.search, fields };
 };
 
 /** Something else than a sealed answer came. Anybody on the way can have said it: it decides no more than that. */
-const problemOf = async (response: Response): Promise<Error> => {
+const problemOf = async (response: Response, request: string): Promise<Error> => {
 	const short = Number(response.headers.get('content-length') ?? 0) <= PROBLEM_BYTES;
 	const { type } = ((short && (await response.json().catch(() => null))) || {}) as { type?: unknown };
-	if (type === KEY_PROBLEM) return new StaleKeyError(null);
+	if (type === KEY_PROBLEM) return new StaleKeyError(request);
 	if (type === DATE_PROBLEM) return new ChannelError(clocksApart(response.headers.get('date')));
 	if (response.status === 409)
 		return new ChannelError('The server says that this was sent before: somebody on the way may have sent it again.');
-	const refused = new ChannelError('The server, or somebody before it, refused what was sent through the encrypted channel ({{status}}).', {
+	return new ChannelError('The server, or somebody before it, refused what was sent through the encrypted channel ({{status}}).', {
 		status: response.status
 	});
-	// a key of the same number, as after a restart: what was sealed to the one before does not open
-	return response.status === 400 ? new StaleKeyError(refused) : refused;
 };
 
 /** How far this device's clock is from the server's, as far as its answer's `date` says so. */
@@ -104,10 +102,10 @@ const watched = (content: ReadableStream<Uint8Array>, said: (error: unknown) => 
 	);
 };
 
-const post = async ({ library, key }: Channel, request: Request, send: Send) => {
+const post = async ({ library, key }: Channel, request: Request, send: Send, more: Fields = []) => {
 	const said = (error: unknown) => (error instanceof library.TruncatedError ? BROKEN_OFF : UNBELIEVED);
 	const exchange = await library.ClientExchange.begin(key, await library.suite());
-	const body = await library.sealRequest(exchange, headOf(request), request.content, request.signal);
+	const body = await library.sealRequest(exchange, headOf(request, more), request.content, request.signal);
 	const response = await send(PATH, {
 		method: 'POST',
 		headers: { 'Content-Type': REQUEST_TYPE },
@@ -119,7 +117,7 @@ const post = async ({ library, key }: Channel, request: Request, send: Send) => 
 		signal: request.signal ?? null
 	});
 	if (response.status !== 200 || response.headers.get('content-type') !== ANSWER_TYPE || !response.body)
-		throw await problemOf(response);
+		throw await problemOf(response, library.nameOf(exchange.prefix));
 	try {
 		const { head, content } = await library.openAnswer(exchange, response.body);
 		return { head, content: watched(content, said) };
@@ -151,12 +149,11 @@ const once = async (request: Request, open: Channel, send: Send) => {
 		throw error;
 	});
 	if (!(stale instanceof StaleKeyError)) return stale;
-	const next = await renewed(open).catch((error: unknown) => {
-		throw stale.said ?? error;
-	});
-	return post(next, request, send).catch((error: unknown) => {
-		if (!(error instanceof StaleKeyError)) throw error;
-		throw error.said ?? new ChannelError('The server changed its key twice while this was being sent; try again.');
+	// whoever said so may have passed the first one on, or do that now: the server takes one of the two
+	return post(await renewed(open), request, send, [[open.library.INSTEAD_OF, stale.refused]]).catch((error: unknown) => {
+		throw error instanceof StaleKeyError
+			? new ChannelError('The server changed its key twice while this was being sent; try again.')
+			: error;
 	});
 };
 

@@ -16,11 +16,20 @@ const INERT = new Set([
 	'application/pdf', 'text/plain'
 ]);
 const TEXT = /^(text\/|image\/svg|application\/(json|xml|xhtml))/;
-/** Without an origin; a viewer of PDFs that is a page needs scripts. */
-const FRAME = 'allow-scripts allow-downloads';
+const PDF = 'application/pdf';
 const PLACES = new Map<string, string>(
 	Object.entries({ IMG: 'src', VIDEO: 'src', AUDIO: 'src', SOURCE: 'src', IFRAME: 'src', EMBED: 'src' })
 );
+const PICTURES = new Set(['IMG', 'VIDEO', 'AUDIO', 'SOURCE']);
+
+/**
+ * What pages show of the release's files, name by name. A picture's address may be of somebody's making (a model's answer),
+ * and so carry words: any other one of this server is asked for inside.
+ */
+const KNOWN =
+	/^\/((static\/)?(favicon|favicon-dark|splash|splash-dark|user|doge|logo)\.png|static\/favicon\.(svg|ico)|audio\/(greeting|notification)\.mp3|assets\/emojis\/[0-9a-f]{4,5}(-[0-9a-f]{4,5}){0,9}\.svg)$/;
+/** Files, not pages: what a frame or a link may also lead to. */
+const FILE = /^\/(api|cache)\//;
 
 /** As which type a file is shown: its own where that runs nothing; text; or nothing that is shown at all. */
 export const inertType = (type: string): string => {
@@ -33,10 +42,15 @@ export const inertType = (type: string): string => {
 /** Whether files are fetched: sealed, or with the header that `quote-verifier connect` asks for, which no picture brings. */
 const isFetched = (): boolean => throughConnect() || !isOff();
 
-const addressOf = (value: string): URL | null => {
+const isPicture = ({ host, protocol, pathname, search }: URL): boolean =>
+	host === window.location.host && /^https?:$/.test(protocol) && !(KNOWN.test(pathname) && search === '');
+
+/** The address of a file that is to be fetched; null where the browser may ask for it itself. */
+const addressOf = (value: string, place = 'A'): URL | null => {
 	try {
 		const url = new URL(value, document.baseURI);
-		return belongsInside(url) && /^\/(api|cache)\//.test(url.pathname) && isFetched() ? url : null;
+		const file = PICTURES.has(place) ? isPicture(url) : belongsInside(url) && FILE.test(url.pathname);
+		return file && isFetched() ? url : null;
 	} catch {
 		return null;
 	}
@@ -88,6 +102,15 @@ interface Natives {
 	open: typeof window.open;
 }
 
+/**
+ * A frame shows without an origin and without scripts; but for a PDF, which Chromium shows in no sandbox. Its viewer is the
+ * browser's own and runs nothing as this page: what a PDF brings is the viewer's to hold.
+ */
+const confine = (frame: HTMLIFrameElement, type: string, set: SetAttribute): void => {
+	if (type === PDF) frame.removeAttribute('sandbox');
+	else set.call(frame, 'sandbox', '');
+};
+
 const show = async (element: Element, url: URL, { send, set }: Natives): Promise<void> => {
 	forget(element);
 	wanted.set(element, url.href);
@@ -96,7 +119,7 @@ const show = async (element: Element, url: URL, { send, set }: Natives): Promise
 		const file = await fetched(url, send);
 		if (!mine()) return;
 		if (!file) { set.call(element, 'src', url.href); return; }
-		if (element instanceof HTMLIFrameElement) set.call(element, 'sandbox', FRAME);
+		if (element instanceof HTMLIFrameElement) confine(element, file.blob.type, set);
 		const address = URL.createObjectURL(file.blob);
 		shownBlob.set(element, address);
 		set.call(element, 'src', address + url.hash);
@@ -122,7 +145,7 @@ const follow = async (url: URL, natives: Natives): Promise<void> => {
 const guardElements = (natives: Natives): void => {
 	const { set } = natives;
 	Element.prototype.setAttribute = function (this: Element, name: string, value: string) {
-		const url = PLACES.get(this.tagName) === name.toLowerCase() ? addressOf(String(value)) : null;
+		const url = PLACES.get(this.tagName) === name.toLowerCase() ? addressOf(String(value), this.tagName) : null;
 		if (url) void show(this, url, natives);
 		else {
 			if (name.toLowerCase() === 'src') { wanted.delete(this); forget(this); }
@@ -153,12 +176,12 @@ const guardHtml = (natives: Natives): void => {
 		...own,
 		set(this: Element, html: unknown) {
 			const text = String(html);
-			if (!/\ssrc\s*=/i.test(text) || !/\/(api|cache)\//.test(text) || !isFetched()) { own.set!.call(this, html); return; }
+			if (!/[\s/"']src\s*=/i.test(text) || !isFetched()) { own.set!.call(this, html); return; }
 			const template = this instanceof HTMLTemplateElement ? this : null;
 			const parsed = template ?? inert.createElementNS(this.namespaceURI, this.localName);
 			own.set!.call(parsed, text);
 			const files = [...(template?.content ?? parsed).querySelectorAll(selector)].flatMap((element): [Element, URL][] => {
-				const url = addressOf(element.getAttribute('src') ?? '');
+				const url = addressOf(element.getAttribute('src') ?? '', element.tagName);
 				if (url) element.removeAttribute('src');
 				return url ? [[element, url]] : [];
 			});
@@ -187,10 +210,22 @@ const guardLinks = (natives: Natives): void => {
 	document.addEventListener('auxclick', clicked, true);
 };
 
+/** `new Audio(url)` sets an address that passes neither. */
+const guardAudio = (): void => {
+	window.Audio = new Proxy(window.Audio, {
+		construct: (native, [url]: [unknown?], target: NewableFunction) => {
+			const made = Reflect.construct(native, [], target) as HTMLAudioElement;
+			if (url !== undefined) made.src = String(url);
+			return made;
+		}
+	});
+};
+
 /** Stand between what a page shows and the network; called once, with the browser's own `fetch`. */
 export const guardShown = (send: Send): void => {
 	const natives = { send, set: Element.prototype.setAttribute, open: window.open.bind(window) };
 	guardElements(natives);
 	guardHtml(natives);
+	guardAudio();
 	guardLinks(natives);
 };

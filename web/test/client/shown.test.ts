@@ -73,13 +73,39 @@ test.each(['img', 'video', 'audio', 'source', 'iframe', 'embed'])('<%s>: by attr
 	]);
 });
 
-test('a frame has a sandbox before it is shown', async () => {
-	answer('application/pdf');
+test('new Audio(address), too', async () => {
+	const audio = new Audio(FILE);
+	expect([audio instanceof HTMLAudioElement, audio.getAttribute('src'), new Audio().getAttribute('src')]).toEqual([true, null, null]);
+	await settle();
+	expect(audio.getAttribute('src')).toBe('blob:http://localhost:3000/1');
+	expect(new Audio('/audio/notification.mp3').getAttribute('src')).toBe('/audio/notification.mp3');
+});
+
+test.each(['/heron?words', '/c/the%20words', '/static/the-words.png', '/static/favicon.png?words', '/_app/words', '/assets/emojis/words.svg'])(
+	'a picture whose address somebody made up carries no words outside: %s',
+	async (address) => {
+		const image = document.createElement('img');
+		image.src = address;
+		document.body.innerHTML = `<p><img src="${address}"></p><video><source src='${address}'></video>`;
+		expect([image.getAttribute('src'), document.querySelector('img')?.getAttribute('src')]).toEqual([null, null]);
+		await settle();
+		expect(there.fetch).toHaveBeenCalledTimes(3);
+	}
+);
+
+test('a frame has a sandbox before it is shown, but for a PDF, which Chromium would not show in one', async () => {
 	const frame = document.createElement('iframe');
 	frame.src = `${FILE}#page=3`;
 	await settle();
-	expect([frame.getAttribute('sandbox'), frame.getAttribute('src')]).toEqual(['allow-scripts allow-downloads', 'blob:http://localhost:3000/1#page=3']);
-	expect(blobs[0]?.type).toBe('application/pdf');
+	expect([frame.getAttribute('sandbox'), frame.getAttribute('src')]).toEqual(['', 'blob:http://localhost:3000/1#page=3']);
+	answer('application/pdf');
+	frame.src = FILE;
+	await settle();
+	expect([frame.getAttribute('sandbox'), blobs[1]?.type]).toEqual([null, 'application/pdf']);
+	answer('text/html');
+	frame.src = FILE;
+	await settle();
+	expect([frame.getAttribute('sandbox'), blobs[2]?.type]).toEqual(['', 'text/plain;charset=utf-8']);
 });
 
 test('an address that was exchanged meanwhile is not shown any more', async () => {
@@ -91,7 +117,7 @@ test('an address that was exchanged meanwhile is not shown any more', async () =
 });
 
 test('what is no file of the service is left to the browser', () => {
-	for (const src of ['/static/favicon.png', 'data:image/png;base64,AA==', 'blob:http://localhost:3000/9', 'https://elsewhere.example/api/a.png']) {
+	for (const src of ['/static/favicon.png', '/user.png', '/assets/emojis/1f44d-1f3fb.svg', 'data:image/png;base64,AA==', 'blob:http://localhost:3000/9', 'https://elsewhere.example/api/a.png']) {
 		const image = document.createElement('img');
 		image.setAttribute('src', src);
 		expect(image.getAttribute('src')).toBe(src);
@@ -100,8 +126,8 @@ test('what is no file of the service is left to the browser', () => {
 });
 
 test('HTML that is written into the page asks for no file outside', async () => {
-	document.body.innerHTML = `<p>a<video src="${FILE}" controls></video><img src="/static/x.png" alt="b"></p>`;
-	expect(document.body.innerHTML).toBe('<p>a<video controls=""></video><img src="/static/x.png" alt="b"></p>');
+	document.body.innerHTML = `<p>a<video src="${FILE}" controls></video><img src="/static/favicon.png" alt="b"></p>`;
+	expect(document.body.innerHTML).toBe('<p>a<video controls=""></video><img src="/static/favicon.png" alt="b"></p>');
 	await settle();
 	expect(document.querySelector('video')?.getAttribute('src')).toBe('blob:http://localhost:3000/1');
 });

@@ -9,12 +9,17 @@ from typing import TypeVar
 from aiohttp import web
 
 from ..sealed_http.binary_http import Fields
+from ..sealed_http.exchange import INSTEAD_OF
 from ..sealed_http.key_config import KeyConfig
 from .errors import StaleKeyError, TunnelError
 from .sealed_socket import SealedSocket
 from .tunnel import Tunnel, TunnelAnswer
 from .watching import Watch
 
+SAME_KEY = (
+    "The server is said not to hold the key that its evidence names: "
+    "somebody on the way may have answered in its place."
+)
 Answer = TypeVar("Answer")
 
 
@@ -26,9 +31,11 @@ class Carrier:
     watch: Watch
 
     async def ask(self, method: str, path: str, fields: Fields, body: bytes) -> TunnelAnswer:
-        """One request; where the server has a new key, it is verified again and the request is sent again. Raises
-        CutError, TunnelError."""
-        return await self._twice(lambda key: self.tunnel.request(key, method, path, fields, _once(body)))
+        """One request; where the server has a new key, it is verified again and the request is sent again, so that the
+        server takes one of the two. Raises CutError, TunnelError."""
+        return await self._twice(
+            lambda key, more: self.tunnel.request(key, method, path, (*fields, *more), _once(body))
+        )
 
     async def once(self, method: str, path: str, fields: Fields, content: AsyncIterator[bytes]) -> TunnelAnswer:
         """The same with content that can be had once. Raises CutError, TunnelError."""
@@ -37,20 +44,23 @@ class Carrier:
             return await self.tunnel.request(key, method, path, fields, content)
         except StaleKeyError:
             await self.watch.check(older_than=key)
-            self.watch.key()
+            if self.watch.key() == key:
+                raise TunnelError(self.watch.cut or SAME_KEY) from None
             raise TunnelError("The server has a new key, which was verified meanwhile: send it again.") from None
 
     async def socket(self, path: str, fields: Fields) -> SealedSocket:
         """A WebSocket. Raises CutError, TunnelError."""
-        return await self._twice(lambda key: self.tunnel.socket(key, path, fields))
+        return await self._twice(lambda key, more: self.tunnel.socket(key, path, (*fields, *more)))
 
-    async def _twice(self, send: Callable[[KeyConfig], Awaitable[Answer]]) -> Answer:
+    async def _twice(self, send: Callable[[KeyConfig, Fields], Awaitable[Answer]]) -> Answer:
         key = self.watch.key()
         try:
-            return await send(key)
-        except StaleKeyError:
+            return await send(key, ())
+        except StaleKeyError as error:
             await self.watch.check(older_than=key)
-            return await send(self.watch.key())
+            if self.watch.key() == key:
+                raise TunnelError(self.watch.cut or SAME_KEY) from None
+            return await send(self.watch.key(), ((INSTEAD_OF, error.refused.hex()),) if error.refused else ())
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

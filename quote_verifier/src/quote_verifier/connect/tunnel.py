@@ -15,7 +15,7 @@ import aiohttp
 
 from ..sealed_http.binary_http import END, RESPONSE, Fields, Head, encode_content, encode_head
 from ..sealed_http.errors import SealedError, TruncatedError
-from ..sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange
+from ..sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange, name_of
 from ..sealed_http.key_config import KeyConfig
 from ..sealed_http.outside import ANSWER_TYPE, KEY_PROBLEM, PATH, REQUEST_TYPE
 from ..sealed_http.stream import Opened, seal
@@ -71,7 +71,7 @@ class Tunnel:
             raise TunnelError(f"The service cannot be reached: {error or type(error).__name__}.") from None
         if response.status != 200 or response.content_type != ANSWER_TYPE:
             async with response:
-                raise await _problem(response)
+                raise await _problem(response, name_of(exchange.prefix))
         reading = _Reading(exchange, response)
         content = reading.content()
         try:
@@ -99,7 +99,7 @@ async def _sealed(exchange: ClientExchange, head: Head, content: AsyncIterator[b
     yield seal(request, END, True)
 
 
-async def _problem(response: aiohttp.ClientResponse) -> TunnelError:
+async def _problem(response: aiohttp.ClientResponse, request: bytes) -> TunnelError:
     """What the outside says instead of a sealed answer. Anybody on the way can have said it: it decides nothing but
     that there is no answer."""
     try:
@@ -108,7 +108,7 @@ async def _problem(response: aiohttp.ClientResponse) -> TunnelError:
     except (aiohttp.ClientError, ValueError, AttributeError, OSError, TimeoutError):
         kind, title = "", ""
     if kind == KEY_PROBLEM:
-        return StaleKeyError("The server holds another channel key now.")
+        return StaleKeyError("The server holds another channel key now.", request)
     said = f": {title}" if title and title != "None" else ""
     return TunnelError(f"The service, or somebody before it, refused the sealed request (HTTP {response.status}){said}")
 
