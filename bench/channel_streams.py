@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
+import statistics
 import sys
 import tempfile
 import time
@@ -18,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "quote_verifier/src")]
@@ -30,7 +33,7 @@ from bench import attest  # noqa: E402
 from tests.door.channel.test_door import channel  # noqa: E402
 
 BUSY = 2.0
-STREAMS, SECONDS, A_SECOND = 64, 10.0, 20
+STREAMS, SECONDS, A_SECOND, ROUNDS = 64, 5.0, 20, 3
 PATH = f"/api/stream?count={int(SECONDS * A_SECOND)}&pause={1 / A_SECOND}"
 Read = Callable[[aiohttp.ClientSession], Awaitable[int]]
 
@@ -56,25 +59,28 @@ def _plain(url: str) -> Read:
     return read
 
 
-def readers(url: str, key: KeyConfig | None, count: int) -> tuple[int, float]:
-    """In a process of its own: pieces that `count` readers got, sealed to `key` or plain, and the seconds it took."""
+def readers(url: str, key: KeyConfig | None, count: int) -> int:
+    """In a process of its own: pieces that `count` readers got, sealed to `key` or plain."""
 
     async def all_of_them() -> int:
         read = _sealed(url, key) if key else _plain(url)
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
-            return sum(await asyncio.gather(*(read(session) for _ in range(count))))
 
-    begun = time.monotonic()
-    return asyncio.run(all_of_them()), time.monotonic() - begun
+            async def one(number: int) -> int:
+                await asyncio.sleep(number / count / A_SECOND)  # models do not speak in step
+                return await read(session)
+
+            return sum(await asyncio.gather(*map(one, range(count))))
+
+    return asyncio.run(all_of_them())
 
 
 @dataclass(frozen=True)
 class Load:
-    """The median of `/health` in milliseconds, pieces a second, and the part of one core that the door took."""
+    """The median of `/health` in milliseconds, and the part of one core that the door took; medians of the rounds."""
 
     health: float
-    pieces: float
     core: float
 
 
@@ -84,36 +90,51 @@ def _cpu(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(port: int, door: int, key: KeyConfig) -> tuple[float, Load, Load]:
-    """The median of `/health` when idle, in milliseconds, and what sealed and plain answers make of it."""
+async def health(port: int, running: asyncio.Future[Any]) -> float:
+    """Median milliseconds of /health until `running` ends, asked now and then: in step with what is streamed it would
+    meet every piece, or none."""
+    client, taken = attest.Client(port), list[float]()
+    while not running.done():
+        begun = time.monotonic()
+        await client.get("/health")
+        taken.append((time.monotonic() - begun) * 1000)
+        await asyncio.sleep(random.uniform(0.01, 0.06))
+    return statistics.median(taken)
+
+
+async def measure(port: int, door: int, key: KeyConfig) -> dict[str, Load]:
+    """What there is when idle, under sealed answers and under plain ones, in turns."""
     url, loop = f"http://127.0.0.1:{port}", asyncio.get_running_loop()
+    found: dict[str, list[Load]] = {"idle": [], "sealed": [], "plain": []}
     with ProcessPoolExecutor(1) as pool:
-
-        async def under(sealed_to: KeyConfig | None) -> Load:
-            before = _cpu(door)
-            reading = loop.run_in_executor(pool, readers, url, sealed_to, STREAMS)
-            health = await attest.health(port, reading)
-            got, took = await reading
-            if got != STREAMS * int(SECONDS * A_SECOND):
-                raise SystemExit(f"{got} pieces came, not all")
-            return Load(health, got / took, (_cpu(door) - before) / took)
-
-        for kind in (key, None):  # everything is imported
-            await loop.run_in_executor(pool, readers, url, kind, 1)
-        idle = await attest.health(port, asyncio.ensure_future(asyncio.sleep(SECONDS / 2)))
-        return idle, await under(key), await under(None)
+        for sealed_to in (key, None):  # everything is imported
+            await loop.run_in_executor(pool, readers, url, sealed_to, 1)
+        for kind in ROUNDS * list(found):
+            before, begun = _cpu(door), time.monotonic()
+            if kind == "idle":
+                median = await health(port, asyncio.ensure_future(asyncio.sleep(SECONDS)))
+            else:
+                reading = loop.run_in_executor(pool, readers, url, key if kind == "sealed" else None, STREAMS)
+                median = await health(port, reading)
+                if (got := await reading) != STREAMS * int(SECONDS * A_SECOND):
+                    raise SystemExit(f"{got} pieces came, not all")
+            found[kind].append(Load(median, (_cpu(door) - before) / (time.monotonic() - begun)))
+    return {
+        kind: Load(statistics.median(each.health for each in loads), statistics.median(each.core for each in loads))
+        for kind, loads in found.items()
+    }
 
 
 def streams() -> None:
     """Measure, and print it."""
     with tempfile.TemporaryDirectory(prefix="bench-streams-") as name, channel(Path(name)) as (running, key):
-        idle, sealed, plain = asyncio.run(measure(running.port, running.door.pid, key))
+        found = asyncio.run(measure(running.port, running.door.pid, key))
+    idle, sealed, plain = (found[kind].health for kind in ("idle", "sealed", "plain"))
     print(
-        f"/health under {STREAMS} sealed answers of {A_SECOND} pieces a second: {sealed.health / idle:.2f} of idle; "
-        f"allowed {BUSY} (median {sealed.health:.2f} ms, idle {idle:.2f} ms, under plain ones {plain.health:.2f} ms)"
+        f"/health under {STREAMS} sealed answers of {A_SECOND} pieces a second: {sealed / idle:.2f} of idle; "
+        f"allowed {BUSY} ({sealed:.2f} ms, idle {idle:.2f} ms, under plain ones {plain:.2f} ms; the door took "
+        f"{found['sealed'].core:.2f} of a core, for plain ones {found['plain'].core:.2f})"
     )
-    for kind, load in (("sealed", sealed), ("plain", plain)):
-        print(f"    {kind:6} answers: {load.pieces:5.0f} pieces a second came, {load.core:.2f} of a core in the door")
 
 
 if __name__ == "__main__":

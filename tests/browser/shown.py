@@ -7,9 +7,9 @@ from typing import Any
 from playwright.sync_api import Page
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-#: A page that says HERON, in red on white.
+#: A page that says HERON, in red on white; ACTION is what it does as it is opened.
 PDF = """%PDF-1.4
-1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+1 0 obj<</Type/Catalog/Pages 2 0 R/OpenAction ACTION>>endobj
 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
 3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>endobj
 4 0 obj<</Length 57>>stream
@@ -20,9 +20,10 @@ trailer<</Root 1 0 R>>
 """
 
 
-def shown_files(page: Page) -> Any:
-    """Upload a picture and a PDF and show them: the picture's width, and how the addresses of both begin."""
-    return page.evaluate(
+def shown_files(page: Page, action: str = "[3 0 R/Fit]") -> Any:
+    """Upload a picture and a PDF and show them: the picture's width, how the addresses of both begin, and whether the
+    browser's viewer shows the PDF."""
+    found = page.evaluate(
         """async ([pixel, pdf]) => {
             const headers = {Authorization: `Bearer ${localStorage.token}`};
             const upload = async (content, name, type) => {
@@ -43,5 +44,7 @@ def shown_files(page: Page) -> Any:
             await Promise.all(both);
             return [image.naturalWidth, image.src.slice(0, 5), frame.src.slice(0, 5)];
         }""",
-        [PIXEL, PDF],
+        [PIXEL, PDF.replace("ACTION", action)],
     )
+    page.wait_for_timeout(500)
+    return [*found, any(frame.url.startswith("chrome-extension:") for frame in page.frames)]

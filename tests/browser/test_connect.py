@@ -151,6 +151,8 @@ def test_a_changed_page_of_the_server_is_not_what_one_sees(
         check = open_panel(page).locator("[data-check='binding.channel']")
         expect(check).to_have_attribute("data-status", "warn")
         expect(check).to_contain_text("could have changed this page")
+        check.scroll_into_view_if_needed()
+        screenshot(page, "channel")
         page.context.close()
         more = ("--accept", "simulated", "--pages", str(launcher.parent), "--ca-file", str(ca))
         with connected(proxy.url, held, tmp_path, *more) as running:
@@ -221,7 +223,7 @@ def test_pictures_and_pdfs_of_a_chat_by_an_archive_or_the_manifest_alone(
         running.said()
         page = opened(browser, running.said()["link"])
         signed_in(page)
-        assert shown_files(page) == [1, "blob:", "blob:"]
+        assert shown_files(page) == [1, "blob:", "blob:", True]
         page.context.close()
         assert running.said()["different"] == []
 
