@@ -35,11 +35,9 @@ from tests.browser.pages import (
     wait_for_round,
 )
 from tests.browser.running import Server, serve
-from tests.browser.shown import shown_files
 from tests.browser.tampering import FAR, change_answer
 from tests.browser.ways import SECRET
 from tests.ports import free_port
-from tests.standins.elsewhere import Elsewhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 
@@ -173,20 +171,6 @@ def test_a_picture_of_the_chat_is_fetched_inside(person: Page, eve: Eavesdropper
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("what", ['app.launchURL("URL/a", WINDOW)', 'this.submitForm("URL/a")', "URI"])
-def test_a_pdf_is_shown_and_reaches_nothing(what: str, person: Page, eve: Eavesdropper) -> None:
-    """It has no sandbox, in which Chromium would not show it."""
-    with Elsewhere() as elsewhere:
-        script = what.replace("URL", elsewhere.url).replace("WINDOW", "true")
-        action = f"<</S/JavaScript/JS({script})>>" if what != "URI" else f"<</S/URI/URI({elsewhere.url}/a)>>"
-        home(person, here(eve))
-        assert shown_files(person, action) == [1, "blob:", "blob:", True]
-        person.wait_for_timeout(1000)
-        assert elsewhere.requests == [] and person.url.startswith(eve.url) and len(person.context.pages) == 1
-    assert eve.tells("HERON", "heron.pdf") == []
-
-
-@pytest.mark.attack
 def test_a_made_up_picture_carries_no_words_outside(person: Page, eve: Eavesdropper) -> None:
     """As a model's answer names one, which a document told it to."""
     home(person, here(eve))
@@ -212,7 +196,14 @@ def test_a_session_outlives_a_connection_that_is_cut_off(person: Page, eve: Eave
     """Whoever stands on the way would otherwise sign everybody out."""
     home(person, here(eve))
     token = person.evaluate("localStorage.token")
-    eve.attack = lambda *_: (200, "text/html", b"")
+    passed: list[bytes] = []
+
+    def cut(_: bytes, answer: bytes) -> tuple[int, str, bytes]:
+        """The configuration comes, the session that is asked for next does not."""
+        passed.append(answer)
+        return sealed(answer) if len(passed) == 1 else (200, "text/html", b"")
+
+    eve.attack = cut
     person.reload()
     expect(toast(person, REFUSED)).to_be_visible(timeout=30_000)
     person.wait_for_timeout(500)
@@ -378,7 +369,7 @@ def hurried(launcher: Path, folder: Path) -> Path:
     keys.unlink()
     keys.write_text(text)
     start = folder / "start"
-    start.write_text(f'#!/bin/sh\nexec "{release / launcher.name}" --allow-modified\n')
+    start.write_text(f'#!/bin/sh\nexec "{release / launcher.name}" run --allow-modified\n')
     start.chmod(0o755)
     return start
 
