@@ -52,7 +52,7 @@ class App:
         """Answer one request, or pass it on."""
         path: str = scope["path"]
         if self._lock and not self._lock.open and not self._of_the_locked(path):
-            await locked.answer(self._lock, scope, receive, send)
+            await locked.answer(self._lock, self._pages, scope, receive, send)
         elif path == CHANNEL:
             await self._sealed(scope, receive, send)
         elif self._required and (sentence := required.refusal(scope)):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -14,42 +12,37 @@ from data_unlock.outside import ANSWER_TYPE, PATH
 
 from .binding import BindError
 from .locking import Lock
+from .pages import Pages
 
 SENTENCE = "This service is locked: the owner of its data has not opened it since it was started."
 _UNSAID = {"Cache-Control": "no-store"}
-_PAGE = f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Locked</title>
-<h1>Locked</h1>
-<p>{SENTENCE}</p>
-<p>What people wrote here is encrypted, and nothing of it can be read, or written, until then. Come back later.</p>
-<p>Who holds the owner's key opens it with <code>quote-verifier unlock</code>, which verifies this service first.</p>
-</html>
-"""
 
 
-async def answer(lock: Lock, scope: Scope, receive: Receive, send: Send) -> None:
-    """One request, or the handshake of a WebSocket (ASGI)."""
+async def answer(lock: Lock, pages: Pages, scope: Scope, receive: Receive, send: Send) -> None:
+    """One request, or the handshake of a WebSocket (ASGI). The page that says so is Open WebUI's, with its shield: the
+    release's files are served as ever, and nothing else."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.http.response.start", "status": 503, "headers": []})
         await send({"type": "websocket.http.response.body", "body": b""})
         return
+    if scope["path"] != PATH and pages.has(scope):
+        await pages(scope, receive, send)
+        return
     try:
-        response = await _unlock(lock, Request(scope, receive)) if scope["path"] == PATH else _refusal(lock, scope)
+        unlocking = scope["path"] == PATH
+        response = await _unlock(lock, Request(scope, receive)) if unlocking else _refusal(lock, pages, scope)
     except ClientDisconnect:
         return
     await response(scope, receive, send)
 
 
-def _refusal(lock: Lock, scope: Scope) -> Response:
+def _refusal(lock: Lock, pages: Pages, scope: Scope) -> Response:
     sentence = f"{SENTENCE} {lock.trouble}".rstrip()
     headers = {**_UNSAID, "Retry-After": "60"}
     accepted = next((value for name, value in scope["headers"] if name == b"accept"), b"")
-    if scope["method"] in ("GET", "HEAD") and b"text/html" in accepted:
-        return HTMLResponse(_PAGE.replace(SENTENCE, escape(sentence)), 503, headers)
+    if scope["method"] in ("GET", "HEAD") and b"text/html" in accepted and (page := pages.start()):
+        return HTMLResponse(page, 503, headers)
     return JSONResponse({"status": False, "detail": sentence}, 503, headers)
 
 

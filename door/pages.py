@@ -61,6 +61,15 @@ class Pages:
         """Answer one request (ASGI)."""
         await self._answer(scope)(scope, receive, send)
 
+    def has(self, scope: Scope) -> bool:
+        """Whether a file of that very name is asked for, which is not the page itself."""
+        return scope["path"] != "/" and scope["method"] in ("GET", "HEAD") and scope["path"] in self._files
+
+    def start(self) -> bytes:
+        """The page from which everything else is loaded; b"" where the release has none."""
+        first = self._files.get("/")
+        return self._content(first.path) if first else b""
+
     def _answer(self, scope: Scope) -> Response:
         if scope["method"] not in ("GET", "HEAD"):
             return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": "GET, HEAD"})

@@ -14,6 +14,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from . import uploads
+
 # The packages that take longest to import of those that open_webui.main imports in any case (python -X importtime).
 SLOW = (
     "fastapi",
@@ -46,6 +48,8 @@ def main() -> None:
     if not told:
         sys.exit("the launcher ended before it said what to serve")
     os.environ.update(json.loads(told))
+    if "TMPDIR" in os.environ:  # it lies in the encrypted folder
+        uploads.hold_in_memory()
     runpy.run_module("uvicorn", run_name="__main__", alter_sys=True)
 
 

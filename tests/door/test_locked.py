@@ -8,7 +8,8 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -20,6 +21,9 @@ from data_unlock.message import Action
 from data_unlock.outside import PATH
 from door import locked
 from door.locking import Lock
+from door.pages import Pages
+
+from .conftest import PAGE, write_release
 
 OWNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -40,6 +44,8 @@ class Bound:
 
 class Scene:
     """A lock, a client of its door, and the launcher, which answers with `said` and keeps what it was asked."""
+
+    release: ClassVar[Path]
 
     def __init__(self, lock: Lock, bound: Bound, client: httpx.AsyncClient, launcher: socket.socket) -> None:
         self.lock, self.bound, self.client, self.launcher = lock, bound, client, launcher
@@ -64,15 +70,21 @@ class Scene:
                 writer.write(json.dumps(self.said).encode() + b"\n")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _release(tmp_path_factory: pytest.TempPathFactory) -> None:
+    Scene.release = write_release(tmp_path_factory.mktemp("release"))
+
+
 @asynccontextmanager
 async def scene() -> AsyncIterator[Scene]:
     ours, theirs = socket.socketpair()
     bound = Bound()
     lock = Lock(DATA, ours, bound)  # type: ignore[arg-type]
     bound.bind(unlock=lock.bound, data=DATA)
+    pages = Pages(Scene.release)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await locked.answer(lock, scope, receive, send)
+        await locked.answer(lock, pages, scope, receive, send)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://door") as client:
         made = Scene(lock, bound, client, theirs)
@@ -158,8 +170,13 @@ def test_whoever_is_not_the_owner_opens_nothing_and_keeps_nobody_out() -> None:
 
 def test_people_are_told_and_programs_too() -> None:
     async def test(made: Scene) -> None:
-        page = await made.client.get("/", headers={"Accept": "text/html,*/*"})
-        assert page.status_code == 503 and "<h1>Locked</h1>" in page.text and page.headers["retry-after"]
+        for path in ("/", "/c/a-chat"):
+            page = await made.client.get(path, headers={"Accept": "text/html,*/*"})
+            assert (page.status_code, page.text) == (503, PAGE) and page.headers["retry-after"]
+            assert page.headers["cache-control"] == "no-store"
+        for path in ("/_app/version.json", "/static/loader.js"):  # the page's own, with its shield
+            assert (await made.client.get(path, headers={"Accept-Encoding": "identity"})).status_code == 200
+            assert (await made.client.post(path)).status_code == 503
         for path in ("/health", "/api/config", "/api/v1/chats/"):
             answer = await made.client.get(path)
             assert answer.status_code == 503 and "locked" in answer.json()["detail"]

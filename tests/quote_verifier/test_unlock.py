@@ -7,13 +7,14 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from quote_verifier.encoding import to_base64url
 from quote_verifier.errors import UsageError
-from quote_verifier.unlock import keyfile, words
+from quote_verifier.unlock import command, keyfile, words
 
 from data_unlock.answer import Answer
 from data_unlock.ends import Locked
@@ -123,6 +124,34 @@ def test_nothing_is_sent_to_what_is_not_what_was_asked_for(service: Service, key
     service.td.events.append('open-webui-tdx tool {"id":"spy","sha384":"00"}')
     assert unlock(service, key, "--accept", "simulated")[0] == 5
     assert service.posts == 0
+
+
+@pytest.mark.attack
+def test_a_watch_opens_what_its_values_know_and_nothing_else(
+    service: Service, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started again three times while somebody watches: changed, as it was, and changed once more."""
+    spy = 'open-webui-tdx tool {"id":"spy","sha384":"00"}'
+    starts = iter(["changed", "good", "good", "changed", "end"])
+    opened: list[int] = []
+
+    def start(_seconds: float = 0) -> None:
+        opened.append(len(service.taken))
+        kind = next(starts)
+        if kind == "end":
+            raise SystemExit
+        service.renew()
+        service.said = Answer("opened", 5 + len(opened))
+        while spy in service.td.events:
+            service.td.events.remove(spy)
+        if kind == "changed":
+            service.td.events.append(spy)
+
+    start()
+    monkeypatch.setattr(command, "_Attempts", partial(command._Attempts, sleep=start))
+    _, said = unlock(service, key, "--accept", "simulated", "--watch")
+    assert said.count("No key was sent") == 2, said
+    assert opened == [0, 0, 1, 2, 2] and service.posts == 2 and keyfile.seen(key) == 8
 
 
 @pytest.mark.attack

@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from quote_verifier.request import Request, judge
+from quote_verifier.unlock import keyfile
 from quote_verifier.verdict import Verdict
 
+from quote_verifier import cli
 from tests.browser import running
 from tests.door.issuing.pebble import Pebble
 from tests.ports import free_port
@@ -107,7 +110,7 @@ def serve(release: Path, folder: Path, **settings: str) -> Iterator[Service]:
     service = Service(launcher, chosen, port, http_port, folder / "data" / "logs" / "door.log", process)
     try:
         end = time.monotonic() + running.START_S
-        while not healthy(port):
+        while status(port) != (503 if "DATA_KEY" in chosen else 200):  # locked, or serving
             assert process.poll() is None and time.monotonic() < end, (folder / "launcher.log").read_text()[-2000:]
             time.sleep(0.2)
         yield service
@@ -115,17 +118,24 @@ def serve(release: Path, folder: Path, **settings: str) -> Iterator[Service]:
         running._stop(process)
 
 
-def healthy(port: int) -> bool:
+def status(port: int) -> int:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
     try:
         connection.request("GET", "/health")
-        return connection.getresponse().status == 200
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return 0
     finally:
         connection.close()
+
+
+def until_serving(port: int) -> None:
+    end = time.monotonic() + running.START_S
+    while status(port) != 200:
+        assert time.monotonic() < end, "it does not serve"
+        time.sleep(0.2)
 
 
 def failing(verdict: Verdict) -> set[str]:
@@ -197,3 +207,59 @@ def test_files_are_read_anew_and_the_new_key_is_bound(release: Path, tmp_path: P
         assert service.certificate() != before
         channel = service.judge(tmp_path, texts[1]).check("binding.channel")
         assert channel.status == "warn" and "given" in channel.detail
+
+
+def issuer(pem: str) -> str:
+    return x509.load_pem_x509_certificate(pem.encode()).issuer.rfc4514_string()
+
+
+def unlock(service: Service, folder: Path, *more: str) -> None:
+    """As the owner of its data, whom no certificate can tell anything while it is locked."""
+    held = ["--release", str(folder / "held.json"), "--key", str(folder / "data.key"), "--accept", "simulated"]
+    assert cli.run(["unlock", service.url, *held, "--cache", str(folder / "cache"), *more]) == 0
+    until_serving(service.port)
+
+
+@pytest.mark.attack
+def test_a_locked_door_orders_nothing_and_shows_its_certificate_once_the_data_is_open(
+    release: Path, tmp_path: Path
+) -> None:
+    """Key, account and certificate lie in the data: afterwards they are the ones of the boot before."""
+    pebble, orders = Pebble(tmp_path / "pebble", free_port()), tmp_path / "pebble/pebble.log"
+    pebble.start()
+    keyfile.make(tmp_path / "data.key")
+    chosen = {
+        "TLS": "acme",
+        "HTTP_PORT": str(pebble.http_port),
+        "ACME_DIRECTORY": pebble.directory,
+        "ACME_CA_FILE": str(pebble.ca_file),
+        "DATA_KEY": "unlock",
+        "DATA_OWNER": keyfile.load(tmp_path / "data.key").public,
+    }
+    shown = []
+    try:
+        for more in (["--create"], []):
+            before = orders.read_text().count("POST /order-plz")
+            with serve(release, tmp_path, **chosen) as service:
+                locked = service.certificate()
+                assert "Pebble" not in issuer(locked) and locked not in shown
+                assert status(service.port) == 503 and service.plain("/")[0] == 308
+                assert failing(service.judge(tmp_path, locked)) == {"tee.real"}, "what it is can be judged already"
+                time.sleep(2)
+                assert orders.read_text().count("POST /order-plz") == before, (
+                    "nothing is ordered for a key of this boot"
+                )
+                unlock(service, tmp_path, *more)
+                end = time.monotonic() + 60
+                while "Pebble" not in issuer(service.certificate()):
+                    assert time.monotonic() < end, service.log.read_text()
+                    time.sleep(0.1)
+                shown.append(service.certificate())
+                channel = service.judge(tmp_path, pebble.root()).check("binding.channel")
+                assert channel.status == "pass", channel
+                kept = [path for path in (tmp_path / "data").rglob("*") if path.name == "door.json"]
+                assert kept == [tmp_path / "data/open/door.json"]
+                time.sleep(2)  # what the door keeps is copied now and then
+        assert shown[0] == shown[1] and orders.read_text().count("POST /order-plz") == 1
+    finally:
+        pebble.close()

@@ -6,13 +6,16 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -30,7 +33,9 @@ from tests.quote_verifier.world import platform
 pytestmark = [pytest.mark.release, pytest.mark.slow]
 SOURCES = Path(__file__).resolve().parents[2] / "quote_verifier" / "src"
 WHO = {"name": "Ada", "email": "ada@example.org", "password": "a long password 1"}
-MARK = "a-word-that-nobody-else-writes-4711"
+MARK = f"a-word-that-nobody-else-writes-{uuid4().hex}"
+#: Where words could still lie besides the data folder.
+ELSEWHERE = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"), Path("/var/log"))
 
 
 def owner(*arguments: str) -> subprocess.Popen[str]:
@@ -118,11 +123,94 @@ def readable(server: Server) -> list[Path]:
     return found
 
 
+def left_elsewhere(since: float) -> list[Path]:
+    """Files that hold the words in temporary folders and logs, and what of the memory was swapped out."""
+    swaps = [line.split()[0] for line in Path("/proc/swaps").read_text().splitlines()[1:]]
+    found = [path for path in map(Path, swaps) if holds(path)]
+    for place in ELSEWHERE:
+        for folder, folders, names in os.walk(place):
+            folders[:] = [name for name in folders if not os.path.ismount(Path(folder, name))]
+            for path in (Path(folder, name) for name in names):
+                with suppress(OSError):
+                    recent = path.stat().st_mtime >= since and path.is_file() and not path.is_symlink()
+                    found += [path] if recent and holds(path) else []
+    return found
+
+
+def holds(path: Path) -> bool:
+    wanted, last = MARK.encode(), b""
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            if wanted in last + block:
+                return True
+            last = block[-len(wanted) :]
+    return False
+
+
+class Writing:
+    """Somebody who writes one message after another; `acknowledged` are those that the service said it has."""
+
+    def __init__(self, server: Server, token: str) -> None:
+        self.acknowledged: dict[str, str] = {}
+        self._server, self._token, self._end = server, token, Event()
+        self._thread = Thread(target=self._write)
+
+    def __enter__(self) -> Writing:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        while not self._end.is_set():
+            with suppress(requests.RequestException, ValueError, KeyError):
+                chat = write(self._server, self._token, said := f"{MARK} {uuid4().hex}")
+                self.acknowledged[chat] = said
+
+
+class Flood:
+    """Messages that somebody forged for the key that waits, as many as get through."""
+
+    def __init__(self, server: Server) -> None:
+        bound = from_base64url(evidence(server)["runtime_data"]["unlock"], "the key")
+        forged = Asking(bound, Ed25519PrivateKey.generate(), bytes(32), Action.CREATE).message
+        head = f"POST /api/v1/tee/unlock HTTP/1.1\r\nHost: a\r\nContent-Length: {len(forged)}\r\n\r\n"
+        self._many = (head.encode() + forged) * 100
+        self._where = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        self.sent, self._end = 0, Event()
+        self._threads = [Thread(target=self._send) for _ in range(4)]
+
+    def __enter__(self) -> Flood:
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for each in self._threads:
+            each.join()
+
+    def _send(self) -> None:
+        while not self._end.is_set():
+            with suppress(OSError), socket.create_connection(self._where, 5) as connection:
+                connection.settimeout(5)
+                while not self._end.is_set():
+                    connection.sendall(self._many)
+                    self.sent += 100
+                    connection.setblocking(False)
+                    with suppress(BlockingIOError):
+                        while connection.recv(1 << 16):
+                            pass
+                    connection.settimeout(5)
+
+
 @pytest.mark.attack
 def test_a_chat_survives_a_kill_and_nobody_else_reads_it(release: Path, tmp_path: Path) -> None:
     server = Server(f"http://127.0.0.1:{free_port()}", tmp_path / "data")
     server.data.mkdir()
-    key = str(tmp_path / "data.key")
+    key, began = str(tmp_path / "data.key"), time.time()
     public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
     with launched(release, server, public) as process:
         nothing_runs_and_nobody_else_opens(server)
@@ -139,24 +227,29 @@ def test_a_chat_survives_a_kill_and_nobody_else_reads_it(release: Path, tmp_path
             "simulated",
         )
         assert told(*usual)[0] == 5, "there is nothing yet, and nothing is made unasked"
-        code, said = told(*usual, "--create")
+        with Flood(server) as flood:
+            until(lambda: flood.sent >= 1000, "the flood does not begin")
+            code, said = told(*usual, "--create")
         assert (code, "for time number 1" in said) == (0, True), said
         until(lambda: health(server.url)[0] == 200, "it does not serve")
         token = requests.post(f"{server.url}/api/v1/auths/signup", json=WHO, timeout=60).json()["token"]
-        chat = write(server, token)
+        write(server, token, MARK)
         assert readable(server) == []
         assert evidence(server)["runtime_data"]["data"] == {"state": "encrypted", "owner": public, "generation": 1}
         (second,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[:1]
-        os.kill(int(second), signal.SIGKILL)
-        process.wait(60)
-    assert readable(server) == []
+        with Writing(server, token) as writing:
+            until(lambda: len(writing.acknowledged) >= 20, "nothing is written")
+            os.kill(int(second), signal.SIGKILL)
+            process.wait(60)
+    assert readable(server) == [] and left_elsewhere(began) == []
     watching = owner(*usual, "--watch")
     try:
         with launched(release, server, public):
             until(lambda: health(server.url)[0] == 200, "the watch does not open it")
             signed_in = requests.post(f"{server.url}/api/v1/auths/signin", json=WHO, timeout=60).json()["token"]
-            kept = requests.get(f"{server.url}/api/v1/chats/{chat}", headers=bearer(signed_in), timeout=60).text
-            assert MARK in kept
+            for chat, words in writing.acknowledged.items():
+                kept = requests.get(f"{server.url}/api/v1/chats/{chat}", headers=bearer(signed_in), timeout=60).text
+                assert words in kept, "what was acknowledged is there"
             assert requests.get(f"{server.url}/api/v1/chats/", headers=bearer(token), timeout=60).ok, (
                 "who was in still is"
             )
@@ -165,13 +258,13 @@ def test_a_chat_survives_a_kill_and_nobody_else_reads_it(release: Path, tmp_path
         watching.terminate()
         watching.communicate()
     assert mounts.kinds(server.data / "open") == [] and list((server.data / "open").iterdir()) == []
-    assert readable(server) == []
+    assert readable(server) == [] and left_elsewhere(began) == []
 
 
 def nothing_runs_and_nobody_else_opens(server: Server) -> None:
     assert health(server.url)[0] == 503
     page = requests.get(server.url, headers={"Accept": "text/html"}, timeout=10)
-    assert page.status_code == 503 and "<h1>Locked</h1>" in page.text
+    assert page.status_code == 503 and "<script" in page.text, "what it shows is tests/browser/test_locked.py's"
     assert requests.get(f"{server.url}/api/config", timeout=10).status_code == 503
     assert not list(server.data.rglob("web.sock")), "Open WebUI does not run"
     bound = evidence(server)["runtime_data"]
@@ -187,10 +280,11 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def write(server: Server, token: str) -> str:
+def write(server: Server, token: str, words: str) -> str:
     """A chat with the words in it; its id."""
-    content = {"chat": {"title": MARK, "messages": [{"role": "user", "content": f"Remember {MARK}."}]}}
+    content = {"chat": {"title": words, "messages": [{"role": "user", "content": f"Remember {words}."}]}}
     answer = requests.post(f"{server.url}/api/v1/chats/new", json=content, headers=bearer(token), timeout=60)
+    answer.raise_for_status()
     return str(answer.json()["id"])
 
 
@@ -198,7 +292,7 @@ def test_plain_data_is_taken_over_and_gets_another_key(release: Path, tmp_path: 
     plain, key = tmp_path / "data", str(tmp_path / "data.key")
     with serve(release / "open-webui-tdx", plain) as before:
         token = requests.post(f"{before.url}/api/v1/auths/signup", json=WHO, timeout=60).json()["token"]
-        chat = write(before, token)
+        chat = write(before, token, MARK)
     server = Server(f"http://127.0.0.1:{free_port()}", plain)
     assert readable(server)
     rebooted = {"PATH": os.environ["PATH"], "DATA_DIR": str(plain)}  # that launch had other settings

@@ -1,11 +1,15 @@
 /** Requests through the encrypted channel: sealed here, opened in the TD, and nothing readable in between. */
 
+import { get } from 'svelte/store';
+
 import { ANSWER_TYPE, DATE_PROBLEM, KEY_PROBLEM, PATH, REQUEST_TYPE } from '../shared/outside.js';
 import type { AnswerHead, Fields } from '../channel.js';
 import { clause, type Clause } from '../shared/sentence.js';
 import { bodyOf } from './bodies.js';
 import { channel, ChannelError, renewed, type Channel } from './inside.js';
 import { page } from './page.js';
+import { state } from './rounds.js';
+import { lockedUp } from './state.js';
 
 export type Send = typeof fetch;
 
@@ -173,7 +177,7 @@ export const fetchThrough = async (open: Channel, request: Request, send: Send):
 
 /** An answer that says why there is none: upstream shows its `detail`. */
 const refusal = (error: ChannelError): Response => {
-	page().tell(error.clause);
+	if (!lockedUp(get(state))) page().tell(error.clause); // the page itself says that it is locked
 	return new Response(JSON.stringify({ detail: page().say(error.clause) }), {
 		status: 502,
 		headers: { 'Content-Type': 'application/json' }

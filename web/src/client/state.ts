@@ -28,3 +28,9 @@ export const NOTHING: State = {
 	timings: {},
 	finishedAt: 0
 };
+
+/** Whether what the service keeps is encrypted and was not opened yet: its evidence binds the key that its owner seals to. */
+export const lockedUp = ({ bundle }: State): boolean => {
+	const bound = bundle?.evidence['runtime_data'] as { unlock?: unknown } | null | undefined;
+	return typeof bound?.unlock === 'string';
+};

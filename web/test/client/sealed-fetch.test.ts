@@ -3,6 +3,7 @@
 
 import { beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import * as library from '../../src/channel.js';
+import type { Evidence } from '../../src/shared/evidence.js';
 import { english } from '../../src/shared/sentence.js';
 import { ANSWER_TYPE, DATE_PROBLEM, KEY_PROBLEM, PATH, REQUEST_TYPE } from '../../src/shared/outside.js';
 import { utf8 } from '../../src/shared/bytes.js';
@@ -220,4 +221,17 @@ test('a network that is down, and a request that is given up, err as with fetch'
 	await expect(ask('/api/a')).rejects.toThrow('Failed to fetch');
 	await expect(ask('/api/a', { signal: AbortSignal.abort(), method: 'POST', body: 'x' })).rejects.toThrow(/abort/);
 	expect(page.tell).not.toHaveBeenCalled();
+});
+
+test('of a service whose data is locked the page says so itself', async () => {
+	const { state } = await import('../../src/client/rounds.js');
+	const { NOTHING } = await import('../../src/client/state.js');
+	const bundle = { v: 1, evidence: { runtime_data: { unlock: 'a key' } } } as unknown as Evidence;
+	send.mockImplementation(() => Promise.resolve(json({ detail: 'locked' }, 503)));
+	state.set({ ...NOTHING, phase: 'done', bundle });
+	expect((await ask('/api/config'))?.status).toBe(502);
+	expect(page.tell).not.toHaveBeenCalled();
+	state.set(NOTHING);
+	expect((await ask('/api/config'))?.status).toBe(502);
+	expect(page.tell).toHaveBeenCalledTimes(1);
 });
