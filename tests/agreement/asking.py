@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from tests.agreement import genuine
+from tests.agreement import boot_logs, genuine
 from tests.agreement.differences import Difference, exemption_of
 from tests.agreement.draft import fresh, question
 from tests.agreement.node import Node
@@ -26,8 +26,13 @@ def _draw(rng: Random, table: dict[C, int], most: int) -> list[C]:
 
 
 def make(seed: int, index: int) -> tuple[Question, tuple[str, ...]]:
-    """The question of that seed and index, and the names of what was changed: even ones before signing, odd after."""
+    """The question of that seed and index, and the names of what was changed: even ones before signing, odd after.
+
+    Every tenth one is about a boot event log.
+    """
     rng = Random(f"{seed}/{index}")
+    if index % 10 == 9:
+        return boot_logs.make(rng)
     if index % 2 == 0:
         draft = fresh(rng)
         changes = _draw(rng, BEFORE_SIGNING, 3) if rng.random() < 0.95 else []
@@ -50,6 +55,12 @@ class Findings:
     exempt: Counter[str] = field(default_factory=Counter)
     statuses: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     overall: Counter[str] = field(default_factory=Counter)
+    explanations: Counter[str] = field(default_factory=Counter)  # of a boot log's events, by their words
+
+    def note_explanation(self, asked: Question, answer: Answer) -> None:
+        """Which of the verifiers' words a question about a boot log led to."""
+        told = answer.details.get(asked.get("word_for_word", ""), "")
+        self.explanations.update(words for words in boot_logs.EXPLANATIONS if words in told)
 
     def note(self, difference: Difference | None, answer: Answer) -> None:
         self.asked += 1
@@ -71,6 +82,14 @@ def _batches(count: int) -> Iterator[range]:
         yield range(start, min(start + BATCH, count))
 
 
+def explained(asked: Question, python: Answer, typescript: Answer) -> bool:
+    """Whether the failure of a check, which both have, is explained word for word alike: TypeScript says more first."""
+    check = asked.get("word_for_word", "")
+    if python.checks.get(check) != "fail":
+        return True
+    return typescript.details[check].endswith(f": {python.details[check]}.")
+
+
 def ask(count: int, seed: int, node: Node) -> Findings:
     """Ask both implementations `count` questions; each judges while the other does."""
     findings = Findings()
@@ -79,6 +98,7 @@ def ask(count: int, seed: int, node: Node) -> Findings:
         sent = node.ask([asked for asked, _ in made])
         mine = [ask_python(asked) for asked, _ in made]
         for index, (asked, how), python, typescript in zip(batch, made, mine, sent.answers(), strict=True):
-            same = python.judgement == typescript.judgement
+            same = python.judgement == typescript.judgement and explained(asked, python, typescript)
+            findings.note_explanation(asked, python)
             findings.note(None if same else Difference(seed, index, how, asked, python, typescript), python)
     return findings

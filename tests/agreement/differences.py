@@ -29,7 +29,8 @@ class Difference:
         """The checks that differ: what Python says, what TypeScript says."""
         names = list(dict.fromkeys((*self.python.checks, *self.typescript.checks)))
         both = {name: (self.python.checks.get(name, "-"), self.typescript.checks.get(name, "-")) for name in names}
-        return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
+        told = self.question.get("word_for_word")
+        return {name: pair for name, pair in both.items() if pair[0] != pair[1] or name == told}
 
     def __str__(self) -> str:
         lines = [f"question {self.index} of seed {self.seed} ({', '.join(self.how)}):"]

@@ -10,6 +10,7 @@ A question is a JSON object, so that it can be sent to another process and kept 
     services     [{"service", "url", "keys": JWKS}]
     seen         numbers of the newest collateral seen, or null
     genuine      whether the simulator's root counts as Intel's
+    word_for_word  a check that, where it fails, has to be explained in the same words
 
 An answer: `{"overall", "checks": {id: status}, "refused": null}`, or only `refused` where the relying party's own input
 (policy, reference values) cannot be used.
@@ -34,7 +35,7 @@ Question = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """`checks` maps ids to statuses; `details` to sentences, which are shown and never compared."""
+    """`checks` maps ids to statuses; `details` to sentences, which are compared where a question says so alone."""
 
     overall: str
     checks: dict[str, str]

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 import pytest
 from quote_verifier.verdict import ALL_CHECKS
 
-from tests.agreement.asking import Findings, ask
+from tests.agreement import boot_logs
+from tests.agreement.asking import Findings, ask, explained
 from tests.agreement.differences import TABLE
 from tests.agreement.node import Node
+from tests.agreement.questions import Answer
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +49,17 @@ def test_every_check_is_seen_passing_warning_and_failing(findings: Findings) -> 
 def test_every_verdict_is_reached(findings: Findings) -> None:
     wanted = {"verified", "incomplete", "simulated", "not-acceptable", "not-genuine", "refused"}
     assert wanted == set(findings.overall)
+
+
+def test_everything_that_can_be_said_of_a_boot_log_is_said(findings: Findings) -> None:
+    assert set(boot_logs.EXPLANATIONS) == set(findings.explanations)
+
+
+def test_what_explains_a_failure_has_to_be_the_same_word_for_word() -> None:
+    asked, checks = {"word_for_word": "platform.match"}, {"platform.match": "fail"}
+    python = Answer("not-acceptable", checks, {"platform.match": "rtmr_0 lacks x"})
+    for told, same in (("in rtmr_0: rtmr_0 lacks x.", True), ("in rtmr_0: rtmr_0 lacks y.", False), ("", False)):
+        assert explained(asked, python, Answer("not-acceptable", checks, {"platform.match": told})) is same
 
 
 def test_every_exception_is_needed(findings: Findings) -> None:
