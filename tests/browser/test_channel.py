@@ -35,9 +35,11 @@ from tests.browser.pages import (
     wait_for_round,
 )
 from tests.browser.running import Server, serve
+from tests.browser.shown import shown_files
 from tests.browser.tampering import FAR, change_answer
 from tests.browser.ways import SECRET
 from tests.ports import free_port
+from tests.standins.elsewhere import Elsewhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 
@@ -168,6 +170,20 @@ def test_a_picture_of_the_chat_is_fetched_inside(person: Page, eve: Eavesdropper
     )
     assert made[1:] == [1, "blob:", 1]
     assert eve.tells(str(made[0]), FILE) == []
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("what", ['app.launchURL("URL/a", WINDOW)', 'this.submitForm("URL/a")', "URI"])
+def test_a_pdf_is_shown_and_reaches_nothing(what: str, person: Page, eve: Eavesdropper) -> None:
+    """It has no sandbox, in which Chromium would not show it."""
+    with Elsewhere() as elsewhere:
+        script = what.replace("URL", elsewhere.url).replace("WINDOW", "true")
+        action = f"<</S/JavaScript/JS({script})>>" if what != "URI" else f"<</S/URI/URI({elsewhere.url}/a)>>"
+        home(person, here(eve))
+        assert shown_files(person, action) == [1, "blob:", "blob:", True]
+        person.wait_for_timeout(1000)
+        assert elsewhere.requests == [] and person.url.startswith(eve.url) and len(person.context.pages) == 1
+    assert eve.tells("HERON", "heron.pdf") == []
 
 
 @pytest.mark.attack

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,6 +31,7 @@ from tests.browser.pages import (
 )
 from tests.browser.proxy import Answer, Proxy
 from tests.browser.running import Server, serve
+from tests.browser.shown import shown_files
 from tests.browser.tampering import FAR
 from tests.browser.wire import Wire
 from tests.ports import free_port
@@ -206,6 +208,29 @@ def test_pages_of_another_release_are_not_shown(required: Server, held: Path, la
     other.write_text(text + "\n")
     with connected(required.url, held, tmp_path, "--accept", "simulated", "--pages", str(other)) as running:
         assert "another release" in running.said()["message"]
+
+
+@pytest.mark.parametrize("kind", ["archive", "manifest"])
+def test_pictures_and_pdfs_of_a_chat_by_an_archive_or_the_manifest_alone(
+    kind: str, browser: Browser, required: Server, held: Path, launcher: Path, tmp_path: Path
+) -> None:
+    pages = archived(launcher.parent, tmp_path) if kind == "archive" else launcher.parent / "release.json"
+    with connected(required.url, held, tmp_path, "--accept", "simulated", "--pages", str(pages)) as running:
+        running.said()
+        page = opened(browser, running.said()["link"])
+        signed_in(page)
+        assert shown_files(page) == [1, "blob:", "blob:", True]
+        page.context.close()
+        assert running.said()["different"] == []
+
+
+def archived(release: Path, folder: Path) -> Path:
+    """The archive of a release, as far as pages need it."""
+    path = folder / "release.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for name in ("release.json", "backend/open_webui/frontend", "backend/open_webui/static"):
+            archive.add(release / name, f"{release.name}/{name}")
+    return path
 
 
 def test_beyond_loopback_nobody_signs_in_by_another_provider(launcher: Path, tmp_path: Path) -> None:
