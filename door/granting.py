@@ -15,6 +15,7 @@ from .keeping import BROKER_AUTHORITIES, Keep
 from .locking import Lock
 
 NOT_OPENED = "What its Trustee released does not open the data."
+NOT_ASKED = "Its Trustee could not be asked."
 NO_QUOTE = "No quote could be made for its Trustee."
 
 if TYPE_CHECKING:
@@ -64,13 +65,21 @@ async def _attempt(lock: Lock, broker: Asked) -> tuple[str, str]:
         return error.why, str(error)
     except BindError as error:
         return NO_QUOTE, str(error)
+    except Exception as error:  # whatever answers there must not end the door
+        return NOT_ASKED, f"{NOT_ASKED[:-1]} ({type(error).__name__})."
 
 
 def tasks(config: Config, keep: Keep, binder: Binder | None, lock: Lock | None) -> list[Callable[[], Awaitable[None]]]:
     """What asks for as long as the door serves; nothing where no Trustee is named."""
     if not (config.trustee and lock and binder):
         return []
-    return [lambda: keep_asking(lock, _broker(config.trustee, config.data["owner"], keep, binder))]
+    return [lambda: _for_good(lock, _broker(config.trustee, config.data["owner"], keep, binder))]
+
+
+async def _for_good(lock: Lock, broker: Asked) -> None:
+    """Keep asking, and then rest: what runs beside the door ends it where it ends itself."""
+    await keep_asking(lock, broker)
+    await asyncio.Event().wait()
 
 
 def _broker(place: Mapping[str, str], owner: str, keep: Keep, binder: Binder) -> Asked:

@@ -82,6 +82,15 @@ def test_it_asks_again_and_says_each_reason_once() -> None:
     played(test)
 
 
+@pytest.mark.attack
+def test_an_answer_that_nobody_thought_of_does_not_end_the_door() -> None:
+    async def test(made: Scene) -> None:
+        await asyncio.wait_for(keep_asking(made.lock, Broker(RuntimeError("<b>\n"), GRANT), QUICK), 10)
+        assert said(made) == ["Its Trustee could not be asked (RuntimeError)."] and made.lock.given
+
+    played(test)
+
+
 def test_no_quote_is_said_without_the_devices_words() -> None:
     async def test(made: Scene) -> None:
         asked = asyncio.create_task(keep_asking(made.lock, Broker(BindError("words of a device")), QUICK))
@@ -198,5 +207,7 @@ def test_a_door_and_an_attester_as_a_launch_has_them(
         while "unlock" in (found := ask(tmp_path / "s", {})["evidence"]["runtime_data"]):
             time.sleep(0.05)
         assert found["data"] == DATA | {"generation": 4}
+        time.sleep(0.5)  # longer than a door takes to see that something beside it has ended
+        assert running.door.poll() is None and running.ask("/health")[0].status == 503
         world.end()
     door_end.close()
