@@ -21,6 +21,7 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from quote_verifier.encoding import from_base64url
+from quote_verifier.unlock import keyfile
 
 from data_unlock.ends import Asking
 from data_unlock.message import Action
@@ -29,6 +30,7 @@ from tests import leftovers
 from tests.browser.running import START_S, Server, serve
 from tests.ports import free_port
 from tests.quote_verifier.world import platform
+from tests.standins.key_broker import KeyBroker, ServingBroker, measured
 
 pytestmark = [pytest.mark.release, pytest.mark.slow]
 SOURCES = Path(__file__).resolve().parents[2] / "quote_verifier" / "src"
@@ -73,11 +75,13 @@ def until(true: Callable[[], object], what: str) -> None:
 
 
 @contextmanager
-def launched(release: Path, server: Server, public: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+def launched(
+    release: Path, server: Server, public: str, *command: str, **more: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """The release with encrypted data, once it answers, locked; stopped as a person would at the end."""
     quiet = {name: value for name, value in os.environ.items() if "SSL" not in name and "proxy" not in name.lower()}
     settings = {"TDX": "simulated", "LLM": "embedded", "PORT": server.url.rpartition(":")[2], "DATA_KEY": "unlock"}
-    environment = quiet | settings | {"DATA_DIR": str(server.data), "DATA_OWNER": public}
+    environment = quiet | settings | {"DATA_DIR": str(server.data), "DATA_OWNER": public} | more
     with open(server.data.with_suffix(".log"), "ab") as output:
         process = subprocess.Popen(
             [release / "open-webui-tdx", *command],
@@ -313,3 +317,44 @@ def test_plain_data_is_taken_over_and_gets_another_key(release: Path, tmp_path: 
             kept = requests.get(f"{server.url}/api/v1/chats/{chat}", headers=bearer(token), timeout=60)
             assert MARK in kept.text, "who was in still is, and what they wrote is there"
     assert readable(server) == []
+
+
+@pytest.mark.attack
+def test_a_trustee_opens_it_again_for_what_its_policy_knows(release: Path, tmp_path: Path) -> None:
+    server = Server(f"http://127.0.0.1:{free_port()}", tmp_path / "data")
+    server.data.mkdir()
+    key, grant = str(tmp_path / "data.key"), tmp_path / "data.grant"
+    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    place, known = "default/open-webui/data-key", set()
+    broker = KeyBroker(policy=lambda claims, path: measured(claims)["rtmr_3"] in known)
+    with ServingBroker(broker) as trustee:
+        more = {"DATA_KEY": "trustee", "DATA_TRUSTEE_URL": trustee.url, "DATA_TRUSTEE_RESOURCE": place}
+        with launched(release, server, public, **more):
+            until(lambda: "does not release the key" in health(server.url)[1], "it does not say why it is locked")
+            site = json.loads(re.search(r" site (.*)", evidence(server)["event_log"])[1])  # type: ignore[index]
+            assert site["data_trustee"] == f"{trustee.url}/kbs/v0/resource/{place}"
+            known.add(evidence(server)["quote_parse"]["rtmr_3"])
+            until(lambda: "no resource of this name" in health(server.url)[1], "the policy lets it through")
+            held = ("--release", references(server, tmp_path), "--cache", str(tmp_path / "cache"))
+            code, said = told(server.url, *held, "--key", key, "--accept", "simulated", "--create")
+            assert code == 0, said
+            until(lambda: health(server.url)[0] == 200, "it does not serve")
+            token = requests.post(f"{server.url}/api/v1/auths/signup", json=WHO, timeout=60).json()["token"]
+            chat = write(server, token)
+        assert told("--key", key, "--grant", str(grant), "--for", place)[0] == 0
+        broker.resources[place] = grant.read_bytes()
+        known.clear()
+        with launched(release, server, public, **more):
+            until(lambda: "does not release the key" in health(server.url)[1], "it does not say why it is locked")
+            assert not list(server.data.rglob("web.sock")), "Open WebUI does not run"
+            known.add(evidence(server)["quote_parse"]["rtmr_3"])
+            until(lambda: health(server.url)[0] == 200, "the Trustee does not open it")
+            kept = requests.get(f"{server.url}/api/v1/chats/{chat}", headers=bearer(token), timeout=60)
+            assert MARK in kept.text, "who was in still is, and what they wrote is there"
+            assert evidence(server)["runtime_data"]["data"] == {"state": "encrypted", "owner": public, "generation": 2}
+            assert "unlock" not in evidence(server)["runtime_data"]
+    assert readable(server) == []
+    opened = keyfile.load(Path(key)).data_key
+    files = [server.data.with_suffix(".log"), *(path for path in server.data.rglob("*") if path.is_file())]
+    written = b"".join(path.read_bytes() for path in files)
+    assert opened not in written and opened.hex().encode() not in written, "the key lies nowhere on the disk"
