@@ -157,9 +157,9 @@ class Volume(Vault):
         return self._finish(f"cryptsetup could not {what} the volume", planned, key, within, header)
 
     def _finish(self, failed: str, planned: processes.Process, key: bytes, within: float, *files: int) -> str:
-        """Run a process to its end; what it said. Raises VaultError, Stopped."""
-        with tempfile.TemporaryFile() as output:
-            process = self._begin(planned, key, output.fileno(), *files)
+        """Run a process to its end; what it said, warnings apart. Raises VaultError, Stopped."""
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            process = self._begin(planned, key, output.fileno(), errors.fileno(), *files)
             deadline = time.monotonic() + within
             try:
                 while (code := process.poll()) is None:
@@ -173,14 +173,16 @@ class Volume(Vault):
             if code == NO_KEY and key:
                 raise wrong_key()
             if code != 0:
-                raise VaultError(f"{failed}: {said(output)}")
+                raise VaultError(f"{failed}: {said(errors) or said(output)}")
             return os.pread(output.fileno(), HEADER_BYTES, 0).decode("utf-8", "replace")
 
     @staticmethod
-    def _begin(planned: processes.Process, key: bytes, output: int, *files: int) -> subprocess.Popen[bytes]:
+    def _begin(
+        planned: processes.Process, key: bytes, output: int, errors: int, *files: int
+    ) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(  # noqa: S603 - the measured program
             planned.command, env=dict(planned.env), cwd=planned.cwd, stdin=subprocess.PIPE, stdout=output,
-            stderr=subprocess.STDOUT, start_new_session=True, pass_fds=files,
+            stderr=errors, start_new_session=True, pass_fds=files,
         )  # fmt: skip
         assert process.stdin is not None  # noqa: S101 - it was started with a pipe
         with suppress(BrokenPipeError), process.stdin as pipe:

@@ -66,10 +66,29 @@ class Site:
         """`make deploy`, in a mount namespace of its own, where the service's name leads to the container."""
         path = self.folder / "variables.yml"
         path.write_text(json.dumps(self.variables | changed))  # JSON is YAML, too
-        command = [*STARTER, "deploy", f"root@{self.host.address}", "--vars", str(path), *options]
+        return self._outside([*STARTER, "deploy", f"root@{self.host.address}", "--vars", str(path), *options])
+
+    def unlock(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """`quote-verifier unlock` by the owner of the service's data, who has `data.key`, with those values."""
+        values = self.folder / f"reference-values.{self.host.address}.json"
+        held = (
+            "--release",
+            str(values),
+            "--key",
+            str(self.folder / "data.key"),
+            "--accept",
+            "simulated",
+            "--accept",
+            "administrator",
+        )
+        cache = ("--cache", str(self.folder / "cache"))
+        return self._outside([sys.executable, "-m", "quote_verifier", "unlock", self.url, *held, *cache, *options])
+
+    def _outside(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         hosts = shlex.quote(str(self.folder / "hosts"))
         shell = f"mount --bind {hosts} /etc/hosts && exec {shlex.join(command)}"
         env = {**os.environ, "ANSIBLE_HOME": str(self.folder / "ansible"), "ANSIBLE_NOCOLOR": "1"}
+        env["PYTHONPATH"] = str(ROOT / "quote_verifier" / "src")
         return subprocess.run(
             ["unshare", "--mount", "sh", "-c", shell], cwd=ROOT, env=env, capture_output=True, text=True, check=False
         )

@@ -17,7 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PACKAGES = "systemd,systemd-sysv,dbus,openssh-server,python3,libgomp1,ca-certificates,iproute2"
+PACKAGES = "systemd,systemd-sysv,dbus,openssh-server,python3,libgomp1,ca-certificates,iproute2,gocryptfs,fuse3"
+#: Of this machine's, that are there, too: what mounts the encrypted folder.
+DEVICES = ("/dev/fuse",)
 BOOT_S = 120.0
 TOOLS = ("mmdebstrap", "systemd-nspawn", "nsenter", "ip", "ssh-keygen")
 # Configures its end of the wire as its first network would; no address is asked for.
@@ -108,6 +110,7 @@ class Container:
     def boot(self, shared: Sequence[Path] = (), shown: Sequence[Path] = ()) -> None:
         """Start it; folders of this machine that are there, too, under the same path, to write to or only to read."""
         options = ["--quiet", "--register=no", "--keep-unit", "--console=pipe", "--network-veth"]
+        options += [f"--bind={device}" for device in DEVICES if Path(device).exists()]
         options += [f"--bind={folder}" for folder in shared] + [f"--bind-ro={folder}" for folder in shown]
         with open(self.folder / "console.log", "wb") as log:
             self._process = subprocess.Popen(
