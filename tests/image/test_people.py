@@ -14,6 +14,7 @@ from tests.browser.conftest import ARGUMENTS
 from tests.browser.pages import EMAIL, PASSWORD, send, shield
 from tests.image import owner
 from tests.image.built import Built
+from tests.image.machine import WIDER
 from tests.image.owner import FAILED, READY
 
 pytestmark = pytest.mark.image
@@ -65,7 +66,7 @@ def test_a_message_that_was_taken_is_there_after_a_loss_of_power(
     built: Built, ovmf: Path, browser: Browser, tmp_path: Path
 ) -> None:
     one = owner.new(built, ovmf, tmp_path, "embedded")
-    with one.booted("first") as machine:
+    with one.booted("first", WIDER) as machine:
         assert READY in machine.wait_for(READY, FAILED)
         known = one.references(machine)
         assert one.unlock(known)[0] == 5, "there is nothing yet, and nothing is made unasked"
@@ -83,7 +84,7 @@ def test_a_message_that_was_taken_is_there_after_a_loss_of_power(
         chat = page.url.rpartition("/")[2]
         page.context.close()
     assert MARK.encode() not in one.disk.read_bytes()
-    with one.booted("second") as machine:
+    with one.booted("second", WIDER) as machine:
         assert READY in machine.wait_for(READY, FAILED)
         code, said = one.unlock(known, "--accept-generation", "7")
         assert code == 5 and "older than it should be" in said, "the disk of an earlier day"
