@@ -340,7 +340,7 @@ def test_a_trustee_opens_it_again_for_what_its_policy_knows(release: Path, tmp_p
             assert code == 0, said
             until(lambda: health(server.url)[0] == 200, "it does not serve")
             token = requests.post(f"{server.url}/api/v1/auths/signup", json=WHO, timeout=60).json()["token"]
-            chat = write(server, token)
+            chat = write(server, token, MARK)
         assert told("--key", key, "--grant", str(grant), "--for", place)[0] == 0
         broker.resources[place] = grant.read_bytes()
         known.clear()
