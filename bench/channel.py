@@ -175,13 +175,17 @@ def main() -> None:
     launcher = release()
     if launcher is None:
         raise SystemExit("There is no release in dist/: run `make build` first.")
+    program = chromium.find()
     size(launcher.parent / "backend/open_webui/frontend")
-    with tempfile.TemporaryDirectory(prefix="bench-channel-") as name, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox", "--disable-gpu"])
-        with serve(launcher, Path(name) / "data", TEE_CHANNEL="offer") as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-channel-") as name,
+        serve(launcher, Path(name) / "data", TEE_CHANNEL="offer") as server,
+    ):
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
             compare(browser, server.url)
-            by_connect(server, Path(name))
-        browser.close()
+            browser.close()
+        by_connect(server, Path(name))
     streams()
 
 
