@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 ROUND_MS = 20_000
 ANSWER_MS = 90_000
+# Playwright's five seconds are short for a page that loads beside two other browsers' tests, on two processors.
+expect.set_options(timeout=15_000)
 EMAIL, PASSWORD = "ada@example.org", "a long password 1"
 
 # The measurements that the tooltip shows, and the size of each in bytes.

@@ -22,7 +22,9 @@ from tests.quote_verifier.world import make_certificate
 from tests.standins.key_broker import KeyBroker, ServingBroker
 
 from .conftest import World, keep_file
-from .test_locked import DATA, KEY, OWNER, Scene, played
+from .test_locked import DATA, KEY, OWNER, Scene, pages_release, played
+
+__all__ = ["pages_release"]
 
 QUICK = Waits(0.005, 0.02)
 GRANT = Grant(KEY, 3)

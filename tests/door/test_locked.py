@@ -71,7 +71,7 @@ class Scene:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _release(tmp_path_factory: pytest.TempPathFactory) -> None:
+def pages_release(tmp_path_factory: pytest.TempPathFactory) -> None:
     Scene.release = write_release(tmp_path_factory.mktemp("release"))
 
 

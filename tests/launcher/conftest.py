@@ -121,7 +121,7 @@ def release_template(plugin_path: Path, simulator_library: Path, tmp_path_factor
     release = tmp_path_factory.mktemp("release") / "open-webui-tdx-0"
     packages = release / "site-packages"
     ignore = shutil.ignore_patterns("__pycache__", "*.pyx", "*.c")
-    for name in ("launcher", "door"):
+    for name in ("launcher", "door", "data_unlock"):
         shutil.copytree(ROOT / name, release / name, ignore=ignore)
     shutil.copytree(plugin_path / "quote_generator", packages / "quote_generator", ignore=ignore)
     for name in ("rfc8785", "idna"):
