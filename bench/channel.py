@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 import httpx  # noqa: E402 - the line above makes it importable
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
-from bench.channel_streams import streams  # noqa: E402 - it makes quote_verifier importable
+from bench._channel_streams import streams  # noqa: E402 - it makes quote_verifier importable
 from bench.shield import first_load  # noqa: E402
 from scripts.machine import chromium  # noqa: E402
 from tests.browser.pages import EMAIL, PASSWORD, enter, wait_for_round  # noqa: E402

@@ -12,8 +12,8 @@ from scripts.errors import UsageError
 from scripts.machine import chromium
 from scripts.run import Runner
 
-LONG = ("build",)
-"""Benchmarks that take ten minutes and more, for which there are targets of their own."""
+LONG = ("build", "image")
+"""Benchmarks that take ten minutes and more: they run where they are named."""
 IN_BROWSER = {"channel", "shield"}
 
 

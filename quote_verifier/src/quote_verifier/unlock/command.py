@@ -118,17 +118,11 @@ def command(
         _write_key(new_key, restore_key, data_key, url)
         raise typer.Exit(0)
     if grant or grant_resource:
-        if not grant or not grant_resource or not key or url:
-            raise UsageError("--grant FILE takes --for repository/type/tag and --key data.key, and no address")
-        granting.write(grant, key, grant_resource, accept_generation)
-        _say(granting.WRITTEN.format(grant, grant_resource))
+        _write_grant(grant, grant_resource, key, url, accept_generation)
         raise typer.Exit(0)
     if not url or not key:
         raise UsageError("give the address of the service and --key data.key; --new-key data.key makes one")
-    unknown = [each for each in accept or () if each not in ACCEPTABLE]
-    if unknown:
-        raise UsageError(f"--accept {unknown[0]} is not known; it is {' or '.join(ACCEPTABLE)}")
-    action = _action(create, rotate_key, full)
+    accepted, action = _accepted(accept), _action(create, rotate_key, full)
     if watch and action is not Action.OPEN:
         raise UsageError("--create and --rotate-key are asked once: a watch opens what is there, and changes nothing")
     given: dict[str, Any] = {
@@ -141,22 +135,26 @@ def command(
     }
     given |= {"cache": cache, "ca_file": ca_file, "timeout": timeout}
     request = Request(**{name: value for name, value in given.items() if value is not None})
-    held, fetcher = prepare(request)
-    if not ca_file:  # a locked door has no certificate of a CA's yet, and none is needed: see Opening
-        urllib3.disable_warnings(InsecureRequestWarning)
-        fetcher = Fetcher(None, timeout, origin_of(request.url or ""))
-    opening = Opening(
-        request.url or "",
-        keyfile.load(key),
-        sources(request, fetcher),
-        CollateralCache(request.cache, request.offline),
-        fetcher,
-        held,
-        frozenset(accept or ()),
-        _Teller(request.url or ""),
-    )
+    opening = _opening(request, keyfile.load(key), accepted)
     one = _Attempts(opening, key, action, accept_generation)
     raise typer.Exit(one.watch() if watch else one.once())
+
+
+def _opening(request: Request, owner: keyfile.OwnerKey, accepted: frozenset[str]) -> Opening:
+    held, fetcher = prepare(request)
+    url = request.url or ""
+    if not request.ca_file:  # a locked door has no certificate of a CA's yet, and none is needed: see Opening
+        urllib3.disable_warnings(InsecureRequestWarning)
+        fetcher = Fetcher(None, request.timeout, origin_of(url))
+    cache = CollateralCache(request.cache, request.offline)
+    return Opening(url, owner, sources(request, fetcher), cache, fetcher, held, accepted, _Teller(url))
+
+
+def _accepted(given: list[str] | None) -> frozenset[str]:
+    unknown = [each for each in given or () if each not in ACCEPTABLE]
+    if unknown:
+        raise UsageError(f"--accept {unknown[0]} is not known; it is {' or '.join(ACCEPTABLE)}")
+    return frozenset(given or ())
 
 
 def _action(create: bool, rotate: bool, full: bool) -> Action:
@@ -193,6 +191,13 @@ def _write_key(new: Path | None, restored: Path | None, number: int, url: str | 
         )
         for line in words.lines_of(made.secret):
             _say(f"  {line}")
+
+
+def _write_grant(path: Path | None, resource: str | None, key: Path | None, url: str | None, least: int | None) -> None:
+    if not path or not resource or not key or url:
+        raise UsageError("--grant FILE takes --for repository/type/tag and --key data.key, and no address")
+    granting.write(path, key, resource, least)
+    _say(granting.WRITTEN.format(path, resource))
 
 
 def _until_empty() -> str:

@@ -1,6 +1,6 @@
 """How long `/health` takes while 64 sealed answers are streamed, against its time when idle and under 64 plain ones.
 
-    python bench/channel_streams.py
+    python bench/_channel_streams.py
 
 Needs nothing built: the door runs from the sources, before a stand-in for the web server that gives each answer 20
 pieces a second, as a model does. Who reads them is a process of its own. Target: the median under sealed answers is at
