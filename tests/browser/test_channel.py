@@ -208,6 +208,31 @@ def test_a_made_up_picture_carries_no_words_outside(person: Page, eve: Eavesdrop
 
 
 @pytest.mark.attack
+def test_html_of_an_answer_carries_no_words_outside(person: Page, eve: Eavesdropper) -> None:
+    """By whatever else than `src` HTML has a browser ask for something: it is written into the page as upstream does."""
+    home(person, here(eve))
+    html = """
+        <img srcset="/heron-set 1x"><video poster="/heron-poster"></video><table background="/heron-table"></table>
+        <video><track default src="/heron-track"></video><input type="image" src="/heron-button">
+        <div style="background: url(/heron-style)">a</div><div style="background: u\\72l(/heron-escape)">b</div>
+        <svg width="9" height="9"><image href="/heron-image" width="9" height="9"></image></svg>
+        <style>body { background-image: url(/heron-sheet) }</style>"""
+    person.evaluate(
+        """async (html) => {
+            const place = document.createElement('div');
+            document.body.append(place);
+            place.innerHTML = html;
+            const sheet = document.createElement('style');
+            sheet.innerHTML = 'body { list-style: url(/heron-alone); cursor: url(/heron-cursor), auto }';
+            document.body.append(sheet);
+            await new Promise((resolve) => setTimeout(resolve, 1000));
+        }""",
+        html,
+    )
+    assert [path for path, _ in eve.requests if "heron" in path] == []
+
+
+@pytest.mark.attack
 def test_a_session_outlives_a_connection_that_is_cut_off(person: Page, eve: Eavesdropper) -> None:
     """Whoever stands on the way would otherwise sign everybody out."""
     home(person, here(eve))

@@ -5,6 +5,7 @@
  * A blob has the page's origin. So HTML and SVG, which run, are never made one: they are shown as the text that they are.
  */
 
+import { asks, mayAsk, silence } from './asking.js';
 import { throughConnect } from './connect.js';
 import { belongsInside, channel, isOff } from './inside.js';
 import { fetchThrough, requestOf, type Send } from './sealed-fetch.js';
@@ -165,8 +166,8 @@ const guardElements = (natives: Natives): void => {
 };
 
 /**
- * HTML that is written into the page: its files are taken out before the browser asks for them. It is parsed once, in a
- * document that loads nothing: to parse it a second time could make something else of it.
+ * HTML that is written into the page: its files, and what else it would ask for, are taken out before the browser asks for
+ * them. It is parsed once, in a document that loads nothing: to parse it a second time could make something else of it.
  */
 const guardHtml = (natives: Natives): void => {
 	const own = Object.getOwnPropertyDescriptor(Element.prototype, 'innerHTML')!;
@@ -176,10 +177,12 @@ const guardHtml = (natives: Natives): void => {
 		...own,
 		set(this: Element, html: unknown) {
 			const text = String(html);
-			if (!/[\s/"']src\s*=/i.test(text) || !isFetched()) { own.set!.call(this, html); return; }
+			if (!isFetched() || !mayAsk(this.localName + text)) { own.set!.call(this, html); return; }
+			if (this.localName === 'style') { own.set!.call(this, asks(text) ? '' : text); return; }
 			const template = this instanceof HTMLTemplateElement ? this : null;
 			const parsed = template ?? inert.createElementNS(this.namespaceURI, this.localName);
 			own.set!.call(parsed, text);
+			silence(template?.content ?? parsed, PLACES);
 			const files = [...(template?.content ?? parsed).querySelectorAll(selector)].flatMap((element): [Element, URL][] => {
 				const url = addressOf(element.getAttribute('src') ?? '', element.tagName);
 				if (url) element.removeAttribute('src');

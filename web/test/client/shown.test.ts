@@ -132,6 +132,22 @@ test('HTML that is written into the page asks for no file outside', async () => 
 	expect(document.querySelector('video')?.getAttribute('src')).toBe('blob:http://localhost:3000/1');
 });
 
+test('HTML asks for nothing but files of its src, nor does a sheet', () => {
+	document.body.innerHTML = '<img srcset="/words 1x"><p style="background: url(/words)">a</p>';
+	expect(document.body.innerHTML).toBe('<img><p>a</p>');
+	const sheet = document.createElement('style');
+	sheet.innerHTML = 'p { background: url(/words) }';
+	expect(sheet.innerHTML).toBe('');
+	sheet.innerHTML = 'p { color: red }';
+	expect(sheet.innerHTML).toBe('p { color: red }');
+});
+
+test('where nothing is sealed, HTML stays as it is', () => {
+	there.off = true;
+	document.body.innerHTML = '<img srcset="/picture 1x">';
+	expect(document.body.innerHTML).toBe('<img srcset="/picture 1x">');
+});
+
 test('links and windows: pictures and text are opened, everything else is saved', async () => {
 	document.body.innerHTML = `<a href="${FILE}"><b>file</b></a>`;
 	const clicked: [string, string, string][] = [];
