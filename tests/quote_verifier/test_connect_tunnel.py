@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from quote_verifier.connect.carrying import Carrier
+from quote_verifier.connect.errors import StaleKeyError
 from quote_verifier.connect.local import Endpoint
 from quote_verifier.connect.tunnel import Tunnel
 from quote_verifier.connect.watching import GOOD_FOR_S, Judged, Watch
@@ -21,7 +22,8 @@ from quote_verifier.sealed_http.key_config import KeyConfig
 from quote_verifier.sealed_http.outside import KEY_PROBLEM, PATH
 
 from door.channel import requests as channel
-from door.channel.keys import Keys, Taken
+from door.channel.keys import Keys, ReplayedError, Taken
+from door.channel.sockets import REFUSED, _open_hello
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -339,6 +341,39 @@ def test_what_is_not_sealed_is_no_answer() -> None:
                 await tunnel.request(Keys().current, "GET", "/", (), _nothing())  # type: ignore[arg-type]
 
     asyncio.run(look())
+
+
+@pytest.mark.attack
+def test_of_a_handshake_and_the_one_sent_instead_of_it_one_is_taken() -> None:
+    """Whoever says that the key is gone may have kept the first one, and bring it later."""
+    hellos: list[bytes] = []
+    keys = Keys()
+
+    async def refuses(request: web.Request) -> web.WebSocketResponse:
+        hellos.append(b"")
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        hellos[-1] = await socket.receive_bytes()
+        keys.current = keys._draw()  # the one before is still taken for a while
+        await socket.close(code=REFUSED)
+        return socket
+
+    async def attack() -> None:
+        outer = web.Application()
+        outer.router.add_route("*", PATH, refuses)
+        async with TestServer(outer) as far, aiohttp.ClientSession() as session:
+            bound = lambda: Judged("verified", 1_000.0, KeyConfig(keys.current.key_id, keys.current.public_key))  # noqa: E731
+            watch = Watch(bound, now=lambda: 1_000.0)
+            await watch.check()
+            with pytest.raises(StaleKeyError):
+                await Carrier(Tunnel(str(far.make_url("/")).rstrip("/"), session), watch).socket("/ws/talk", ())
+
+    asyncio.run(attack())
+    ends = channel.Ends(open_webui, keys, Taken())
+    first, again = hellos
+    _open_hello(ends, again)
+    with pytest.raises(ReplayedError):
+        _open_hello(ends, first)
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -43,9 +43,7 @@ class Carrier:
         try:
             return await self.tunnel.request(key, method, path, fields, content)
         except StaleKeyError:
-            await self.watch.check(older_than=key)
-            if self.watch.key() == key:
-                raise TunnelError(self.watch.cut or SAME_KEY) from None
+            await self._another(key)
             raise TunnelError("The server has a new key, which was verified meanwhile: send it again.") from None
 
     async def socket(self, path: str, fields: Fields) -> SealedSocket:
@@ -57,10 +55,14 @@ class Carrier:
         try:
             return await send(key, ())
         except StaleKeyError as error:
-            await self.watch.check(older_than=key)
-            if self.watch.key() == key:
-                raise TunnelError(self.watch.cut or SAME_KEY) from None
-            return await send(self.watch.key(), ((INSTEAD_OF, error.refused.hex()),) if error.refused else ())
+            return await send(await self._another(key), ((INSTEAD_OF, error.refused.hex()),))
+
+    async def _another(self, key: KeyConfig) -> KeyConfig:
+        """The key that fresh evidence proves instead of `key`. Raises CutError, TunnelError where it is the same."""
+        await self.watch.check(older_than=key)
+        if (found := self.watch.key()) == key:
+            raise TunnelError(self.watch.cut or SAME_KEY) from None
+        return found
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

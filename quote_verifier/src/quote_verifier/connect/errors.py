@@ -11,6 +11,6 @@ class StaleKeyError(TunnelError):
     """The server does not hold the key any more, or somebody on the way says so: ask for evidence again. `refused`
     names the request that it did not open (`sealed_http.exchange.name_of`)."""
 
-    def __init__(self, sentence: str, refused: bytes = b"") -> None:
+    def __init__(self, sentence: str, refused: bytes) -> None:
         super().__init__(sentence)
         self.refused = refused

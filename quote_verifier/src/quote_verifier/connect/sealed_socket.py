@@ -8,7 +8,7 @@ from aiohttp import WSMsgType
 from ..sealed_http import messages
 from ..sealed_http.binary_http import RESPONSE, Head, Reader, encode_head
 from ..sealed_http.errors import SealedError
-from ..sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange, Opener
+from ..sealed_http.exchange import RESPONSE_NONCE_SIZE, ClientExchange, Opener, name_of
 from .errors import StaleKeyError, TunnelError
 
 REFUSED = 4400  # the close code with which the door says why it opened nothing
@@ -71,8 +71,10 @@ async def open_socket(session: aiohttp.ClientSession, url: str, exchange: Client
 def _opener(first: aiohttp.WSMessage, exchange: ClientExchange, code: int | None) -> Opener:
     """What opens what follows the server's first message, the answer's head."""
     if first.type is not WSMsgType.BINARY:
-        kind = StaleKeyError if (first.data if first.type is WSMsgType.CLOSE else code) == REFUSED else TunnelError
-        raise kind(f"The service, or somebody before it, refused the sealed connection: {first.extra or first.data}.")
+        said = f"The service, or somebody before it, refused the sealed connection: {first.extra or first.data}."
+        if (first.data if first.type is WSMsgType.CLOSE else code) == REFUSED:
+            raise StaleKeyError(said, name_of(exchange.prefix))
+        raise TunnelError(said)
     opener, reader = exchange.response(first.data[:RESPONSE_NONCE_SIZE]), Reader(RESPONSE)
     try:
         reader.feed(opener.open(first.data[RESPONSE_NONCE_SIZE:]))
