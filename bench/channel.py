@@ -26,7 +26,7 @@ import httpx  # noqa: E402 - the line above makes it importable
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from bench._channel_streams import streams  # noqa: E402 - it makes quote_verifier importable
-from bench.shield import first_load  # noqa: E402
+from bench.shield import ROUND, first_load  # noqa: E402
 from scripts.machine import chromium  # noqa: E402
 from tests.browser.pages import EMAIL, PASSWORD, enter, wait_for_round  # noqa: E402
 from tests.browser.running import Server, release, serve  # noqa: E402
@@ -61,22 +61,6 @@ SENT = """async ([token, size]) => {
     if (!answer.ok) throw new Error(await answer.text());
     return performance.now() - begun;
 }"""
-
-
-#: Milliseconds from New Chat to its verdict.
-NEW_CHAT = """() => new Promise((resolve) => {
-    const begun = performance.now();
-    let checking = false;
-    const watch = new MutationObserver(() => {
-        const phase = document.querySelector('[data-tee-shield]')?.dataset.phase;
-        checking ||= phase === 'checking';
-        if (!checking || phase === 'checking') return;
-        watch.disconnect();
-        resolve(performance.now() - begun);
-    });
-    watch.observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-phase']});
-    document.querySelector('#new-chat-button').click();
-})"""
 
 
 def pages(browser: Browser, url: str) -> tuple[tuple[Page, str], tuple[Page, str]]:
@@ -116,7 +100,7 @@ def compare(browser: Browser, url: str) -> None:
 
 def shields(within: Page) -> float:
     """Milliseconds from a click on New Chat to the new verdict, the median."""
-    return statistics.median(float(within.evaluate(NEW_CHAT)) for _ in range(ROUNDS))
+    return statistics.median(float(within.evaluate(ROUND, "#new-chat-button")) for _ in range(ROUNDS))
 
 
 def tokens(url: str, key: str) -> float:

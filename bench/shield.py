@@ -32,6 +32,21 @@ ALLOWED_BYTES = 60_000
 # Text that only our code holds, by where it is loaded: with the first page, or when somebody asks.
 FIRST = re.compile(r"tee-memory|data-tee-shield|Simulated: this service imitates")
 
+#: Milliseconds from a click on what begins a round to its verdict, as the page itself measures them.
+ROUND = """(button) => new Promise((resolve) => {
+    const begun = performance.now();
+    let checking = false;
+    const watch = new MutationObserver(() => {
+        const phase = document.querySelector('[data-tee-shield]')?.dataset.phase;
+        checking ||= phase === 'checking';
+        if (!checking || phase === 'checking') return;
+        watch.disconnect();
+        resolve(performance.now() - begun);
+    });
+    watch.observe(document.body, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-phase']});
+    document.querySelector(button).click();
+})"""
+
 
 def rounds(url: str) -> list[float]:
     """Milliseconds of each round as the page itself measures them, from the click on."""
@@ -43,23 +58,7 @@ def rounds(url: str) -> list[float]:
         panel = open_panel(page)
         times = []
         for _ in range(ROUNDS):
-            times.append(
-                float(
-                    page.evaluate(
-                        """() => new Promise((resolve) => {
-                            const shield = document.querySelector('[data-tee-shield]');
-                            const start = performance.now();
-                            const watch = new MutationObserver(() => {
-                                if (shield.dataset.phase === 'checking') return;
-                                watch.disconnect();
-                                resolve(performance.now() - start);
-                            });
-                            document.querySelector('#tee-recheck').click();
-                            setTimeout(() => watch.observe(shield, {attributes: true}), 0);
-                        })"""
-                    )
-                )
-            )
+            times.append(float(page.evaluate(ROUND, "#tee-recheck")))
         names, values = (panel.locator(f"#tee-timings {tag}").all_text_contents() for tag in ("dt", "dd"))
         print("parts of the last round:", dict(zip(names, values, strict=True)))
         browser.close()

@@ -8,6 +8,7 @@ not fit goes into that temporary file as before. No word lies in plain text on a
 from __future__ import annotations
 
 import io
+import shutil
 import tempfile
 import threading
 from contextlib import suppress
@@ -52,9 +53,11 @@ class Upload(io.BufferedIOBase):
 
     def _move(self) -> None:
         moved: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it stays open as long as this does
+        at = self._file.tell()
         try:
-            moved.write(self._file.getbuffer() if isinstance(self._file, io.BytesIO) else b"")
-            moved.seek(self._file.tell())
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, moved)
+            moved.seek(at)
         except BaseException:
             moved.close()
             raise

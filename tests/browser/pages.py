@@ -72,11 +72,11 @@ def wait_for_round(page: Page, overall: str | None = None) -> Locator:
     return found
 
 
-def fill_in(page: Page) -> None:
+def fill_in(page: Page, within_ms: float = 30_000) -> None:
     """Fill in the form of the page for signing in, as the first person or later on."""
     start = page.locator("div:has(> div:text-is('Get started')) > button")
     email = page.locator("input[type=email]")
-    expect(start.or_(email).first).to_be_visible(timeout=30_000)
+    expect(start.or_(email).first).to_be_visible(timeout=within_ms)
     if start.count():
         start.click()
     if page.locator("input[autocomplete=name]").count():

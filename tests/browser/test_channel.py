@@ -209,7 +209,7 @@ def test_a_made_up_picture_carries_no_words_outside(person: Page, eve: Eavesdrop
 
 @pytest.mark.attack
 def test_html_of_an_answer_carries_no_words_outside(person: Page, eve: Eavesdropper) -> None:
-    """By whatever else than `src` HTML has a browser ask for something: it is written into the page as upstream does."""
+    """By what HTML, besides `src`, has a browser ask for; it is written into the page as upstream does."""
     home(person, here(eve))
     html = """
         <img srcset="/heron-set 1x"><video poster="/heron-poster"></video><table background="/heron-table"></table>

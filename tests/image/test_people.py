@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from scripts.machine import chromium
 from tests.browser.conftest import ARGUMENTS
-from tests.browser.pages import EMAIL, PASSWORD, send, shield
+from tests.browser.pages import fill_in, send, shield
 from tests.image import owner
 from tests.image.built import Built
 from tests.image.machine import WIDER
@@ -41,14 +41,7 @@ def new_page(browser: Browser) -> Page:
 def sign_in(page: Page, address: str) -> None:
     """Sign up by the link, or sign in later."""
     page.goto(address)
-    start, email = page.locator("div:has(> div:text-is('Get started')) > button"), page.locator("input[type=email]")
-    expect(start.or_(email).first).to_be_visible(timeout=SLOW_MS)
-    if start.count():
-        start.click()
-    if page.locator("input[autocomplete=name]").count():
-        page.fill("input[autocomplete=name]", "Ada")
-    page.fill("input[type=email]", EMAIL)
-    page.fill("input[type=password]", PASSWORD)
+    fill_in(page, SLOW_MS)
     page.click("form button[type=submit]")
     go_on(page, "#chat-input")
 
