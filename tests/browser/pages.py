@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.running import Server
 
@@ -55,7 +56,10 @@ def new_page(browser: Browser, **options: Any) -> Page:
 def screenshot(page: Page, name: str) -> Path:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     path = SCREENSHOTS / f"{name}.png"
-    page.screenshot(path=path)
+    try:
+        page.screenshot(path=path)
+    except PlaywrightTimeout:  # two busy processors, and Chromium once painted no frame for it in half a minute
+        page.screenshot(path=path, timeout=90_000)
     return path
 
 
