@@ -91,6 +91,17 @@ class World:
         self.token = json.loads(body)["token"]
 
 
+class Listening(TestServer):
+    """An endpoint that is served as the command serves it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint.application())
+        self._endpoint = endpoint
+
+    async def _make_runner(self, **_: Any) -> web.AppRunner:
+        return self._endpoint.runner()
+
+
 @asynccontextmanager
 async def world(release: Path) -> AsyncIterator[World]:
     service = Service(open_webui)
@@ -106,7 +117,7 @@ async def world(release: Path) -> AsyncIterator[World]:
         carrier = Carrier(Tunnel(str(far.make_url("/")).rstrip("/"), session), watch)
         names, hosts, entry = set[str](), set[str](), Entry()
         site = Site(carrier, open_pages(release, nowhere), entry, names)
-        async with TestServer(Endpoint(carrier, hosts, site).application()) as near:
+        async with Listening(Endpoint(carrier, hosts, site)) as near:
             names.add(f"own.localhost:{near.port}")
             hosts.add(f"127.0.0.1:{near.port}")
             yield World(near, session, service, watch, entry)

@@ -169,7 +169,7 @@ async def _client(ca_file: str | None) -> AsyncIterator[aiohttp.ClientSession]:
 @asynccontextmanager
 async def _listening(endpoint: Endpoint, port: int) -> AsyncIterator[int]:
     """Serve on this machine; the port's number. Raises UsageError."""
-    runner = web.AppRunner(endpoint.application(), access_log=None)
+    runner = endpoint.runner()
     await runner.setup()
     try:
         try:

@@ -8,6 +8,7 @@ caller's own Open WebUI API key, which no page of somebody else's knows. Logs ho
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection
 from typing import Any
 
@@ -27,6 +28,19 @@ _SENT = ("authorization", "content-type", "accept")
 _KEPT = ("content-type", "retry-after")
 
 
+class _Quiet(logging.Filter):
+    """What is wrong with a request holds its words, a key among them: of that, the log says the kind alone."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        record.msg, record.args, record.exc_info = "A request was not answered: %s", (kind and kind.__name__,), None
+        return True
+
+
+_LOG = logging.getLogger(__name__)
+_LOG.addFilter(_Quiet())
+
+
 class Endpoint:
     """The endpoint at the names in `hosts` (host and port, as a client writes them), and `site`, if there are pages."""
 
@@ -41,11 +55,21 @@ class Endpoint:
         app.router.add_get("/health", self._health)
         return app
 
+    def runner(self) -> web.AppRunner:
+        """What serves it, and says nobody's words."""
+        return web.AppRunner(self.application(), access_log=None, logger=_LOG)
+
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         asked = request.headers.getall("Host", [])
-        if self._site and asked in [[host] for host in self._site.hosts] and not request.path.startswith("/v1/"):
-            return await self._site.answer(request)
+        try:
+            if self._site and asked in [[host] for host in self._site.hosts] and not request.path.startswith("/v1/"):
+                return await self._site.answer(request)
+            return await self._own(request, handler, asked)
+        except web.RequestPayloadError:
+            return _error(400, "The body of this request is not what its head says.", "bad_body")
+
+    async def _own(self, request: web.Request, handler: Any, asked: list[str]) -> web.StreamResponse:
         if asked not in [[host] for host in self._hosts]:
             return _error(421, "This address is not how this machine's own programs reach this port.", "wrong_host")
         if "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") != "none":
