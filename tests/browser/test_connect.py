@@ -243,14 +243,15 @@ def test_beyond_loopback_nobody_signs_in_by_another_provider(launcher: Path, tmp
 def test_the_first_administrator_signs_up_by_the_link_in_the_services_own_page(
     browser: Browser, launcher: Path, tmp_path: Path
 ) -> None:
-    """Its page seals what it sends, and has no cookie to send along. Nobody asked for the channel: beyond loopback it
-    is required."""
+    """Its page seals what it sends, and has no cookie to send along, so it keeps the key when it is loaded anew. Nobody
+    asked for the channel: beyond loopback it is required."""
     with serve(launcher, tmp_path / "data", free_port(), HOST="0.0.0.0") as server, Wire(server.url) as wire:
         assert httpx.get(f"{server.url}/api/v1/tee/config").json()["channel"] == "require"
         assert httpx.get(f"{server.url}/api/config").status_code == 403
         key = administrator_key(tmp_path / "data.log")
         page = new_page(browser)
         page.goto(f"{wire.url}/auth#administrator={key}")
+        page.reload()
         signed_in(page)
         assert key not in page.url and key.encode() not in wire.seen
         assert [word for word in SECRETS if word.encode() in wire.seen] == []
