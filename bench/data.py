@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "quote_verifier" / "src")]
 from bench.launch import plain_start  # noqa: E402 - the line above makes it importable
 from tests.browser.running import Server, release, serve  # noqa: E402
 from tests.ports import free_port  # noqa: E402
-from tests.release.test_unlock import WHO, bearer, health, launched, references, told, until  # noqa: E402
+from tests.release.unlocking import WHO, bearer, health, launched, references, told, until  # noqa: E402
 
 ROUNDS = 9
 MESSAGES = 200

@@ -12,7 +12,7 @@ from tests.browser.pages import new_page, open_panel, screenshot, wait_for_round
 from tests.browser.running import Server
 from tests.browser.test_states import SCREENS
 from tests.ports import free_port
-from tests.release.test_unlock import health, launched, references, told, until
+from tests.release.unlocking import health, launched, references, told, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"

@@ -22,7 +22,7 @@ from scripts.image import inside, platform
 from tests.image.built import Built
 from tests.image.machine import Machine, added, booted, volume
 from tests.ports import free_port
-from tests.release.test_unlock import told
+from tests.release.unlocking import told
 
 # systemd shortens names on the console.
 READY = "Started open-webui-tdx.se"

@@ -8,15 +8,27 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from launcher.errors import Stopped
+from launcher.measure import encryption
 from launcher.plan.processes import Process, Ready
-from launcher.serve import notify
+from launcher.serve import locked_data, notify, unlocking
+from launcher.serve import supervisor as supervising
 from launcher.serve.notify import Notifier
 from launcher.serve.supervisor import Child, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+class Alive:
+    """In a process's place: it runs."""
+
+    @staticmethod
+    def poll() -> None:
+        return None
 
 
 @pytest.fixture
@@ -67,11 +79,6 @@ def test_a_launch_asks_for_more_time_and_a_service_feeds_the_watchdog(
 def test_a_part_that_hangs_is_no_sign_of_life(
     manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Alive:
-        @staticmethod
-        def poll() -> None:
-            return None
-
     monkeypatch.setattr(notify, "EVERY_S", 0.0)
     supervisor = Supervisor(tmp_path, notifier=Notifier(str(tmp_path / "notify"), serving=True))
     hangs = Process("web server", ("true",), {}, tmp_path, Ready(socket=tmp_path / "nobody-answers"))
@@ -80,6 +87,35 @@ def test_a_part_that_hangs_is_no_sign_of_life(
     manager.setblocking(False)
     with pytest.raises(BlockingIOError):
         manager.recv(100)
+
+
+def test_a_launch_that_waits_for_its_owner_is_ready_for_as_long_as_it_takes(
+    manager: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that ends a start ends it (TimeoutStartSec=), and what serves after that is no start any more."""
+    monkeypatch.setattr(notify, "EVERY_S", 0.0)
+    monkeypatch.setattr(supervising, "is_ready", lambda sign: True)
+    monkeypatch.setattr(encryption, "measure", lambda volume: SimpleNamespace(path=tmp_path))
+    supervisor = Supervisor(tmp_path, notifier=Notifier(str(tmp_path / "notify")))
+    door = Child(Process("door", ("true",), {}, tmp_path, Ready()), Alive(), tmp_path / "log")  # type: ignore[arg-type]
+    supervisor.children.append(door)
+    looks = iter(range(5))
+
+    def nobody_comes(*_: object) -> tuple[list[object], ...]:
+        if next(looks) == 4:
+            supervisor.signal_received = 15
+        return [], [], []
+
+    monkeypatch.setattr(unlocking, "select", SimpleNamespace(select=nobody_comes))
+    supervisor.check()
+    settings = SimpleNamespace(data_key="unlock", origin="", local_url="http://127.0.0.1:1", start_timeout_s=1)
+    plan = SimpleNamespace(launch=SimpleNamespace(settings=settings, data=SimpleNamespace(volume="")))
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(Stopped):
+        locked_data.LockedData(plan, supervisor, door, ours).wait_for_owner()  # type: ignore[arg-type]
+    ready = f"READY=1\nSTATUS={locked_data.LOCKED}\nWATCHDOG=1"
+    heard = [manager.recv(1000).decode() for _ in range(7)]
+    assert heard == ["EXTEND_TIMEOUT_USEC=120000000", ready, *["WATCHDOG=1"] * 5]
 
 
 def test_the_second_process_speaks_through_the_first(

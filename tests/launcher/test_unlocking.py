@@ -10,8 +10,24 @@ from typing import Any
 import pytest
 
 from launcher.errors import ChildError
+from launcher.serve import rotating
 from launcher.serve.unlocking import Waiting
 from launcher.serve.vault import VaultError
+
+
+class Opened:
+    """In a vault's place: what was asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.launch = SimpleNamespace(data=None)
+
+    def create(self, key: bytes) -> None:
+        self.asked.append(("create", key))
+
+    def open(self, key: bytes, least: int) -> int:
+        self.asked.append(("open", key, least))
+        return 4
 
 
 def line(**content: Any) -> bytes:
@@ -67,3 +83,23 @@ def test_a_door_that_has_gone_or_says_too_much_ends_it(monkeypatch: pytest.Monke
             ours.for_owner(None)  # type: ignore[arg-type]
         ours.channel.close()
         door.close()
+
+
+@pytest.mark.parametrize(
+    "action, done",
+    [
+        ("open", [("open", b"old", 3)]),
+        ("create", [("create", b"old"), ("open", b"old", 3)]),
+        ("rotate", [("rotate", b"old", b"new", 3, False), ("open", b"new", 3)]),
+        ("copy", [("rotate", b"old", b"new", 3, True), ("open", b"new", 3)]),
+    ],
+)
+def test_what_the_owner_asks_is_what_is_done(
+    monkeypatch: pytest.MonkeyPatch, action: str, done: list[tuple[Any, ...]]
+) -> None:
+    vault = Opened()
+    monkeypatch.setattr(rotating, "settle", lambda data: None)
+    monkeypatch.setattr(rotating, "rotate", lambda vault, *given: vault.asked.append(("rotate", *given)))
+    asked = {"action": action, "least": 3, "key": "b2xk", "new": "bmV3"}
+    assert Waiting._open(vault, asked) == 4  # type: ignore[arg-type]
+    assert vault.asked == done
