@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launcher.measure import tdx
+from launcher.measure import encryption, tdx
+from launcher.plan.events import encryption_event
 from scripts.building.files import write_durably
 from scripts.config import Config
 from scripts.errors import CommandError, MissingError
 from scripts.image import measured_boot, prediction
+
+BUILDS = "quote_verifier/src/quote_verifier/data/programs.json"
+ENCRYPTING = (encryption.NAME, encryption.CRYPTSETUP)
 
 
 def write_default(cfg: Config, out: Path) -> None:
@@ -29,11 +33,17 @@ def write_default(cfg: Config, out: Path) -> None:
     document = {
         "v": 2,
         "name": f"{cfg.release_name}, default settings, embedded model",
-        "events": list(dict.fromkeys(lines)),
+        "events": list(dict.fromkeys([*lines, *encrypting(cfg)])),
         "rtmr_3": answers[-1]["rtmr_3"],
         "platforms": [],
     }
     _write(out, document | {"release": about(cfg)})
+
+
+def encrypting(cfg: Config) -> list[str]:
+    """The events of the programs that may encrypt what is kept: builds that are known to be good."""
+    known = json.loads((cfg.root / BUILDS).read_text(encoding="utf-8"))
+    return [encryption_event(name, build["version"], build["sha384"]).line for name in known for build in known[name]]
 
 
 def write_here(cfg: Config, out: Path, environment: Mapping[str, str] = os.environ) -> None:
@@ -41,9 +51,18 @@ def write_here(cfg: Config, out: Path, environment: Mapping[str, str] = os.envir
     settings = {**environment, "DATA_DIR": str(cfg.var), "PYTHON": str(cfg.python)}
     document = json.loads(_run(cfg, [str(cfg.release / "open-webui-tdx"), "reference", "--boot-log"], settings))
     name_events(document, document.pop("boot_log"))
+    say_unknown(cfg, document["events"])
     if settings.get("TDX") == "simulated" or not tdx.look({}).real:
         print("TDX is SIMULATED on this machine: these reference values describe no real platform.")
     _write(out, document | {"release": about(cfg)})
+
+
+def say_unknown(cfg: Config, events: Sequence[str]) -> None:
+    """Say where this machine's program that encrypts is none that is known: these values accept it all the same."""
+    known = encrypting(cfg)
+    for line in events:
+        if line.split(" ")[1] in ENCRYPTING and line not in known:
+            print(f"Not one of the builds in {BUILDS}, and accepted as this machine has it: {line}")
 
 
 def name_events(document: Mapping[str, Any], boot_log: str | None) -> None:

@@ -1,5 +1,7 @@
 """Cases about how what the service keeps lies on its disk: what the evidence says of it, and what was measured."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from tests.vectors import nonces
@@ -21,12 +23,15 @@ from tests.vectors.ground import (
     runtime_data,
 )
 
+BUILDS = Path(__file__).resolve().parents[2] / "quote_verifier/src/quote_verifier/data/programs.json"
 NOT_OWNED = {name: value for name, value in SITE.items() if name != "data_owner"}
 OTHER = nonces.b64(bytes(32))
 OVERALL = {"pass": "verified", "warn": "incomplete", "fail": "not-acceptable"}
 
 
-def _kept(name: str, about: str, status: str, data: Any, lines: list[str], *, known: str = "pass", **held: Any) -> None:
+def _kept(
+    name: str, about: str, status: str, data: Any, lines: list[str], *, known: str = "pass", says: str = "", **held: Any
+) -> None:
     """`known` is the status of `release.match`, which is no worse than that of `data.protected`."""
     made = runtime_data(data=data)
     given = bundle(
@@ -36,12 +41,14 @@ def _kept(name: str, about: str, status: str, data: Any, lines: list[str], *, kn
         evidence_event_log="\n".join(lines) + "\n",
     )
     changed = {"data.protected": status, "release.match": known}
-    case(f"data-{name}", about, OVERALL[status], changed, given, **held)
+    told = {"says": {"data.protected": says}} if says else {}
+    case(f"data-{name}", about, OVERALL[status], changed, given, **told, **held)
 
 
 def data_cases() -> None:
     plain, owned = log_of(EVENTS[:5], NOT_OWNED), log_of(EVENTS)
-    _kept("locked", "Encrypted, and not opened yet", "pass", {"state": "encrypted", "owner": OWNER}, owned)
+    _kept("locked", "Encrypted, and not opened yet", "pass", {"state": "encrypted", "owner": OWNER}, owned,
+          says="by gocryptfs, of an origin that this verifier does not know; only")  # fmt: skip
     asked = SITE | {"data_trustee": "https://kbs.example/kbs/v0/resource/default/open-webui/data-key"}
     _kept("trustee", "Encrypted, and its key comes from a Trustee", "pass", KEPT, log_of(EVENTS, asked))
     unclear = log_of(EVENTS, SITE | {"data_trustee": 1})
@@ -60,6 +67,11 @@ def data_cases() -> None:
     by_volume = [*EVENTS[:5], event("cryptsetup", {"sha384": digest("cryptsetup"), "version": "2.6.1"})]
     held = [REFERENCES | {"events": by_volume}]
     _kept("volume", "Encrypted by cryptsetup, as a volume", "pass", KEPT, log_of(by_volume), references=held)
+    debian = json.loads(BUILDS.read_text())["gocryptfs"][0]
+    by_debian = [*EVENTS[:5], event("gocryptfs", {name: debian[name] for name in ("sha384", "version")})]
+    held = [REFERENCES | {"events": by_debian}]
+    _kept("debian", "Encrypted by a build that is known", "pass", KEPT, log_of(by_debian), references=held,
+          says="by gocryptfs 2.3 (Debian 12, 2.3-1+b4); only")  # fmt: skip
     _elsewhere()
     _earlier()
     unmeasured = [REFERENCES | {"platforms": [platform_of(quote_for(runtime_data(), owned), "unmeasured")]}]

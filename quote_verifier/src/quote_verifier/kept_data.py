@@ -7,12 +7,14 @@ own.
 
 from typing import Any
 
+from . import facts
 from .errors import Malformed
 from .eventlog import ENCRYPTING, LAUNCH, SITE, Event, launches
 from .site import SHOWN, judge, keepers_elsewhere
 from .verdict import Check, Status
 
 NOBODY = "nobody"
+_BUILDS: dict[str, list[dict[str, str]]] = facts.load("programs")
 
 
 def _answer(status: Status, detail: str) -> Check:
@@ -38,7 +40,14 @@ def check_data(events: tuple[Event, ...], bound: dict[str, Any], platform: Check
         return _answer(
             "warn", "It is said to be encrypted, but the launch was not measured: nobody knows whose key opens it"
         )
-    return _mismatch(data, measured, in_force) or _encrypted(data, sites[0], platform)
+    owner = data.get("owner")
+    if measured != [owner]:
+        expected = " and ".join(measured) or NOBODY
+        return _answer("fail", f"it is said to be encrypted for {owner or NOBODY}, the launch measured {expected}")
+    program = next((event for event in in_force if event.operation in ENCRYPTING), None)
+    if program is None:
+        return _answer("fail", "it is said to be encrypted, and the launch measured nothing that encrypts it")
+    return _encrypted(data, sites[0], platform, program)
 
 
 def _not_encrypted(state: str | None, measured: list[str]) -> Check:
@@ -52,18 +61,16 @@ def _not_encrypted(state: str | None, measured: list[str]) -> Check:
     return _answer("warn", "What people write lies on the disk in plain text: whoever holds the disk reads it")
 
 
-def _mismatch(data: dict[str, Any], measured: list[str], in_force: tuple[Event, ...]) -> Check | None:
-    """Where evidence and log do not say the same."""
-    owner = data.get("owner")
-    if measured != [owner]:
-        expected = " and ".join(measured) or NOBODY
-        return _answer("fail", f"it is said to be encrypted for {owner or NOBODY}, the launch measured {expected}")
-    if not any(event.operation in ENCRYPTING for event in in_force):
-        return _answer("fail", "it is said to be encrypted, and the launch measured nothing that encrypts it")
-    return None
+def _named(program: Event) -> str:
+    """The program with its version and whose build it is, where that is known by its hash: for people, as whether it
+    may be there is `release.match`'s to say."""
+    for build in _BUILDS[program.operation]:
+        if program.content == {"version": build["version"], "sha384": build["sha384"]}:
+            return f"{program.operation} {build['version']} ({build['origin']})"
+    return f"{program.operation}, of an origin that this verifier does not know"
 
 
-def _encrypted(data: dict[str, Any], site: dict[str, Any], platform: Check) -> Check:
+def _encrypted(data: dict[str, Any], site: dict[str, Any], platform: Check, program: Event) -> Check:
     owner, elsewhere = data["owner"], keepers_elsewhere(site)
     if elsewhere:
         return _answer("warn", f"Encrypted for {owner}, but {', '.join(elsewhere)} keeps what people write elsewhere")
@@ -74,7 +81,8 @@ def _encrypted(data: dict[str, Any], site: dict[str, Any], platform: Check) -> C
             "could have changed",
         )
     opened = f", opened {data['generation']} times" if "generation" in data else ""
+    encrypted = f"Encrypted by {_named(program)}; only {owner} can have it opened"
     if "data_trustee" in site:
         where = site["data_trustee"][:SHOWN]
-        return _answer("pass", f"Encrypted; only {owner} can have it opened, by a key that {where} releases{opened}")
-    return _answer("pass", f"Encrypted; only {owner} can have it opened{opened}")
+        return _answer("pass", f"{encrypted}, by a key that {where} releases{opened}")
+    return _answer("pass", f"{encrypted}{opened}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from quote_verifier.references import references_from
 
+from launcher.measure import encryption
 from launcher.measure.reference import PLATFORM, measurements
 from quote_generator.formats import parse_quote
 from quote_generator.nonces import base64url
@@ -18,6 +20,7 @@ from scripts.release import reference
 from simulator import boot
 from simulator.quotes import make_quote
 
+CFG = SimpleNamespace(release_name="r", root=Path(__file__).resolve().parents[3])
 SERVICE_TD = b"\x38" * 48
 
 
@@ -44,10 +47,34 @@ def test_a_builds_values_know_a_service_on_loopback_and_one_beyond(
 
     monkeypatch.setattr(reference, "events", events)
     monkeypatch.setattr(reference, "about", lambda cfg: {})
-    reference.write_default(SimpleNamespace(release_name="r"), tmp_path / "r.json")  # type: ignore[arg-type]
+    reference.write_default(CFG, tmp_path / "r.json")  # type: ignore[arg-type]
     made = json.loads((tmp_path / "r.json").read_text())
-    assert made["events"] == ["release x", "settings offer", "site y", "settings require"]
+    assert made["events"][:4] == ["release x", "settings offer", "site y", "settings require"]
+    assert made["events"][4:] == reference.encrypting(CFG) != []  # type: ignore[arg-type]
     assert made["rtmr_3"] == "offer"
+
+
+def test_a_program_that_encrypts_is_known_by_its_hash_or_said_to_be_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = reference.encrypting(CFG)  # type: ignore[arg-type]
+    assert {line.split(" ")[1] for line in known} == set(reference.ENCRYPTING)
+    reference.say_unknown(CFG, ["open-webui-tdx release {}", *known])  # type: ignore[arg-type]
+    assert capsys.readouterr().out == ""
+    other = known[0].replace('"version":"', '"version":"1')
+    reference.say_unknown(CFG, [other])  # type: ignore[arg-type]
+    assert other in capsys.readouterr().out
+
+
+def test_debians_build_that_is_installed_here_is_the_one_that_is_known() -> None:
+    """Its hash in the list is that of the package's file."""
+    asked = subprocess.run(["dpkg-query", "-W", "-f=${Version}", "gocryptfs"], capture_output=True, text=True)
+    builds = json.loads((CFG.root / reference.BUILDS).read_text())["gocryptfs"]
+    expected = [each for each in builds if asked.returncode == 0 and each["origin"].endswith(f", {asked.stdout}")]
+    if not expected:
+        pytest.skip("Debian's gocryptfs is not here in a version that is listed")
+    found = encryption.measure()
+    assert (found.version, found.sha384) == (expected[0]["version"], expected[0]["sha384"])
 
 
 LOG = base64url(boot.log())

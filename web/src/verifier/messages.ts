@@ -155,9 +155,10 @@ export const messages = {
 		"The token of {{service}} is about something else: {{field}} is {{actual}}, the quote's is {{expected}}.",
 	'tee.check.service.token.status': '{{service}} does not affirm the evidence: its status is {{actual}}.',
 
-	'tee.check.data.protected.pass': 'What the service keeps is encrypted; only {{owner}} can have it opened.',
+	'tee.check.data.protected.pass': 
+		'What the service keeps is encrypted by {{program}}; only {{owner}} can have it opened.',
 	'tee.check.data.protected.trustee':
-		'What the service keeps is encrypted; only {{owner}} can have it opened, by a key that {{where}} releases.',
+		'What the service keeps is encrypted by {{program}}; only {{owner}} can have it opened, by a key that {{where}} releases.',
 	'tee.check.data.protected.plain':
 		'What people write lies on the disk of the service in plain text: whoever holds the disk reads it.',
 	'tee.check.data.protected.unsaid': 'The evidence does not say how what the service keeps lies on its disk.',
