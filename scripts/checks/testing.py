@@ -34,9 +34,11 @@ def run_all(cfg: Config) -> bool:
 def _side_by_side(cfg: Config) -> list[str]:
     """Options of pytest: whole files side by side, one more than processors, as the browser's tests mostly wait.
 
-    More than four would each need a server's gigabyte. Files go in their order: the browser's, the longest, are early.
+    More than four would each need a server's gigabyte. Files go in the order in which they were collected: the longest,
+    those that drive a release, are first (tests/conftest.py). The end says which tests took longest.
     """
-    return ["-n", str(min(cfg.jobs + 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    order = ["--dist", "loadfile", "--no-loadscope-reorder"]
+    return ["-n", str(min(cfg.jobs + 1, 4)), *order, "--durations=40"]
 
 
 def run_benchmarks(cfg: Config, names: Sequence[str] = ()) -> bool:
