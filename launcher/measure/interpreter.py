@@ -12,8 +12,9 @@ from pathlib import Path
 from ..errors import ModifiedError, reason
 from . import hashing
 
-# What Python reads as code. Cached bytecode is left out because it is never used (see DataDir.bytecode); a lone .pyc is
-# code. Packages that would double the time are left out as well: launcher/__main__.py lets nobody import them.
+# What Python reads as code. Cached bytecode is left out because it is never used (see DataDir.bytecode), but where the
+# launcher was started with some (given_bytecode); a lone .pyc is code. Packages that would double the time are left out
+# as well: launcher/__main__.py lets nobody import them.
 SUFFIXES = (".py", ".so", ".zip", ".pyc")
 SKIPPED = frozenset({"__pycache__", "site-packages", "dist-packages", "test", "idlelib", "turtledemo"})
 
@@ -21,6 +22,15 @@ SKIPPED = frozenset({"__pycache__", "site-packages", "dist-packages", "test", "i
 def executable() -> str:
     """The program that runs, as the kernel knows it: `sys.executable` is what its caller said."""
     return str(Path("/proc/self/exe").readlink())
+
+
+def given_bytecode() -> Path | None:
+    """The bytecode that this process was started with (`-X pycache_prefix=`), as the machine image's units do.
+
+    None is the rule: then `launcher/__main__.py` has chosen a place where there is none.
+    """
+    given = Path(sys.pycache_prefix or "/nonexistent")
+    return given if given.is_dir() else None
 
 
 def standard_library() -> dict[str, str]:

@@ -14,7 +14,8 @@ from .settings import Settings
 @dataclass(frozen=True)
 class Launch:
     """One launch. `kind` is `tdx` or `tdx-simulated`; `python` runs everything, in processes that end with the
-    launcher, process `pid`. `environ` is the operator's environment."""
+    launcher, process `pid`. `environ` is the operator's environment. `bytecode`: where all of them find what the
+    launcher itself was started with, which only root can write; None where each role compiles for itself."""
 
     release: Path
     settings: Settings
@@ -24,6 +25,7 @@ class Launch:
     python: str = ""
     pid: int = 0
     sockets: Path = field(default_factory=Path)
+    bytecode: Path | None = None
 
     @property
     def simulator(self) -> Path:
@@ -52,7 +54,7 @@ class Launch:
             "-I",
             "-S",
             "-X",
-            f"pycache_prefix={self.data.bytecode(role)}",
+            f"pycache_prefix={self.bytecode or self.data.bytecode(role)}",
             str(self.release / "launcher" / "__main__.py"),
             "_module",
             str(self.pid),

@@ -17,7 +17,7 @@ from pathlib import Path
 from scripts.building.files import beside, remove
 from scripts.config import Config
 from scripts.errors import CommandError
-from scripts.image import debs, firmware, gpt, initrd, mirror, modules, packages, platform, tools, tree
+from scripts.image import bytecode, debs, firmware, gpt, initrd, mirror, modules, packages, platform, tools, tree
 from scripts.run import Runner
 from scripts.tools.reproducible import SOURCE_DATE_EPOCH
 
@@ -95,6 +95,7 @@ def make_root(cfg: Config, run: Runner, files: Mapping[str, Path], pinned: tools
     folder.mkdir()
     run.say("putting the root file system's tree together")
     tree.make(cfg, files, folder)
+    bytecode.make(cfg, run, folder)
     options = [
         "-noappend",
         "-all-root",

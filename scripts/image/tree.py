@@ -107,9 +107,8 @@ def make(cfg: Config, files: Mapping[str, Path], out: Path) -> None:
 def _release(cfg: Config, out: Path) -> None:
     if not (cfg.release / "release.json").is_file():
         raise MissingError(f"There is no release in {cfg.release}; run `make build` first.")
-    place = out / "opt" / cfg.release_name
+    place = out / "opt/open-webui-tdx"
     shutil.copytree(cfg.release, place, symlinks=True)
-    (out / "opt/open-webui-tdx").symlink_to(cfg.release_name)
     units = out / "etc/systemd/system"
     for name in RELEASE_UNITS:
         shutil.copy(place / "systemd" / name, units)

@@ -15,6 +15,7 @@ import pytest
 
 from launcher.datadir import DataDir
 from launcher.errors import SettingError
+from launcher.measure import interpreter
 from launcher.plan import plan, settings
 from launcher.plan.events import Event
 from launcher.plan.launch import Launch
@@ -61,6 +62,25 @@ def test_the_web_server_is_told_addresses_and_nothing_else() -> None:
     told = planned().told({"chat": "c", "embeddings": "e"})
     assert told.keys() == {"OPENAI_API_BASE_URLS", "RAG_OPENAI_API_BASE_URL"}
     assert planned(replace(FOUND, model=Prepared(ModelServer("none")))).told({}) == {}
+
+
+def test_bytecode_that_the_launcher_was_started_with_is_everybodys(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Otherwise each role compiles for itself: none may plant code for another."""
+    assert len(caches(planned())) > 3
+    given = replace(planned().launch, bytecode=tmp_path)
+    assert caches(plan.make(given, FOUND)) == {f"pycache_prefix={tmp_path}"}
+    for prefix, found in ((str(tmp_path), tmp_path), ("/proc/self/no-bytecode", None), (None, None)):
+        monkeypatch.setattr(sys, "pycache_prefix", prefix)
+        assert interpreter.given_bytecode() == found
+
+
+def caches(made: Plan) -> frozenset[str]:
+    """Where the plan's processes look for bytecode."""
+    processes = (made.web, made.door, made.attester, made.registrar, made.pccs, made.model_server)
+    words = [word for process in processes if process for word in process.command]
+    return frozenset(word for word in words if word.startswith("pycache_prefix="))
 
 
 @pytest.mark.attack
