@@ -36,7 +36,7 @@ const ATTESTATION = /^\/api\/v1\/tee\/(?!administrator)[\w-]+$/;
 export const belongsInside = (url: URL): boolean =>
 	url.host === window.location.host &&
 	/^(https?|wss?):$/.test(url.protocol) &&
-	!STATIC.test(url.pathname) &&
+	!(STATIC.test(url.pathname) && url.search === '') &&
 	!ATTESTATION.test(url.pathname);
 
 /** Checks without which nobody says that the key is this server's. */

@@ -5,7 +5,7 @@
  * A blob has the page's origin. So HTML and SVG, which run, are never made one: they are shown as the text that they are.
  */
 
-import { asks, mayAsk, silence } from './asking.js';
+import { asks, isKnown, leaks, mayAsk, silence } from './asking.js';
 import { throughConnect } from './connect.js';
 import { belongsInside, channel, isOff } from './inside.js';
 import { fetchThrough, requestOf, type Send } from './sealed-fetch.js';
@@ -23,12 +23,6 @@ const PLACES = new Map<string, string>(
 );
 const PICTURES = new Set(['IMG', 'VIDEO', 'AUDIO', 'SOURCE']);
 
-/**
- * What pages show of the release's files, name by name. A picture's address may be of somebody's making (a model's answer),
- * and so carry words: any other one of this server is asked for inside.
- */
-const KNOWN =
-	/^\/((static\/)?(favicon|favicon-dark|splash|splash-dark|user|doge|logo)\.png|static\/favicon\.(svg|ico)|audio\/(greeting|notification)\.mp3|assets\/emojis\/[0-9a-f]{4,5}(-[0-9a-f]{4,5}){0,9}\.svg)$/;
 /** Files, not pages: what a frame or a link may also lead to. */
 const FILE = /^\/(api|cache)\//;
 
@@ -44,7 +38,7 @@ export const inertType = (type: string): string => {
 const isFetched = (): boolean => throughConnect() || !isOff();
 
 const isPicture = ({ host, protocol, pathname, search }: URL): boolean =>
-	host === window.location.host && /^https?:$/.test(protocol) && !(KNOWN.test(pathname) && search === '');
+	host === window.location.host && /^https?:$/.test(protocol) && !(isKnown(pathname) && search === '');
 
 /** The address of a file that is to be fetched; null where the browser may ask for it itself. */
 const addressOf = (value: string, place = 'A'): URL | null => {
@@ -142,27 +136,64 @@ const follow = async (url: URL, natives: Natives): Promise<void> => {
 	setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 };
 
-/** Elements that show a file: by attribute, by property, or written as HTML. */
+/** Elements that show a file, or ask for something else: by attribute, or by property. */
 const guardElements = (natives: Natives): void => {
 	const { set } = natives;
-	Element.prototype.setAttribute = function (this: Element, name: string, value: string) {
-		const url = PLACES.get(this.tagName) === name.toLowerCase() ? addressOf(String(value), this.tagName) : null;
+	const { setAttributeNS } = Element.prototype;
+	const silent = (element: Element, name: string, value: string) => leaks(element, name, value, PLACES) && isFetched();
+	Element.prototype.setAttribute = function (this: Element, given: string, value: string) {
+		const name = given.toLowerCase();
+		const url = PLACES.get(this.tagName) === name ? addressOf(String(value), this.tagName) : null;
 		if (url) void show(this, url, natives);
-		else {
-			if (name.toLowerCase() === 'src') { wanted.delete(this); forget(this); }
-			set.call(this, name, value);
+		else if (!silent(this, name, String(value))) {
+			if (name === 'src') { wanted.delete(this); forget(this); }
+			set.call(this, given, value);
 		}
 	};
-	for (const { prototype } of [HTMLImageElement, HTMLMediaElement, HTMLSourceElement, HTMLIFrameElement, HTMLEmbedElement]) {
-		const own = Object.getOwnPropertyDescriptor(prototype, 'src');
+	Element.prototype.setAttributeNS = function (this: Element, space: string | null, name: string, value: string) {
+		if (!space) this.setAttribute(name, value);
+		else if (!silent(this, name.replace(/^.*:/, ''), String(value))) setAttributeNS.call(this, space, name, value);
+	};
+	guardProperties();
+};
+
+/** Properties that stand for an attribute. */
+const guardProperties = (): void => {
+	const sources = [
+		HTMLImageElement, HTMLMediaElement, HTMLSourceElement, HTMLIFrameElement, HTMLEmbedElement, HTMLTrackElement, HTMLInputElement
+	];
+	const properties = [
+		...sources.map(({ prototype }) => ({ prototype, name: 'src' })),
+		...[HTMLImageElement, HTMLSourceElement].map(({ prototype }) => ({ prototype, name: 'srcset' })),
+		{ prototype: HTMLVideoElement.prototype, name: 'poster' }
+	];
+	for (const { prototype, name } of properties) {
+		const own = Object.getOwnPropertyDescriptor(prototype, name);
 		if (!own?.get) continue;
-		Object.defineProperty(prototype, 'src', {
+		Object.defineProperty(prototype, name, {
 			...own,
 			set(this: Element, value: unknown) {
-				this.setAttribute('src', String(value));
+				this.setAttribute(name, String(value));
 			}
 		});
 	}
+};
+
+/** What an element's own style asks for, as Svelte and drawings write it. */
+const guardStyles = (): void => {
+	const { prototype } = CSSStyleDeclaration;
+	const { setProperty } = prototype;
+	const text = Object.getOwnPropertyDescriptor(prototype, 'cssText')!;
+	const silent = (css: unknown) => asks(String(css)) && isFetched();
+	prototype.setProperty = function (name, value, priority) {
+		if (!silent(value)) setProperty.call(this, name, value, priority);
+	};
+	Object.defineProperty(prototype, 'cssText', {
+		...text,
+		set(this: CSSStyleDeclaration, css: unknown) {
+			if (!silent(css)) text.set!.call(this, css);
+		}
+	});
 };
 
 /**
@@ -228,6 +259,7 @@ const guardAudio = (): void => {
 export const guardShown = (send: Send): void => {
 	const natives = { send, set: Element.prototype.setAttribute, open: window.open.bind(window) };
 	guardElements(natives);
+	guardStyles();
 	guardHtml(natives);
 	guardAudio();
 	guardLinks(natives);

@@ -25,7 +25,16 @@ test.each([
 	['<svg><path fill="url(/w#a)"></path></svg>', '<svg><path></path></svg>'],
 	['<link rel="stylesheet" href="/w">', '<link rel="stylesheet">'],
 	['<style>p { background: url(/w) }</style>', '<style></style>'],
-	['<svg><style>@import "/w"</style></svg>', '<svg><style></style></svg>']
+	['<svg><style>@import "/w"</style></svg>', '<svg><style></style></svg>'],
+	['<svg><image><set attributeName="href" to="/w"/></image></svg>', '<svg><image></image></svg>'],
+	['<svg><use><animate attributeName="&#104;ref" values="/w"></animate></use></svg>', '<svg><use></use></svg>'],
+	['<meta http-equiv="refresh" content="0; url=/w">', ''],
+	['<iframe srcdoc="a"></iframe>', '<iframe></iframe>'],
+	['<img attributionsrc="/w">', '<img>'],
+	['<a href="/c/1" ping="/w">a</a>', '<a href="/c/1">a</a>'],
+	['<form action="/w"><button formaction="/w">a</button></form>', '<form><button>a</button></form>'],
+	['<p style="background: url(/assets/images/adam.jpg?w)">a</p>', '<p>a</p>'],
+	['<p style="background: url(/assets/images/w.jpg)">a</p>', '<p>a</p>']
 ])('%s', (html, expected) => {
 	expect(left(html)).toBe(expected);
 });
@@ -36,6 +45,7 @@ test.each([
 	'<p style="color: red">a</p>',
 	'<svg><use href="#a"></use><path fill="url(#a)" marker-end="url(\'#b\')"></path></svg>',
 	'<svg><image href="data:image/png;base64,AA"></image></svg>',
+	'<p style="background-image: url(\'/assets/images/adam.jpg\')">a</p>',
 	'<style>p { background: url("data:image/png;base64,AA"); content: "\\201C" }</style>'
 ])('%s stays', (html) => {
 	const place = document.createElement('div');

@@ -54,6 +54,7 @@ test.each([
 	['/cache/image/generations/a.png', true],
 	['/_app/version.json', false],
 	['/static/favicon.png', false],
+	['/static/favicon.png?words', true],
 	['/static/%2e%2e/api/config', true],
 	['/health', true],
 	['https://elsewhere.example/api/config', false],

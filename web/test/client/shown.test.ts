@@ -81,7 +81,7 @@ test('new Audio(address), too', async () => {
 	expect(new Audio('/audio/notification.mp3').getAttribute('src')).toBe('/audio/notification.mp3');
 });
 
-test.each(['/heron?words', '/c/the%20words', '/static/the-words.png', '/static/favicon.png?words', '/_app/words', '/assets/emojis/words.svg'])(
+test.each(['/heron?words', '/c/the%20words', '/static/the-words.png', '/static/favicon.png?words', '/_app/words', '/assets/emojis/words.svg', '/assets/images/words.jpg'])(
 	'a picture whose address somebody made up carries no words outside: %s',
 	async (address) => {
 		const image = document.createElement('img');
@@ -140,6 +140,48 @@ test('HTML asks for nothing but files of its src, nor does a sheet', () => {
 	expect(sheet.innerHTML).toBe('');
 	sheet.innerHTML = 'p { color: red }';
 	expect(sheet.innerHTML).toBe('p { color: red }');
+});
+
+/** As upstream shows a model's picture, and its drawings what a model wrote: each way sets something to ask for. */
+const WAYS: [string, (value: string) => string | null][] = [
+	['an attribute style', (value) => styled((element) => element.setAttribute('style', `background-image: url('${value}')`))],
+	['a style of a drawing', (value) => drawn('line', 'style', (element) => element.setAttribute('style', `cursor:url(${value}),auto`))],
+	['setProperty', (value) => styled((element) => element.style.setProperty('background-image', `url('${value}')`))],
+	['cssText', (value) => styled((element) => (element.style.cssText = `background-image: url('${value}')`))],
+	['style', (value) => styled((element) => Object.assign(element, { style: `background-image: url('${value}')` }))],
+	['srcset', (value) => made('img', 'srcset', (element) => Object.assign(element, { srcset: `${value} 1x` }))],
+	['poster', (value) => made('video', 'poster', (element) => Object.assign(element, { poster: value }))],
+	['a track', (value) => made('track', 'src', (element) => Object.assign(element, { src: value }))],
+	['a button', (value) => made('input', 'src', (element) => Object.assign(element, { type: 'image', src: value }))],
+	['an attribute without a namespace', (value) => made('img', 'srcset', (element) => element.setAttributeNS(null, 'srcset', value))],
+	["a drawing's picture", (value) => drawn('image', 'href', (element) => element.setAttribute('href', value))],
+	["a drawing's picture, with a namespace", (value) => drawn('use', 'href', (element) => element.setAttributeNS('http://www.w3.org/1999/xlink', 'xlink:href', value))]
+];
+const made = (tag: string, name: string, by: (element: HTMLElement) => unknown) => {
+	const element = document.createElement(tag);
+	by(element);
+	return element.getAttribute(name);
+};
+const styled = (by: (element: HTMLElement) => unknown) => made('div', 'style', by);
+const drawn = (tag: string, name: string, by: (element: Element) => unknown) => {
+	const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+	by(element);
+	return element.getAttribute(name) ?? element.getAttributeNS('http://www.w3.org/1999/xlink', name);
+};
+
+test.each(WAYS)('%s that names an address of somebody else is not set, but what is in the page is', (_, set) => {
+	expect(set('/the-words') ?? '').toBe('');
+	there.off = true;
+	expect(set('/a-picture')).toContain('/a-picture');
+});
+
+test("what pages show by themselves stays: the release's pictures, and what is in the page", () => {
+	const inPage = 'background-image: url("/assets/images/adam.jpg");';
+	expect(styled((element) => element.style.setProperty('background-image', "url('/assets/images/adam.jpg')"))).toBe(inPage);
+	expect(styled((element) => (element.style.cssText = 'color: red;'))).toBe('color: red;');
+	expect(drawn('path', 'marker-end', (element) => element.setAttribute('marker-end', 'url(#a)'))).toBe('url(#a)');
+	expect(made('link', 'href', (element) => element.setAttribute('href', '/static/favicon.png'))).toBe('/static/favicon.png');
+	expect(made('a', 'href', (element) => element.setAttribute('href', '/c/1'))).toBe('/c/1');
 });
 
 test('where nothing is sealed, HTML stays as it is', () => {
