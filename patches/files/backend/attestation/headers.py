@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .policies import EVERYWHERE, PUBLIC, Policies, page_policy, reach, script_hashes
+from .policies import EVERYWHERE, Policies, page_policy, reach, script_hashes
 from .settings import load
 
 
@@ -37,8 +37,6 @@ class SecurityHeaders:
                     headers["Content-Security-Policy"] = self._policies.of(scope["path"], _host(scope), kind)
                 if connections := reach(scope["path"]):
                     headers["Connection-Allowlist"] = connections
-                if scope["path"].startswith(PUBLIC) and "Access-Control-Allow-Origin" not in headers:
-                    headers["Access-Control-Allow-Origin"] = "*"
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

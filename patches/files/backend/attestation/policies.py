@@ -20,8 +20,6 @@ PROGRAMS = (
     "/api/", "/ollama/", "/openai/", "/ws/", "/cache/", "/health", "/oauth/", "/manifest.json", "/opensearch.xml",
 )  # fmt: skip
 _WORKERS = "/_app/immutable/workers/"
-# Read by a sandboxed frame, which has no origin: files that everybody may read.
-PUBLIC = (_WORKERS, "/pyodide/")
 
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
@@ -85,7 +83,6 @@ ARTIFACT_POLICY = (
 # servers' names carry words, and names that are looked up before a policy refuses the rest. Chromium 152 and later know
 # it; others take no notice.
 NOWHERE = "()"
-ITS_SERVER = "(response-origin)"
 
 
 def for_program(policies: Iterable[str], content_type: str) -> str:
@@ -101,29 +98,24 @@ def for_program(policies: Iterable[str], content_type: str) -> str:
 def worker_policy(host: str) -> str:
     """For workers, whose policy is that of their own script: WebAssembly, and files of the release at `host` (and port;
     "" if unknown). What they ask passes no guard, so they reach nothing that answers more than that."""
-    files = [f"http://{host}/_app/", f"http://{host}/pyodide/"] if host else ["'none'"]
     return _policy(
         {
             "default-src": ["'none'"],
             "script-src": ["'self'", "'wasm-unsafe-eval'"],
-            "connect-src": files,
+            "connect-src": [f"http://{host}/_app/" if host else "'none'"],  # a source that says http allows https, too
             "frame-ancestors": ["'self'"],
         }
     )
 
 
-def python_policy(host: str, hashes: Iterable[str]) -> str:
-    """For a model's Python in a frame: Pyodide's files at `host` (and port; "" if unknown), nothing else.
-
-    The frame has no origin, so `'self'` would be nobody; a source that says http allows https, too.
-    """
-    files = [f"http://{host}/pyodide/", f"http://{host}{_WORKERS}"] if host else []
+def python_policy(hashes: Iterable[str]) -> str:
+    """For a model's Python in a frame: nothing. The page hands it Pyodide's files: an address may carry words, and a
+    policy cannot tell one query from another."""
     return "sandbox allow-scripts; " + _policy(
         {
             "default-src": ["'none'"],
-            "script-src": [*hashes, "blob:", "'wasm-unsafe-eval'", "'unsafe-eval'", *files],
+            "script-src": [*hashes, "blob:", "'wasm-unsafe-eval'", "'unsafe-eval'"],
             "worker-src": ["blob:"],
-            "connect-src": files[:1],
             "form-action": ["'none'"],
             "base-uri": ["'none'"],
             "frame-ancestors": ["'self'"],
@@ -150,13 +142,11 @@ class Policies:
         if path == "/tee/artifact.html":
             return ARTIFACT_POLICY
         if path == "/tee/python.html":
-            return python_policy(known, self.python_hashes)
+            return python_policy(self.python_hashes)
         return worker_policy(known) if path.startswith(_WORKERS) else self.page
 
 
 def reach(path: str) -> str | None:
     """Whom a document at this path may connect to; None: what its policy says. People follow links from the pages."""
-    if path == "/tee/python.html":
-        return ITS_SERVER
     answer = path.startswith(PROGRAMS) and not path.startswith("/oauth/")  # which leads to a provider
-    return NOWHERE if answer or path == "/tee/artifact.html" else None
+    return NOWHERE if answer or path in ("/tee/artifact.html", "/tee/python.html") else None

@@ -20,7 +20,7 @@ from .carrying import Carrier, stream
 from .entry import TOKEN_HEADER, TOKEN_PROTOCOL, Entry
 from .errors import TunnelError
 from .pages import Pages, kind
-from .policies import EVERYWHERE, PROGRAMS, PUBLIC, reach
+from .policies import EVERYWHERE, PROGRAMS, reach
 from .sockets import carry_socket
 from .watching import CutError
 
@@ -49,8 +49,7 @@ class Site:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One request whose Host is one of ours."""
         path = _path(request)
-        public = path.startswith(PUBLIC) and request.method == "GET"  # also for frames that have no origin
-        if not public and _foreign(request):
+        if _foreign(request):
             return self._said(request, 403, FOREIGN)
         own = await self._own(request, path)
         if own is not None:
@@ -138,7 +137,6 @@ class Site:
         found["Content-Security-Policy"] = self._pages.policies.of(path, request.headers.get("Host", ""), content_type)
         if connections := reach(path):
             found["Connection-Allowlist"] = connections
-        found |= {"Access-Control-Allow-Origin": "*"} if path.startswith(PUBLIC) else {}
         return {name.lower(): value for name, value in found.items()}
 
     def _said(self, request: web.Request, status: int, sentence: str) -> web.Response:
