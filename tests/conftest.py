@@ -40,7 +40,7 @@ def nothing_runs_on() -> Iterator[None]:
     before = leftovers.threads()
     yield
     assert leftovers.children() == []
-    assert leftovers.threads() == before
+    assert leftovers.threads(within_s=5) == before  # Playwright's end by themselves, and not at once
 
 
 @pytest.fixture(scope="module", autouse=True)

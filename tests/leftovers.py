@@ -43,8 +43,11 @@ def children() -> list[str]:
     return sorted(found)
 
 
-def threads() -> list[str]:
-    """Threads that would keep this process from ending."""
+def threads(within_s: float = 0.0) -> list[str]:
+    """Threads that would keep this process from ending; each that is about to end has `within_s` for it."""
+    for thread in threading.enumerate() if within_s else ():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(within_s)
     return sorted(thread.name for thread in threading.enumerate() if not thread.daemon)
 
 

@@ -18,6 +18,7 @@ ROUND_MS = 20_000
 ANSWER_MS = 90_000
 # Playwright's five seconds are short for a page that loads beside two other browsers' tests, on two processors.
 expect.set_options(timeout=15_000)
+SCREENS = {"desktop": (1280, 800), "phone": (390, 844)}
 EMAIL, PASSWORD = "ada@example.org", "a long password 1"
 
 # The measurements that the tooltip shows, and the size of each in bytes.
@@ -61,6 +62,14 @@ def screenshot(page: Page, name: str) -> Path:
     except PlaywrightTimeout:  # two busy processors, and Chromium once painted no frame for it in half a minute
         page.screenshot(path=path, timeout=90_000)
     return path
+
+
+def pictures(page: Page, part: Locator, name: str) -> None:
+    """Pictures of a page on each of SCREENS, `part` of it in the middle."""
+    for screen, (width, height) in SCREENS.items():
+        page.set_viewport_size({"width": width, "height": height})
+        part.evaluate("part => part.scrollIntoView({block: 'center'})")
+        screenshot(page, f"{name}-{screen}")
 
 
 def shield(page: Page) -> Locator:
@@ -145,12 +154,11 @@ def token(page: Page) -> dict[str, str]:
     return {"Authorization": f"Bearer {page.evaluate('localStorage.token')}"}
 
 
-def stored_chat(
-    page: Page, server: Server, question_text: str = "Hello", answers: int = 1, answer_text: str = "Hi", **answer: Any
-) -> str:
-    """The id of a chat of one question and its answers that the server holds already."""
-    models = page.request.get(f"{server.url}/api/models", headers=token(page)).json()["data"]
-    model, question, replies = models[0]["id"], str(uuid4()), [str(uuid4()) for _ in range(answers)]
+def chat_of(
+    model: str, question_text: str = "Hello", answers: int = 1, answer_text: str = "Hi", **answer: Any
+) -> dict[str, Any]:
+    """A chat of one question and its answers, as a page keeps it."""
+    question, replies = str(uuid4()), [str(uuid4()) for _ in range(answers)]
     asked = {
         "id": question, "parentId": None, "childrenIds": replies, "role": "user", "content": question_text,
         "timestamp": 1, "models": [model] * answers,
@@ -163,11 +171,17 @@ def stored_chat(
         for index, reply in enumerate(replies)
     ]  # fmt: skip
     messages = {message["id"]: message for message in [asked, *answered]}
-    chat = {
+    return {
         "id": "", "title": "Old", "models": [model] * answers, "params": {}, "tags": [], "timestamp": 1,
         "history": {"messages": messages, "currentId": replies[-1]}, "messages": list(messages.values()),
     }  # fmt: skip
-    made = page.request.post(f"{server.url}/api/v1/chats/new", data={"chat": chat}, headers=token(page))
+
+
+def stored_chat(page: Page, server: Server, **chat: Any) -> str:
+    """The id of a chat (`chat_of`) that the server holds already."""
+    models = page.request.get(f"{server.url}/api/models", headers=token(page)).json()["data"]
+    made_up = chat_of(models[0]["id"], **chat)
+    made = page.request.post(f"{server.url}/api/v1/chats/new", data={"chat": made_up}, headers=token(page))
     return str(made.json()["id"])
 
 

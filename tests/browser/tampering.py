@@ -68,9 +68,8 @@ def flip(at: int, mask: int = 1) -> Edit:
     return edit
 
 
-def with_origin(evidence: Document) -> Document:
-    """Evidence of a service that was launched for another origin, and is bound to it."""
-    origin = "https://elsewhere.example"
+def with_origin(evidence: Document, origin: str = "https://elsewhere.example") -> Document:
+    """Evidence of a service that was launched for this origin, and is bound to it."""
     plan = [event("site", SITE | {"origin": origin}) if is_site(line) else line for line in plain(evidence)]
     return relaunched(evidence, plan, runtime_data={**evidence["runtime_data"], "origin": origin})
 

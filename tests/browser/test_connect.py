@@ -24,7 +24,7 @@ from tests.browser.pages import (
     fill_in,
     new_page,
     open_panel,
-    screenshot,
+    pictures,
     send,
     status_of,
     wait_for_round,
@@ -108,7 +108,8 @@ def test_a_whole_session_of_which_the_network_reads_nothing(
             panel = open_panel(page)
             assert status_of(panel, "binding.channel") == "pass"
             assert status_of(panel, "tee.real") == "fail" and status_of(panel, "release.match") == "pass"
-            screenshot(page, "connect")
+            pictures(page, panel.locator("[data-check='binding.channel']"), "connect")
+            page.set_viewport_size({"width": 1280, "height": 800})
             page.keyboard.press("Escape")
             page.reload()  # the session, and the token of the link, are this browser's
             expect(page.locator("#chat-input")).to_be_visible(timeout=30_000)

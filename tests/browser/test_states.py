@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import ANY, problems
-from tests.browser.pages import home, open_panel, screenshot, shield, trust, wait_for_round
+from tests.browser.pages import SCREENS, home, open_panel, screenshot, shield, trust, wait_for_round
 from tests.browser.proxy import Proxy
 from tests.browser.remembering import fetch_evidence, references_for, remember
 from tests.browser.running import Server
@@ -20,7 +20,6 @@ from tests.browser.tampering import change_answer, flip, remade
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 
-SCREENS = {"desktop": (1280, 800), "phone": (390, 844)}
 # Buttons and what else takes a finger, but smaller than 44 pixels in a direction.
 SMALL = """panel => [...panel.querySelectorAll('button, summary, select')]
     .map((one) => [one.id || one.textContent.trim(), one.getBoundingClientRect()])
