@@ -5,30 +5,38 @@ with plain data and one with encrypted data. The ceiling for each ratio is 1.3 (
 stands how long after its owner's message came an encrypted service is healthy, against a plain launch (at most 2 s
 more). That one also compares and measures everything, which the other did before it was locked: so Open WebUI alone, as
 upstream starts it from the same files, is told as well.
+Then a locked door gets as many forged unlock messages as it takes (`python bench/data.py flood` does that alone): how
+many it looks at and refuses, what each costs it, and how long others and the data's owner wait meanwhile.
 To be run on a machine that does nothing else.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "quote_verifier" / "src")]
 
 from bench.launch import plain_start  # noqa: E402 - the line above makes it importable
+from data_unlock.ends import Asking, Locked  # noqa: E402
+from data_unlock.errors import RefusedError  # noqa: E402
+from data_unlock.message import Action  # noqa: E402
 from tests.browser.running import Server, release, serve  # noqa: E402
 from tests.ports import free_port  # noqa: E402
-from tests.release.unlocking import WHO, bearer, health, launched, references, told, until  # noqa: E402
+from tests.release.flooding import Flood  # noqa: E402
+from tests.release.unlocking import WHO, bearer, health, launched, port_of, references, told, unlock_key, until  # noqa: E402
 
 ROUNDS = 9
 MESSAGES = 200
@@ -36,6 +44,9 @@ UPLOAD = 100 * 1000 * 1000  # bytes
 WORDS = "The heron stands in the shallow water and waits for a fish. " * 400
 CEILING = 1.3
 MOST_LATER_S = 2.0
+FORGED = 5000
+FLOOD_S = 5.0
+FLOODS = (2, 16, 128, 1024)  # connections
 
 
 @dataclass(frozen=True)
@@ -122,12 +133,93 @@ def unlocked(launcher: Path, folder: Path) -> Iterator[tuple[Server, float]]:
         yield server, time.time() - (server.data / "encrypted/gocryptfs.conf").stat().st_ctime
 
 
+def verifying() -> None:
+    """Print what refusing one forged message costs without a network: its form, the key's comparison, the signature."""
+    locked = Locked(Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+    forged = Asking(locked.public, Ed25519PrivateKey.generate(), bytes(32), Action.CREATE).message
+    began = time.process_time()
+    for _ in range(FORGED):
+        with suppress(RefusedError):
+            locked.open(forged)
+    each = (time.process_time() - began) / FORGED * 1e6
+    print(f"a forged message, looked at without a network: {each:.0f} us, {1e6 / each:.0f} a second", flush=True)
+
+
+def processor_seconds(process: int) -> float:
+    """What it has used so far of a processor."""
+    used = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()[11:13]
+    return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+
+
+def door_of(data: Path) -> int:
+    """The process that serves the network for the launch whose data lies there."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = path.read_bytes().split(b"\0")
+            if b"door" in words and any(os.fsencode(data) in word for word in words):
+                return int(path.parent.name)
+    raise SystemExit("The door's process is not found.")
+
+
+def waits(url: str, count: int = 20) -> list[float]:
+    """Seconds until each of some requests for `/health`, by connections of their own, was answered."""
+    found = []
+    for _ in range(count):
+        began = time.perf_counter()
+        assert requests.get(f"{url}/health", timeout=60).status_code == 503
+        found.append(time.perf_counter() - began)
+    return sorted(found)
+
+
+def flooded(server: Server, door: int, connections: int) -> None:
+    """Print what a flood over so many connections comes to, and how long others wait for an answer meanwhile."""
+    with Flood(port_of(server), unlock_key(server), connections=connections // 2) as flood:
+        until(lambda: flood.refused >= 1000, "the flood does not begin")
+        began, refused, used = time.monotonic(), flood.refused, processor_seconds(door)
+        found = waits(server.url)
+        time.sleep(max(0.0, FLOOD_S - (time.monotonic() - began)))
+        taken, took = flood.refused - refused, time.monotonic() - began
+        cost = (processor_seconds(door) - used) / taken
+    usual, most = statistics.median(found) * 1000, found[-1] * 1000
+    print(
+        f"{connections:4} connections: {taken / took:.0f} forged messages a second refused, {cost * 1e6:.0f} us each "
+        f"of the door's processor; /health after {usual:.0f} ms, at most {most:.0f} ms",
+        flush=True,
+    )
+
+
+def flood(launcher: Path, folder: Path) -> None:
+    """Print how a locked door bears forged messages, and how long its owner takes to open the data with and without."""
+    verifying()
+    server, key = Server(f"http://127.0.0.1:{free_port()}", folder / "flooded"), str(folder / "flooded.key")
+    server.data.mkdir()
+    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    with launched(launcher.parent, server, public):
+        held = ("--release", references(server, folder), "--key", key, "--cache", str(folder / "cache"))
+        usual = (server.url, *held, "--accept", "simulated")
+        began = time.monotonic()
+        assert told(*usual)[0] == 5, "there is nothing yet to be opened"
+        quiet, door = time.monotonic() - began, door_of(server.data)
+        for connections in FLOODS:
+            flooded(server, door, connections)
+        with Flood(port_of(server), unlock_key(server), connections=FLOODS[-1] // 2) as going:
+            until(lambda: going.refused >= 1000, "the flood does not begin")
+            began = time.monotonic()
+            code, said = told(*usual, "--create", seconds=600)
+            took = time.monotonic() - began
+        assert code == 0, said
+        print(f"the owner's command: {took:.1f} s through {FLOODS[-1]} of them, {quiet:.1f} s without", flush=True)
+
+
 def main() -> None:
     launcher = release()
     if launcher is None:
         raise SystemExit("There is no release in dist/: run `make build` first.")
     with tempfile.TemporaryDirectory(prefix="bench-data-") as name:
         folder = Path(name)
+        if sys.argv[1:] == ["flood"]:
+            flood(launcher, folder)
+            return
         with serve(launcher, folder / "first"):  # files of the release into memory
             pass
         plain_start(launcher.parent, sys.executable, folder)  # its bytecode
@@ -148,6 +240,7 @@ def main() -> None:
                 compare("a chat of 200 messages", open_chat, *places)
                 compare("an upload of 100 MB", upload, *places, rounds=5)
                 compare("a question to a document", ask, *places)
+        flood(launcher, folder)
 
 
 if __name__ == "__main__":

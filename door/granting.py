@@ -41,32 +41,32 @@ async def keep_asking(lock: Lock, broker: Asked, waits: Waits = Waits()) -> None
     """Until the data is open, by this or by the owner's own message. What is wrong is said once, where people look."""
     wait = waits.first
     while True:
-        why, said = await _attempt(lock, broker)
+        why, said, kind = await _attempt(lock, broker)
         if lock.given:
             return
         if why != lock.trouble:
             print(said, flush=True)
             await lock.tell(said)
-        lock.trouble = why  # on the page that everybody sees: sentences of ours alone
+        lock.trouble, lock.trouble_kind = why, kind  # what everybody may hear: sentences of ours alone
         await asyncio.sleep(wait)
         wait = min(2 * wait, waits.longest)
 
 
-async def _attempt(lock: Lock, broker: Asked) -> tuple[str, str]:
-    """Why the data is not open, for everybody and for the log; unless it is."""
+async def _attempt(lock: Lock, broker: Asked) -> tuple[str, str, str]:
+    """Why the data is not open, for everybody and for the log, and its kind; unless it is."""
     from .key_broker import BrokerTrouble
 
     if lock.given:
-        return "", ""
+        return "", "", ""
     try:
         grant = await asyncio.to_thread(broker.ask)
-        return NOT_OPENED, await lock.take_grant(grant)
+        return NOT_OPENED, await lock.take_grant(grant), "useless"
     except BrokerTrouble as error:
-        return error.why, str(error)
+        return error.why, str(error), error.kind
     except BindError as error:
-        return NO_QUOTE, str(error)
+        return NO_QUOTE, str(error), "unasked"
     except Exception as error:  # whatever answers there must not end the door
-        return NOT_ASKED, f"{NOT_ASKED[:-1]} ({type(error).__name__})."
+        return NOT_ASKED, f"{NOT_ASKED[:-1]} ({type(error).__name__}).", "unasked"
 
 
 def tasks(config: Config, keep: Keep, binder: Binder | None, lock: Lock | None) -> list[Callable[[], Awaitable[None]]]:

@@ -38,11 +38,15 @@ Quote = Callable[[str, str, str], bytes]
 
 
 class BrokerTrouble(Exception):
-    """No grant this time. `why` is a sentence of ours; `said` somebody else's words, for the log alone."""
+    """No grant this time. `why` is a sentence of ours; `said` somebody else's words, for the log alone.
 
-    def __init__(self, why: str, said: str = "") -> None:
+    `kind` is what a page can say of it: the broker is `unreachable`, it `denied` this launch the key, it has `nothing`
+    for it, what it has is `useless`, or what it answered is not `understood`.
+    """
+
+    def __init__(self, why: str, said: str = "", kind: str = "understood") -> None:
         super().__init__(f"{why[:-1]} ({said})." if said else why)
-        self.why, self.said = why, said
+        self.why, self.said, self.kind = why, said, kind
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class KeyBroker:
         answer = self._request(session, "POST", "attest", {"runtime-data": runtime_data, "tee-evidence": evidence})
         if answer.status_code != 200:
             _, said = _error(answer)
-            raise BrokerTrouble("The Trustee does not accept this launch's evidence.", said)
+            raise BrokerTrouble("The Trustee does not accept this launch's evidence.", said, "denied")
         if not isinstance(_object(answer).get("token"), str):
             raise _garbage("an answer without a token")
 
@@ -106,11 +110,12 @@ class KeyBroker:
         try:
             return decode(key.open(jwe), self.owner, self.place.resource)
         except SealedError as error:
-            raise BrokerTrouble(f"The Trustee's answer does not open: {error}.") from None
+            raise BrokerTrouble(f"The Trustee's answer does not open: {error}.", kind="useless") from None
         except UnlockError as error:
             raise BrokerTrouble(
                 f"What the Trustee keeps at {self.place.resource} opens nothing: {error}. Its owner makes what belongs "
-                "there with quote-verifier unlock --grant."
+                "there with quote-verifier unlock --grant.",
+                kind="useless",
             ) from None
 
     def _request(self, session: requests.Session, method: str, path: str, content: Any = None) -> requests.Response:
@@ -129,11 +134,12 @@ class KeyBroker:
             raise BrokerTrouble(
                 "The Trustee has no certificate that is trusted here; a CA of your own needs DATA_TRUSTEE_CA_FILE.",
                 innermost(error),
+                "unreachable",
             ) from error
         except RefusedAnswer as error:
             raise _garbage(str(error)) from error
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise BrokerTrouble("The Trustee cannot be reached.", innermost(error)) from error
+            raise BrokerTrouble("The Trustee cannot be reached.", innermost(error), "unreachable") from error
 
 
 def _session(place: Place) -> requests.Session:
@@ -185,10 +191,10 @@ def _not_begun(status: int, kind: str, said: str) -> BrokerTrouble:
 def _refused(status: int, kind: str, said: str) -> BrokerTrouble:
     if kind == "PolicyDeny" or status == 403:
         todo = "it has to know its registers (docs/data-at-rest.md)"
-        return BrokerTrouble(f"The Trustee's policy does not release the key to this launch: {todo}.", said)
+        return BrokerTrouble(f"The Trustee's policy does not release the key to this launch: {todo}.", said, "denied")
     if kind == "PluginInternalError":
         todo = "the owner's grant belongs there (quote-verifier unlock --grant)"
-        return BrokerTrouble(f"The Trustee has no resource of this name that it could give: {todo}.", said)
+        return BrokerTrouble(f"The Trustee has no resource of this name that it could give: {todo}.", said, "nothing")
     if status == 404:
         return BrokerTrouble("What answers there serves no resources.", said)
     return BrokerTrouble("The Trustee refuses.", f"HTTP {status}, {plain(kind) or 'no reason'}: {said}")

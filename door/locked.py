@@ -47,9 +47,14 @@ def _refusal(lock: Lock, pages: Pages, scope: Scope) -> Response:
 
 
 async def _unlock(lock: Lock, request: Request) -> Response:
-    """The owner's message. What is refused before it is opened is answered by anybody: it decides nothing."""
+    """The owner's message; or, for a page, why a key broker does not open it. What is refused before it is opened is
+    answered by anybody: it decides nothing."""
+    if request.method == "GET":
+        return JSONResponse(
+            {"detail": f"{SENTENCE} {lock.trouble}".rstrip(), "trouble": lock.trouble_kind}, 200, _UNSAID
+        )
     if request.method != "POST":
-        return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": "POST"})
+        return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": "GET, POST"})
     message = b""
     async for chunk in request.stream():
         message += chunk

@@ -39,8 +39,9 @@ class Lock:
         self._writer: asyncio.Future[asyncio.StreamWriter] | None = None
         self._one = asyncio.Lock()
         self.given = False  # the data is open, though people are not let in yet
-        #: Why a key broker does not open it, one sentence of ours, or "".
-        self.trouble = ""
+        #: Why a key broker does not open it, one sentence of ours, or ""; and its kind (door/key_broker.py), by which
+        #: pages say it in their reader's language.
+        self.trouble, self.trouble_kind = "", ""
         self.open = False
         self.opened = asyncio.Event()
         #: Takes up what lies in the data for the door, before people are let in.

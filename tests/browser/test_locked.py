@@ -22,7 +22,9 @@ def test_the_page_says_that_it_is_locked_and_has_the_shield(launcher: Path, brow
     server, key = Server(f"http://127.0.0.1:{free_port()}", tmp_path / "data"), str(tmp_path / "data.key")
     server.data.mkdir()
     public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
-    with launched(launcher.parent, server, public):
+    nobody = f"http://127.0.0.1:{free_port()}"
+    trustee = {"DATA_KEY": "trustee", "DATA_TRUSTEE_URL": nobody, "DATA_TRUSTEE_RESOURCE": "default/a/b"}
+    with launched(launcher.parent, server, public, **trustee):
         page = new_page(browser)
         answer = page.goto(server.url)
         assert answer and answer.status == 503
@@ -30,6 +32,7 @@ def test_the_page_says_that_it_is_locked_and_has_the_shield(launcher: Path, brow
         said = page.locator("#tee-unreached")
         expect(said.get_by_role("heading", name="Locked")).to_be_visible()
         expect(said).to_contain_text("has not opened it since it was started")
+        expect(said.locator("#tee-trouble")).to_have_text("The Trustee that keeps its key cannot be reached.")
         assert problems(page) == []
         for screen, (width, height) in SCREENS.items():
             page.set_viewport_size({"width": width, "height": height})

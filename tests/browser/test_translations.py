@@ -178,7 +178,7 @@ def test_the_english_of_a_reason_is_its_key() -> None:
 def test_the_first_page_loads_what_it_may_say_and_no_more() -> None:
     """The shield's sentences, and what the page says while nothing else is loaded; the rest comes with the panel."""
     parts = (SOURCES / "components/tee" / f"{name}.svelte" for name in ("Shield", "Unreached"))
-    first = (*parts, SOURCES / "tee/page.ts", WEB / "client/wording.ts")
+    first = (*parts, SOURCES / "tee/page.ts", WEB / "client/wording.ts", WEB / "client/locked.ts")
     text = "\n".join(path.read_text(encoding="utf-8") for path in first)
     patterns = (*USES, rf"\bclause\(\s*{TEXT}")
     said = {unquoted(sentence) for pattern in patterns for sentence in re.findall(pattern, text, re.M)}

@@ -14,6 +14,7 @@ import pytest
 
 from data_unlock.answer import Answer
 from data_unlock.grant import Grant
+from data_unlock.outside import PATH
 from door.binding import BindError
 from door.granting import NO_QUOTE, NOT_OPENED, Waits, keep_asking
 from door.key_broker import BrokerTrouble
@@ -44,8 +45,8 @@ class Broker:
         return found
 
 
-DENIED = BrokerTrouble("The Trustee's policy does not release the key to this launch.", "no <b>")
-AWAY = BrokerTrouble("The Trustee cannot be reached.", "Connection refused")
+DENIED = BrokerTrouble("The Trustee's policy does not release the key to this launch.", "no <b>", "denied")
+AWAY = BrokerTrouble("The Trustee cannot be reached.", "Connection refused", "unreachable")
 
 
 def said(made: Scene) -> list[str]:
@@ -75,10 +76,11 @@ def test_it_asks_again_and_says_each_reason_once() -> None:
             page = await made.client.get("/", headers={"Accept": "text/html"})
             health = await made.client.get("/health")
             assert page.status_code == health.status_code == 503 and "<b>" not in page.text
-            seen.add(health.json()["detail"].partition("started. ")[2])
+            told = (await made.client.get(PATH)).json()
+            seen.add((health.json()["detail"].partition("started. ")[2], told["trouble"]))
             await asyncio.sleep(0.002)
         await asked
-        assert broker.asked == 7 and seen >= {AWAY.why, DENIED.why}
+        assert broker.asked == 7 and seen >= {(AWAY.why, "unreachable"), (DENIED.why, "denied")}
         assert said(made) == [str(AWAY), str(DENIED), "The device is busy."]
 
     played(test)
@@ -99,7 +101,7 @@ def test_no_quote_is_said_without_the_devices_words() -> None:
         while not made.lock.trouble:
             await asyncio.sleep(0.002)
         asked.cancel()
-        assert made.lock.trouble == NO_QUOTE
+        assert (made.lock.trouble, made.lock.trouble_kind) == (NO_QUOTE, "unasked")
 
     played(test)
 
@@ -112,7 +114,7 @@ def test_data_that_it_does_not_open_stays_locked_and_the_owner_opens_it() -> Non
         while len(opening(made)) < 3:
             await asyncio.sleep(0.002)
         health = (await made.client.get("/health")).json()["detail"]
-        assert NOT_OPENED in health and "/var/lib" not in health
+        assert NOT_OPENED in health and "/var/lib" not in health and made.lock.trouble_kind == "useless"
         assert said(made) == ["The data at /var/lib is older than it should be."]
         made.said = {"ok": True, "generation": 9}
         asking = made.asking()

@@ -101,32 +101,39 @@ def test_one_that_forgets_every_session_is_not_asked_without_end(broker: Serving
 
 
 @pytest.mark.parametrize(
-    ("changed", "why", "said"),
+    ("changed", "why", "said", "kind"),
     [
-        ({"policy": lambda claims, path: False}, "policy does not release the key", "Access denied by policy"),
-        ({"version": "0.5.0"}, "another version of the protocol than 0.4.0", "expect =0.5.0"),
-        ({"resources": {}}, "no resource of this name", "Plugin internal error"),
-        ({"resources": {RESOURCE: b"not a grant"}}, "opens nothing: a grant has 137 bytes", ""),
-        ({"resources": {RESOURCE: GRANT.data_key}}, "opens nothing: a grant has 137 bytes", ""),
+        (
+            {"policy": lambda claims, path: False},
+            "policy does not release the key",
+            "Access denied by policy",
+            "denied",
+        ),
+        ({"version": "0.5.0"}, "another version of the protocol than 0.4.0", "expect =0.5.0", "understood"),
+        ({"resources": {}}, "no resource of this name", "Plugin internal error", "nothing"),
+        ({"resources": {RESOURCE: b"not a grant"}}, "opens nothing: a grant has 137 bytes", "", "useless"),
+        ({"resources": {RESOURCE: GRANT.data_key}}, "opens nothing: a grant has 137 bytes", "", "useless"),
     ],
     ids=["policy", "version", "resource", "garbage", "bare-key"],
 )
-def test_what_it_says_when_there_is_no_grant(changed: dict[str, Any], why: str, said: str) -> None:
+def test_what_it_says_when_there_is_no_grant(changed: dict[str, Any], why: str, said: str, kind: str) -> None:
     with ServingBroker(kept(**changed)) as serving:
         found = trouble(asking(serving.url))
-    assert why in found.why and said in str(found)
+    assert why in found.why and said in str(found) and found.kind == kind
 
 
 def test_evidence_that_is_not_accepted(broker: ServingBroker) -> None:
     simulated = asking(broker.url, quote=lambda nonce, x, y: make_quote(bytes(64)))
     assert "does not accept this launch's evidence" in trouble(simulated).why
     forged = asking(broker.url, quote=lambda nonce, x, y: quote(nonce, x, y)[:-1])
-    assert "does not accept this launch's evidence" in trouble(forged).why
+    found = trouble(forged)
+    assert "does not accept this launch's evidence" in found.why and found.kind == "denied"
 
 
 def test_nobody_is_there() -> None:
     found = trouble(asking(f"http://127.0.0.1:{free_port()}"))
     assert found.why == "The Trustee cannot be reached." and "refused" in str(found).lower()
+    assert found.kind == "unreachable"
 
 
 def test_by_tls_with_a_certificate_that_is_trusted(tmp_path: Path) -> None:

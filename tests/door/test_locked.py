@@ -180,7 +180,9 @@ def test_people_are_told_and_programs_too() -> None:
         for path in ("/health", "/api/config", "/api/v1/chats/"):
             answer = await made.client.get(path)
             assert answer.status_code == 503 and "locked" in answer.json()["detail"]
-        assert (await made.client.get(PATH)).status_code == 405
+        assert (await made.client.put(PATH)).status_code == 405
+        asked = await made.client.get(PATH)
+        assert (asked.status_code, asked.json()["trouble"]) == (200, "") and "locked" in asked.json()["detail"]
 
     played(test)
 

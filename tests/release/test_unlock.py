@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +13,13 @@ from uuid import uuid4
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from quote_verifier.encoding import from_base64url
 
 from data_unlock.ends import Asking
 from data_unlock.message import Action
 from launcher.serve import mounts
 from tests.browser.running import Server
 from tests.ports import free_port
+from tests.release.flooding import Flood
 from tests.release.unlocking import (
     MARK,
     WHO,
@@ -30,9 +29,11 @@ from tests.release.unlocking import (
     launched,
     left_elsewhere,
     owner,
+    port_of,
     readable,
     references,
     told,
+    unlock_key,
     until,
     write,
 )
@@ -63,42 +64,6 @@ class Writing:
                 self.acknowledged[chat] = said
 
 
-class Flood:
-    """Messages that somebody forged for the key that waits, as many as get through."""
-
-    def __init__(self, server: Server) -> None:
-        bound = from_base64url(evidence(server)["runtime_data"]["unlock"], "the key")
-        forged = Asking(bound, Ed25519PrivateKey.generate(), bytes(32), Action.CREATE).message
-        head = f"POST /api/v1/tee/unlock HTTP/1.1\r\nHost: a\r\nContent-Length: {len(forged)}\r\n\r\n"
-        self._many = (head.encode() + forged) * 100
-        self._where = ("127.0.0.1", int(server.url.rpartition(":")[2]))
-        self.sent, self._end = 0, Event()
-        self._threads = [Thread(target=self._send) for _ in range(4)]
-
-    def __enter__(self) -> Flood:
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        for each in self._threads:
-            each.join()
-
-    def _send(self) -> None:
-        while not self._end.is_set():
-            with suppress(OSError), socket.create_connection(self._where, 5) as connection:
-                connection.settimeout(5)
-                while not self._end.is_set():
-                    connection.sendall(self._many)
-                    self.sent += 100
-                    connection.setblocking(False)
-                    with suppress(BlockingIOError):
-                        while connection.recv(1 << 16):
-                            pass
-                    connection.settimeout(5)
-
-
 @pytest.mark.attack
 def test_a_chat_survives_a_kill_and_nobody_else_reads_it(release: Path, tmp_path: Path) -> None:
     server = Server(f"http://127.0.0.1:{free_port()}", tmp_path / "data")
@@ -120,8 +85,8 @@ def test_a_chat_survives_a_kill_and_nobody_else_reads_it(release: Path, tmp_path
             "simulated",
         )
         assert told(*usual)[0] == 5, "there is nothing yet, and nothing is made unasked"
-        with Flood(server) as flood:
-            until(lambda: flood.sent >= 1000, "the flood does not begin")
+        with Flood(port_of(server), unlock_key(server)) as flood:
+            until(lambda: flood.refused >= 1000, "the flood does not begin")
             code, said = told(*usual, "--create")
         assert (code, "for time number 1" in said) == (0, True), said
         until(lambda: health(server.url)[0] == 200, "it does not serve")
@@ -162,7 +127,7 @@ def nothing_runs_and_nobody_else_opens(server: Server) -> None:
     assert not list(server.data.rglob("web.sock")), "Open WebUI does not run"
     bound = evidence(server)["runtime_data"]
     stranger = Ed25519PrivateKey.generate()
-    asking = Asking(from_base64url(bound["unlock"], "the key"), stranger, bytes(32), Action.CREATE)
+    asking = Asking(unlock_key(server), stranger, bytes(32), Action.CREATE)
     refused = requests.post(f"{server.url}/api/v1/tee/unlock", data=asking.message, timeout=10)
     assert refused.status_code == 403 and "not signed by the owner" in refused.text
     assert evidence(server)["runtime_data"]["unlock"] == bound["unlock"]

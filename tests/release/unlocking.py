@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 import requests
+from quote_verifier.encoding import from_base64url
 
 from tests import leftovers
 from tests.browser.running import START_S, Server
@@ -68,7 +69,7 @@ def launched(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The release with encrypted data, once it answers, locked; stopped as a person would at the end."""
     quiet = {name: value for name, value in os.environ.items() if "SSL" not in name and "proxy" not in name.lower()}
-    settings = {"TDX": "simulated", "LLM": "embedded", "PORT": server.url.rpartition(":")[2], "DATA_KEY": "unlock"}
+    settings = {"TDX": "simulated", "LLM": "embedded", "PORT": str(port_of(server)), "DATA_KEY": "unlock"}
     environment = quiet | settings | {"DATA_DIR": str(server.data), "DATA_OWNER": public} | more
     with open(server.data.with_suffix(".log"), "ab") as output:
         process = subprocess.Popen(
@@ -92,6 +93,15 @@ def launched(
 def evidence(server: Server) -> dict[str, Any]:
     found: dict[str, Any] = requests.get(f"{server.url}/api/v1/tee/quote", timeout=60).json()
     return found
+
+
+def unlock_key(server: Server) -> bytes:
+    """The key that waits for the owner's message."""
+    return from_base64url(evidence(server)["runtime_data"]["unlock"], "the key")
+
+
+def port_of(server: Server) -> int:
+    return int(server.url.rpartition(":")[2])
 
 
 def references(server: Server, folder: Path) -> str:

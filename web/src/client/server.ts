@@ -100,6 +100,12 @@ export const getEvidence = async (nonce: string): Promise<QuoteAnswer> => {
 /** Intel's collateral as this server relays it: signed by Intel, so the relay needs no trust. */
 export const getCollateral = (): Promise<Json> => get<JsonObject>('collateral');
 
+/** Why a service that is locked could not get its key from where that is kept, by a word; null where nothing is said of it. */
+export const getTrouble = async (): Promise<string | null> => {
+	const answer = await get<JsonObject>('unlock').catch(() => null);
+	return typeof answer?.['trouble'] === 'string' ? answer['trouble'] : null;
+};
+
 /**
  * What the server's machine says that its boot measured; null where it has nothing to say, or says it wrong. It decides
  * nothing, so its lack is no failure of a round.

@@ -1,11 +1,15 @@
 /** The three attestation endpoints: what is asked, and what every way to fail is called. */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { asConfig, maxAge, strictest, type TeeConfig } from '../../src/client/config.js';
+import { trouble, TROUBLES } from '../../src/client/locked.js';
 import { attach } from '../../src/client/page.js';
 import { getCollateral, getConfig, getEvidence } from '../../src/client/server.js';
 import { CONFIG, host, json, QUOTE } from './standing-in.js';
 
+const DOOR = join(import.meta.dirname, '../../../door');
 const send = vi.fn<(url: string, init: RequestInit) => Promise<Response>>();
 
 beforeEach(() => {
@@ -53,6 +57,26 @@ test.each<[Partial<Record<keyof TeeConfig, unknown>>, object]>([
 ])('settings with %j are read safely', async (change, expected) => {
 	send.mockResolvedValue(json({ ...CONFIG, ...change }));
 	expect(await getConfig()).toEqual({ ...CONFIG, ...expected });
+});
+
+test.each<[string, () => Promise<Response>, string | null]>([
+	['denied', () => Promise.resolve(json({ trouble: 'denied' })), 'The Trustee that keeps its key does not release it to what runs here.'],
+	['nothing said', () => Promise.resolve(json({ trouble: '' })), null],
+	['a word that nobody knows', () => Promise.resolve(json({ trouble: 'constructor' })), null],
+	['no word', () => Promise.resolve(json({ trouble: ['denied'] })), null],
+	['a service that is open', () => Promise.resolve(json({}, 404)), null],
+	['no connection', () => Promise.reject(new TypeError('failed')), null]
+])('why it is locked: %s', async (_, answer, sentence) => {
+	send.mockImplementation(answer);
+	expect((await trouble())?.text ?? null).toBe(sentence);
+	expect(send.mock.lastCall![0]).toBe('https://chat.example/api/v1/tee/unlock');
+});
+
+test('there is a sentence for every word that the door says', () => {
+	const door = ['key_broker.py', 'granting.py'].map((name) => readFileSync(join(DOOR, name), 'utf8')).join('');
+	const said = ['unreachable', 'denied', 'nothing', 'useless', 'understood', 'unasked'];
+	for (const word of said) expect(door).toContain(`"${word}"`);
+	expect([...TROUBLES.keys()]).toEqual(said);
 });
 
 test('what was never said counts as usual, and what nobody knows as strictest', () => {

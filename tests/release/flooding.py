@@ -1,0 +1,154 @@
+"""Forged unlock messages, as many as a locked door takes: processes that send without waiting for answers.
+
+`python -m tests.release.flooding PORT CONNECTIONS` sends what it reads on standard input, again and again, and says
+every now and then how many messages it has sent, and how many were refused.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Thread
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from data_unlock.ends import Asking
+from data_unlock.message import Action
+from tests import leftovers
+
+BATCH = 100  # messages that are sent at once
+REFUSED = b"HTTP/1.1 403"
+SAID_S = 0.1
+
+
+def requests(unlock_key: bytes) -> bytes:
+    """A batch of requests with messages for this key, which another than the owner has signed."""
+    forger, batch = Ed25519PrivateKey.generate(), b""
+    for _ in range(BATCH):
+        message = Asking(unlock_key, forger, bytes(32), Action.CREATE).message
+        head = f"POST /api/v1/tee/unlock HTTP/1.1\r\nHost: a\r\nContent-Length: {len(message)}\r\n\r\n"
+        batch += head.encode() + message
+    return batch
+
+
+@dataclass
+class Flood:
+    """While it is entered, `processes` send to the door at `port`, each over so many connections."""
+
+    port: int
+    unlock_key: bytes
+    processes: int = 2
+    connections: int = 8
+    _said: list[tuple[int, int]] = field(default_factory=list)
+    _senders: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _threads: list[Thread] = field(default_factory=list)
+
+    @property
+    def sent(self) -> int:
+        """Messages so far that the kernel took."""
+        return sum(sent for sent, _ in self._said)
+
+    @property
+    def refused(self) -> int:
+        """Messages so far that the door looked at, and refused."""
+        return sum(refused for _, refused in self._said)
+
+    def __enter__(self) -> Flood:
+        command = [sys.executable, "-m", __name__, str(self.port), str(self.connections)]
+        batch = requests(self.unlock_key)
+        for number in range(self.processes):
+            sender = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                preexec_fn=leftovers.end_with_parent,
+            )
+            assert sender.stdin
+            with sender.stdin as pipe:
+                pipe.write(batch)
+            self._senders.append(sender)
+            self._said.append((0, 0))
+            self._threads.append(Thread(target=self._hear, args=(number,)))
+            self._threads[-1].start()
+        return self
+
+    def _hear(self, number: int) -> None:
+        for line in self._senders[number].stdout or ():
+            sent, refused = map(int, line.split())
+            self._said[number] = (sent, refused)
+
+    def __exit__(self, *_: object) -> None:
+        for sender in self._senders:
+            sender.kill()
+        for thread in self._threads:
+            thread.join()
+        for sender in self._senders:
+            sender.wait()
+            if sender.stdout:
+                sender.stdout.close()
+
+
+@dataclass
+class _Connection:
+    """One connection: how much of the batch is on its way, and the end of what came back."""
+
+    socket: socket.socket
+    at: int = 0
+    tail: bytes = b""
+
+
+def _opened(port: int) -> _Connection:
+    connection = socket.create_connection(("127.0.0.1", port), 10)
+    connection.setblocking(False)
+    return _Connection(connection)
+
+
+def _take(each: _Connection) -> int:
+    """Refusals that came back. ConnectionError where it has ended."""
+    data = each.socket.recv(1 << 18)
+    if not data:
+        raise ConnectionError
+    text = each.tail + data
+    each.tail = text[-len(REFUSED) + 1 :]
+    return text.count(REFUSED)
+
+
+def main(port: int, count: int, batch: bytes) -> None:
+    """Until it is killed, or nobody listens."""
+    size = len(batch) // BATCH  # all are as long
+    waiting, sent, refused, said = selectors.DefaultSelector(), 0, 0, time.monotonic()
+    for _ in range(count):
+        each = _opened(port)
+        waiting.register(each.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, each)
+    while True:
+        for key, events in waiting.select(SAID_S):
+            each = key.data
+            try:
+                with suppress(BlockingIOError):
+                    if events & selectors.EVENT_READ:
+                        refused += _take(each)
+                    if events & selectors.EVENT_WRITE:
+                        before = each.at
+                        each.at += each.socket.send(batch[before:])
+                        sent += each.at // size - before // size
+                        each.at %= len(batch)
+            except OSError:  # the door ended it
+                waiting.unregister(each.socket)
+                each.socket.close()
+                fresh = _opened(port)
+                waiting.register(fresh.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, fresh)
+        if time.monotonic() - said > SAID_S:
+            said = time.monotonic()
+            print(sent, refused, flush=True)
+
+
+if __name__ == "__main__":
+    with suppress(OSError):
+        main(int(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer.read())
