@@ -53,7 +53,12 @@ class DataDir:
     @property
     def kept(self) -> Path:
         """What holds people's words, and secrets: the folder itself, or where the encrypted one is mounted."""
-        return self.root / "open" if self.encrypted else self.root
+        return self.mountpoint if self.encrypted else self.root
+
+    @property
+    def mountpoint(self) -> Path:
+        """Where encrypted data is mounted, if it is."""
+        return self.root / "open"
 
     @property
     def cipher(self) -> Path:

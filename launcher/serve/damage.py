@@ -1,7 +1,9 @@
 """What gocryptfs says of damaged files while the data is open, told to the operator by the file on the disk.
 
 A damaged block cannot be read, and whoever asks for it gets an error; everything else goes on. The file is named as it
-lies on the host's disk, which is what a backup holds; its own name, which somebody wrote, is not told.
+lies on the host's disk, which is what a backup holds; its own name, which somebody wrote, is not told. Of a volume the
+kernel counts what its file system could not read of itself; which sector that was, and damage within a file, is said by
+the kernel's log alone.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from ..summary import notice
 #: gocryptfs's words for a block that is not what was written: the number is the inode of the file on the disk.
 _CORRUPT = re.compile(rb"^do[A-Z]\w+ (\d+): corrupt ", re.M)
 MAX_READ = 64 * 1024
+#: Where the kernel says what each file system of that kind has met.
+EXT4 = Path("/sys/fs/ext4")
 
 
 @dataclass
@@ -53,3 +57,25 @@ class Damage:
                 if path.lstat().st_ino == inode:
                     return str(path)
         return f"A file of the encrypted folder (inode {inode})"
+
+
+@dataclass
+class VolumeDamage:
+    """Follows what the kernel says of the file system on `device`, an open volume."""
+
+    device: Path
+    _told: int = 0
+
+    def tend(self) -> None:
+        """To be called now and then: say what is new."""
+        folder = EXT4 / self.device.resolve().name
+        try:
+            count, block = (int((folder / name).read_text()) for name in ("errors_count", "last_error_block"))
+        except (OSError, ValueError):
+            return
+        if count > self._told:
+            self._told = count
+            notice(
+                f"The volume is damaged: its file system has met {count} errors, the last at block {block}. Take the "
+                "volume from a backup; whoever holds the disk can have changed it. The kernel's log names the sector."
+            )

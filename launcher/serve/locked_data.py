@@ -17,7 +17,7 @@ from ..plan.plan import Plan
 from ..plan.processes import VAULT, Ready
 from ..summary import say
 from . import folders, kept_keys, mounts, taking_over, volume
-from .damage import Damage
+from .damage import Damage, VolumeDamage
 from .supervisor import Child, Supervisor
 from .unlocking import Waiting
 from .vault import Vault
@@ -31,6 +31,8 @@ ASKING = "Locked: the Trustee at {} is asked to have the data opened (quote-veri
 @contextmanager
 def left_closed(data: DataDir) -> Iterator[None]:
     """Nothing is mounted before, whatever a killed launcher left there, and nothing after. Raises DataError."""
+    if not data.volume:
+        volume.close_left_over(data)
     if not data.encrypted:
         yield
         return
@@ -48,8 +50,10 @@ def _close(data: DataDir) -> None:
         mounts.clear(place)
 
 
-def damage(data: DataDir, supervisor: Supervisor) -> Damage:
-    """Follows what is said of damaged files, where data is encrypted."""
+def damage(data: DataDir, supervisor: Supervisor) -> Damage | VolumeDamage:
+    """Follows what is said of damage, where data is encrypted."""
+    if data.volume:
+        return VolumeDamage(volume.MAPPER / volume.NAME)
     log = next((child.log for child in supervisor.children if child.spec.name == VAULT), data.logs / "none")
     return Damage(log, data.cipher)
 

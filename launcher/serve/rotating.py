@@ -35,20 +35,19 @@ def rotate(vault: Vault, key: bytes, new: bytes, least: int, full: bool) -> None
     What was done before, and its owner did not hear of, is done. Raises VaultError, DataError, Stopped.
     """
     data = vault.launch.data
-    if data.volume:
+    if data.volume and full:
         raise VaultError(
-            "The key of a volume cannot be exchanged: have another volume made, and copy into it what is in this one. "
-            "Nothing was changed."
+            "A volume has its master key for good: for another one (--full) have another volume made, and copy into it "
+            "what is in this one. Without --full its key is exchanged. Nothing was changed."
         )
-    if not data.cipher.is_dir():
+    if not data.volume and not data.cipher.is_dir():
         raise VaultError(f"There is no encrypted data at {data.cipher}.")
     try:
-        with vault.mounted(data.cipher, key, "-ro"):
-            vault.recent(least)
+        vault.look(key, least)
     except WrongKeyError as error:
         try:
-            with vault.mounted(data.cipher, new, "-ro"):
-                return
+            vault.look(new, 0)
+            return
         except WrongKeyError:
             raise error from None
     if full:

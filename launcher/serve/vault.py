@@ -112,6 +112,11 @@ class Vault:
             raise
         return generation + 1
 
+    def look(self, key: bytes, least: int) -> None:
+        """Whether `key` opens the data, and how often it was opened. Raises VaultError, WrongKeyError."""
+        with self.mounted(self._data.cipher, key, "-ro"):
+            self.recent(least)
+
     def recent(self, least: int) -> int:
         """How often the mounted data was opened, at least `least` times. Raises VaultError."""
         generation = self._generation()

@@ -25,6 +25,7 @@ from ..errors import DataError, reason, writing
 from ..measure import encryption
 from ..plan import processes
 from ..plan.environment import FIXED
+from ..summary import notice
 from . import mounts
 from .vault import Vault, VaultError, said, wrong_key
 
@@ -33,8 +34,8 @@ MAPPER = Path("/dev/mapper")
 NAME = "open-webui-tdx"
 HEADER_BYTES = 16 * 1024 * 1024  # of the device, before the data
 SECTOR = 512
-#: Where its parts end and begin: keys, the second description, the first one.
-PARTS = (HEADER_BYTES, 32 * 1024, 16 * 1024, 0)
+#: Its parts, from byte to byte: the first description, the second one, keys.
+FIRST, SECOND, KEYS = (0, 16 * 1024), (16 * 1024, 32 * 1024), (32 * 1024, HEADER_BYTES)
 POLL_S = 0.1
 OPEN_S = 60.0
 #: Every block gets its tag when a volume is made: hours for terabytes.
@@ -49,6 +50,7 @@ FORMAT = (
     # The key has 32 random bytes: stretching it would only make everybody wait.
     "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000",
 )  # fmt: skip
+CHANGE = ("--type=luks2", "--batch-mode", "--hash=sha256", "--pbkdf=pbkdf2", "--pbkdf-force-iterations=1000")
 OPEN = ("--type=luks2", "--batch-mode", "--disable-external-tokens", "--disable-keyring")
 MOST_ITERATIONS = 1_000_000
 #: What a header says, which is read from the device: whatever it asks for would be obeyed.
@@ -91,7 +93,7 @@ class Volume(Vault):
             file = f"/proc/self/fd/{header}"
             offset = f"--offset={HEADER_BYTES // SECTOR}"
             self._run("make", "luksFormat", *FORMAT, offset, f"--header={file}", "--key-file=-", str(device),
-                      key=key, header=header, within=MAKE_S)  # fmt: skip
+                      key=key, files=(header,), within=MAKE_S)  # fmt: skip
             self._map(key, header)
             try:
                 self._tool(encryption.MAKER, "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(MAPPER / NAME))
@@ -102,29 +104,67 @@ class Volume(Vault):
             finally:
                 close(self._data)
             with writing("the volume's header", device):
-                _write_header(header, device)
+                _write_header(header, device, KEYS, SECOND, FIRST)
 
     def open(self, key: bytes, least_generation: int) -> int:
         """Open the volume with `key` and count that; the new count. Raises VaultError, DataError, Stopped."""
+        with self._mapped(key):
+            generation = self.recent(least_generation)
+            if self._data.taking_over and not self._data.begun.exists():
+                raise VaultError(
+                    f"There is encrypted data at {self._data.volume} already, beside data in plain text that it was "
+                    "not made to take over: move one of the two away. Nothing was changed."
+                )
+            self._mount(f"{OPTIONS},remount,rw")
+            self._write_generation(generation + 1)  # what is not counted does not stay open
+        return generation + 1
+
+    def look(self, key: bytes, least_generation: int) -> None:
+        """Whether `key` opens the volume, and how often it was opened. Raises VaultError, WrongKeyError."""
+        with self._mapped(key):
+            self.recent(least_generation)
+        close(self._data)
+
+    def wrap(self, key: bytes, new: bytes) -> None:
+        """Exchange the volume's key for `new`, at once: its master key, and all that is in it, stay. Raises VaultError.
+
+        The new one is wrapped beside the old one, which goes last: whatever ends it, one of the two opens the volume.
+        """
+        device = self._device()
+        with _memory(device) as header, _piped(new) as handed:
+            file = f"/proc/self/fd/{header}"
+            before = _keys_area(self._checked(header))
+            self._run("exchange the key of", "luksChangeKey", *CHANGE, f"--header={file}", "--key-file=-", str(device),
+                      f"/proc/self/fd/{handed}", key=key, files=(header, handed))  # fmt: skip
+            after = _keys_area(self._checked(header))
+            self._run("read", "open", "--test-passphrase", *OPEN, f"--header={file}", "--key-file=-", str(device),
+                      key=new, files=(header,))  # fmt: skip
+            if max(before[0], after[0]) < min(before[1], after[1]):
+                raise VaultError(f"{device} has no room for a second key beside the first one. Nothing was changed.")
+            with writing("the volume's header", device):
+                _write_header(header, device, after, SECOND, FIRST, before)
+
+    @contextmanager
+    def _mapped(self, key: bytes) -> Iterator[None]:
+        """It is open and mounted, to be read only, and stays so, unless what is done here fails. Raises VaultError."""
         device = self._device()
         if _blank(device):
             raise VaultError(f"There is no encrypted data at {device}: if that is as it should be, ask to create it.")
         with _memory(device) as header:
             self._map(key, header)
         try:
-            self._mount(f"{OPTIONS},ro")
-            generation = self.recent(least_generation)
-            if self._data.taking_over and not self._data.begun.exists():
+            try:
+                self._mount(f"{OPTIONS},ro")
+            except VaultError as error:
                 raise VaultError(
-                    f"There is encrypted data at {device} already, beside data in plain text that it was not made to "
-                    "take over: move one of the two away. Nothing was changed."
-                )
-            self._mount(f"{OPTIONS},remount,rw")
-            self._write_generation(generation + 1)
-        except BaseException:  # what is not counted does not stay open
+                    "The encrypted data is damaged: the volume opens, and its file system cannot be mounted. Take the "
+                    "volume from a backup; whoever holds the disk can have changed it. The kernel's log may name the "
+                    f"sector. ({error})"
+                ) from None
+            yield
+        except BaseException:
             close(self._data)
             raise
-        return generation + 1
 
     def _device(self) -> Path:
         device = Path(self._data.volume)
@@ -138,10 +178,16 @@ class Volume(Vault):
 
     def _map(self, key: bytes, header: int) -> None:
         """Have the kernel open it under NAME. Raises VaultError."""
+        self._checked(header)
         file = f"/proc/self/fd/{header}"
-        check(self._run("read", "luksDump", "--dump-json-metadata", file, header=header), self._data.volume)
         self._run("open", "open", *OPEN, f"--header={file}", "--key-file=-", self._data.volume, NAME,
-                  key=key, header=header, within=OPEN_S)  # fmt: skip
+                  key=key, files=(header,))  # fmt: skip
+
+    def _checked(self, header: int) -> str:
+        """What a header says, which is what ours says. Raises VaultError."""
+        dumped = self._run("read", "luksDump", "--dump-json-metadata", f"/proc/self/fd/{header}", files=(header,))
+        check(dumped, self._data.volume)
+        return dumped
 
     def _mount(self, options: str) -> None:
         with writing("where the data is opened", self._data.kept):
@@ -152,9 +198,9 @@ class Volume(Vault):
         """A program of the system's that works on what is open already. Raises VaultError."""
         self._finish(f"{name} failed", processes.vault(self.launch, encryption.tool(name), *arguments), b"", MAKE_S)
 
-    def _run(self, what: str, *arguments: str, key: bytes = b"", header: int, within: float = OPEN_S) -> str:
+    def _run(self, what: str, *arguments: str, key: bytes = b"", files: tuple[int, ...], within: float = OPEN_S) -> str:
         planned = processes.vault(self.launch, self.program, *arguments)
-        return self._finish(f"cryptsetup could not {what} the volume", planned, key, within, header)
+        return self._finish(f"cryptsetup could not {what} the volume", planned, key, within, *files)
 
     def _finish(self, failed: str, planned: processes.Process, key: bytes, within: float, *files: int) -> str:
         """Run a process to its end; what it said, warnings apart. Raises VaultError, Stopped."""
@@ -203,6 +249,23 @@ def close(data: DataDir) -> None:
         time.sleep(POLL_S if done.returncode else 0)
 
 
+def close_left_over(data: DataDir) -> None:
+    """A launch whose settings name no volume: one of before that was killed may have left one open. What is in use is
+    another service's, and stays."""
+    program = encryption.found(encryption.CRYPTSETUP)
+    if not (MAPPER / NAME).exists() or not program:
+        return
+    mounts.clear(data.mountpoint)
+    done = subprocess.run(  # noqa: S603 - as the system has it
+        [program, "close", NAME], env=FIXED, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        notice(
+            f"{MAPPER / NAME}, an encrypted volume, is open, and the kernel holds its key: if no other service uses "
+            f"it, close it (cryptsetup close {NAME}). {done.stderr.strip()[-200:]}"
+        )
+
+
 def check(dumped: str, device: str) -> None:
     """Raises VaultError unless the header (as `luksDump --dump-json-metadata` writes it) says what ours says, no more.
 
@@ -236,6 +299,28 @@ def _other(device: str) -> VaultError:
     )
 
 
+def _keys_area(dumped: str) -> tuple[int, int]:
+    """Where the volume's key lies in a checked header, from byte to byte. Raises VaultError."""
+    (slot,) = json.loads(dumped)["keyslots"].values()
+    begin = int(slot["area"]["offset"])
+    end = begin + int(slot["area"]["size"])
+    if not KEYS[0] <= begin < end <= KEYS[1]:
+        raise VaultError("The volume's header says that its key lies outside of the header: nothing is changed.")
+    return begin, end
+
+
+@contextmanager
+def _piped(key: bytes) -> Iterator[int]:
+    """The end of a pipe, from which a key is read."""
+    end, other = os.pipe()
+    try:
+        with open(other, "wb") as file:
+            file.write(key)
+        yield end
+    finally:
+        os.close(end)
+
+
 def _is_device(mode: int) -> bool:
     return stat.S_ISBLK(mode)
 
@@ -266,12 +351,11 @@ def _memory(device: Path | None = None) -> Iterator[int]:
         os.close(handle)
 
 
-def _write_header(header: int, device: Path) -> None:
-    """What holds the key first, then the second description, and at last the first."""
+def _write_header(header: int, device: Path, *parts: tuple[int, int]) -> None:
+    """These parts of it, each on the disk before the next one is begun."""
     target = os.open(device, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        for start, end in zip(PARTS[1:], PARTS, strict=False):
-            at = start
+        for at, end in parts:
             while at < end:
                 at += os.pwrite(target, os.pread(header, min(1 << 20, end - at), at), at)
             os.fsync(target)

@@ -22,7 +22,7 @@ from launcher.measure import encryption
 from launcher.plan import settings
 from launcher.plan.events import encryption_event
 from launcher.plan.launch import Launch
-from launcher.serve import mounts, rotating, volume
+from launcher.serve import damage, locked_data, mounts, rotating, volume
 from launcher.serve.locked_data import left_closed
 from launcher.serve.supervisor import Supervisor
 from launcher.serve.vault import VaultError
@@ -44,6 +44,8 @@ print("WARNING: something that is no part of an answer", file=sys.stderr)
 mapped = place / "mapper" / {NAME!r}
 if name == "mkfs.ext4":
     sys.exit(not mapped.exists())
+if name == "mount" and (place / "damaged").exists():
+    sys.exit("mount: can't read superblock on /dev/mapper/open-webui-tdx.")
 if name == "mount":
     options, target = given[3].split(","), given[-1]
     assert mapped.exists() and {{"nodev", "nosuid", "noexec"}} <= set(options)
@@ -52,12 +54,13 @@ if name == "mount":
     way = "ro" if "ro" in options else "rw"
     sys.exit(subprocess.run(["/bin/mount", "-o", "remount,bind," + way, target]).returncode)
 if given[0] == "close":
-    sys.exit(mapped.unlink())
+    sys.exit("Device open-webui-tdx is still in use." if (place / "busy").exists() else mapped.unlink())
 key = sys.stdin.buffer.read() if "--key-file=-" in given else None
-if given[0] == "open":
+tested = "--test-passphrase" in given
+if given[0] == "open" and not tested:
     given = [*given[:-1], "--test-passphrase"]
 given = [each for each in given if not each.startswith("--integrity")]
-given = ["--disable-locks", *given] if given[0] == "luksFormat" else given
+given = ["--disable-locks", *given] if given[0].startswith("luks") and given[0] != "luksDump" else given
 files = [int(each.rpartition("/")[2]) for each in given if "/proc/self/fd/" in each]
 done = subprocess.run([real, *given], input=key, pass_fds=files, stdout=subprocess.PIPE)
 said = done.stdout
@@ -67,7 +70,7 @@ if given[0] == "luksDump":
     told["keyslots"]["0"]["key_size"] += 32
     said = json.dumps(told).encode()
 sys.stdout.buffer.write(said)
-if given[0] == "open" and not done.returncode:
+if given[0] == "open" and not tested and not done.returncode:
     mapped.write_text("open")
 sys.exit(done.returncode)
 """
@@ -266,10 +269,116 @@ def test_the_next_launch_closes_what_a_killed_one_left(made: Volume) -> None:
 
 
 @pytest.mark.slow
-def test_its_key_is_not_exchanged(made: Volume) -> None:
+@pytest.mark.attack
+def test_a_launch_without_the_volume_closes_it_too_unless_it_is_anothers(
+    made: Volume, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DATA_VOLUME was taken out of the settings after a kill: the kernel is not to keep the key."""
     made.create(KEY)
-    with pytest.raises(VaultError, match="The key of a volume cannot be exchanged"):
-        rotating.rotate(made, KEY, OTHER, 0, False)
+    for encrypted in (False, True):
+        made.open(KEY, 0)
+        with left_closed(DataDir(made.launch.data.root, "boot", encrypted=encrypted)):
+            assert closed(made)
+        assert "is open" not in capsys.readouterr().err
+    made.open(KEY, 0)
+    mounts.clear(made.launch.data.kept)
+    (place_of(made) / "busy").touch()
+    with left_closed(DataDir(made.launch.data.root.with_name("another"), "boot")):
+        assert (place_of(made) / "mapper" / NAME).exists()
+    said = capsys.readouterr()
+    assert "if no other service uses it, close it" in said.out + said.err and "still in use" in said.out + said.err
+    (place_of(made) / "busy").unlink()
+
+
+@pytest.mark.slow
+def test_only_the_new_key_opens_it(made: Volume) -> None:
+    made.create(KEY)
+    device = Path(made.launch.data.volume)
+    rotating.rotate(made, KEY, OTHER, 0, False)
+    assert closed(made)
+    with pytest.raises(VaultError, match="This key does not open the data"):
+        made.open(KEY, 0)
+    rotating.rotate(made, KEY, OTHER, 0, False)  # its owner did not hear of it, and asks again
+    assert made.open(OTHER, 0) == 1
+    said = json.dumps(asked(made))
+    assert KEY.hex() not in said and "\\u0000\\u0000" not in said
+    assert device.stat().st_size == HEADER_BYTES + (4 << 20)
+
+
+@pytest.mark.slow
+@pytest.mark.attack
+def test_what_is_not_to_be_exchanged_is_left_as_it_is(made: Volume) -> None:
+    made.create(KEY)
+    made.open(KEY, 0)
+    volume.close(made.launch.data)
+    before = Path(made.launch.data.volume).read_bytes()
+    with pytest.raises(VaultError, match="A volume has its master key for good"):
+        rotating.rotate(made, KEY, OTHER, 0, True)
+    with pytest.raises(VaultError, match="opened 1 times, and at least 2 were expected"):
+        rotating.rotate(made, KEY, OTHER, 2, False)
+    with pytest.raises(VaultError, match="This key does not open the data"):
+        rotating.rotate(made, OTHER, OTHER, 0, False)
+    assert closed(made) and Path(made.launch.data.volume).read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.attack
+def test_an_exchange_that_is_killed_leaves_one_of_the_two_keys(made: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of each description, and around what else is written."""
+    made.create(KEY)
+    device = Path(made.launch.data.volume)
+    parts: list[tuple[int, int]] = []
+    before, write = device.read_bytes(), volume._write_header
+
+    def keep(header: int, target: Path, *given: tuple[int, int]) -> None:
+        parts.extend(given)
+        write(header, target, *given)
+
+    monkeypatch.setattr(volume, "_write_header", keep)
+    rotating.rotate(made, KEY, OTHER, 0, False)
+    after = device.read_bytes()
+    for done, (begin, end) in enumerate(parts):
+        torn = (begin, begin + 2048) if end <= 32 * 1024 else (begin, end)
+        content = bytearray(before)
+        for start, stop in (*parts[:done], torn):
+            content[start:stop] = after[start:stop]
+        device.write_bytes(content)
+        opening = [key for key in (KEY, OTHER) if opens(made, key)]
+        assert opening == ([KEY] if done < 2 else [OTHER]), done
+    rotating.rotate(made, KEY, OTHER, 0, False)  # asked again, it is done
+
+
+def opens(made: Volume, key: bytes) -> bool:
+    try:
+        made.look(key, 0)
+    except VaultError as error:
+        assert "This key does not open the data" in str(error)
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_damage_is_said_when_it_is_opened_and_while_it_is_open(
+    made: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made.create(KEY)
+    (place_of(made) / "damaged").touch()
+    with pytest.raises(VaultError, match=r"The encrypted data is damaged: the volume opens, .* can't read superblock"):
+        made.open(KEY, 0)
+    assert closed(made)
+    (place_of(made) / "damaged").unlink()
+    made.open(KEY, 0)
+    monkeypatch.setattr(damage, "EXT4", tmp_path / "ext4")
+    said = tmp_path / "ext4" / NAME
+    following = locked_data.damage(made.launch.data, made.supervisor)
+    following.tend()
+    said.mkdir(parents=True)
+    for count, told in ((0, ""), (2, "has met 2 errors, the last at block 8193"), (2, ""), (3, "has met 3 errors")):
+        (said / "errors_count").write_text(f"{count}\n")
+        (said / "last_error_block").write_text("8193\n")
+        following.tend()
+        heard = capsys.readouterr()
+        assert told in heard.out + heard.err and bool(told) == bool(heard.out + heard.err)
 
 
 def test_settings_and_what_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
