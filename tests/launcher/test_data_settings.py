@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from quote_verifier.eventlog import _event as logged
 from quote_verifier.kept_data import check_data
 from quote_verifier.verdict import Check
 
+from launcher import run
 from launcher.datadir import DataDir
 from launcher.errors import SettingError
 from launcher.plan import effective, processes, settings
@@ -110,3 +112,33 @@ def test_whatever_keeps_words_elsewhere_is_told_to_verifiers(name: str) -> None:
     bound = {"data": {"state": "encrypted", "owner": OWNER}}
     judged = check_data(log, bound, Check("platform.match", "pass", ""))
     assert (judged.status, name in judged.detail) == ("warn", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "said"), [("tdx", "none", True), ("tdx", "unlock", False), ("tdx-simulated", "none", False)]
+)
+def test_plain_data_is_said_on_real_hardware(kind: str, key: str, said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(run, "notice", heard.append)
+    monkeypatch.setattr(run, "tdx", SimpleNamespace(choose=lambda *_: kind, look=lambda _: None))
+    owned = {"DATA_KEY": key, "DATA_OWNER": OWNER} if key != "none" else {}
+    assert run._kind(settings.load(owned), Path("/nonexistent"), {}) == kind
+    assert said == any("DATA_KEY=none: what this service keeps lies in plain text" in each for each in heard)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encrypted", "said", "dumps"),
+    [("tdx", True, ["Swap."], False), ("tdx-simulated", True, [], False), ("tdx", False, [], True)],
+)
+def test_what_could_spill_is_looked_for_where_data_is_encrypted(
+    kind: str, encrypted: bool, said: list[str], dumps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    limited: list[bool] = []
+    monkeypatch.setattr(run, "notice", heard.append)
+    monkeypatch.setattr(
+        run, "spills", SimpleNamespace(no_dumps=lambda: limited.append(True), found=lambda fenced: ["Swap."])
+    )
+    started = SimpleNamespace(data=SimpleNamespace(encrypted=encrypted), kind=kind)
+    run._keep_to_memory(started, fenced=True)  # type: ignore[arg-type]
+    assert heard == said and bool(limited) != dumps
