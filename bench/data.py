@@ -34,8 +34,8 @@ from data_unlock.ends import Asking, Locked  # noqa: E402
 from data_unlock.errors import RefusedError  # noqa: E402
 from data_unlock.message import Action  # noqa: E402
 from tests.browser.running import Server, release, serve  # noqa: E402
+from tests.flooding import Flood  # noqa: E402
 from tests.ports import free_port  # noqa: E402
-from tests.release.flooding import Flood  # noqa: E402
 from tests.release.unlocking import WHO, bearer, health, launched, port_of, references, told, unlock_key, until  # noqa: E402
 
 ROUNDS = 9

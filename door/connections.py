@@ -28,6 +28,8 @@ IDLE_S = 20.0
 STALLED_S = 60.0
 MAX_HEAD_BYTES = 64 * 1024
 MAX_SOCKETS = 8192
+#: Requests that a client may send before it has the answers to those before them.
+MOST_AHEAD = 8
 _TOO_LONG = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\ncontent-length: 38\r\n"
     b"connection: close\r\n\r\nThe request's head is over 64 KiB.\r\n\r\n"
@@ -132,6 +134,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
+        if len(self.pipeline) >= MOST_AHEAD:  # uvicorn reads on after each answer, however many wait already
+            self.abort()
+            raise ConnectionAbortedError  # ends the reading of what came with it
         super().on_message_begin()
         self.scope["extensions"] = {_ABORT: self.abort}  # type: ignore[dict-item]
 

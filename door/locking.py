@@ -38,6 +38,7 @@ class Lock:
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._writer: asyncio.Future[asyncio.StreamWriter] | None = None
         self._one = asyncio.Lock()
+        self._turn = asyncio.Lock()  # of a message to be looked at: thousands that are forged wait for each other
         self.given = False  # the data is open, though people are not let in yet
         #: Why a key broker does not open it, one sentence of ours, or ""; and its kind (door/key_broker.py), by which
         #: pages say it in their reader's language.
@@ -71,12 +72,14 @@ class Lock:
         the key is still good, unless the owner's own signature was on what does not open."""
         if self.given:
             raise RefusedError(OPEN_ALREADY)
-        try:
-            opened = self._waiting.open(message)
-        except RefusedError:
-            if self._waiting.used:
-                await self._renew()
-            raise
+        async with self._turn:
+            await asyncio.sleep(0)  # one message each time around: others are answered in between
+            try:
+                opened = self._waiting.open(message)
+            except RefusedError:
+                if self._waiting.used:
+                    await self._renew()
+                raise
         said = await self._ask(opened.action, opened.least_generation, opened.data_key, opened.new_key)
         if said["ok"]:
             return opened.answer(Answer("opened", said["generation"]))

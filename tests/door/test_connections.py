@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -73,6 +74,33 @@ def test_a_head_without_end(world: World) -> None:
             pass
         assert received.startswith(b"HTTP/1.1 431") or not received
     assert running.ask("/")[0].status == 200
+
+
+@pytest.mark.slow
+@pytest.mark.attack
+@pytest.mark.parametrize("tls", ["off", "self-signed"])
+def test_whoever_sends_thousands_of_requests_ahead_is_cut_off(world: World, tls: str) -> None:
+    """Read ahead they would cost memory without a bound, and the time that others wait for."""
+    running = world.start(web=False, tls=tls)
+
+    def connected() -> socket.socket:
+        made = running.connect()
+        made.connect()
+        return made.sock
+
+    with connected() as client:
+        received = b""
+        with suppress(OSError):
+            for _ in range(100):
+                client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+            while (chunk := client.recv(1 << 16)) and received.count(b"HTTP/1.1 ") < 100:
+                received += chunk
+    assert received.count(b"HTTP/1.1 ") < 100
+    with connected() as client:  # a few are taken as they come
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
+        received = b""
+        while received.count(b"HTTP/1.1 ") < 5:
+            received += client.recv(1 << 16)
 
 
 class Transport:

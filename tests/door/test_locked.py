@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from data_unlock.answer import Answer
 from data_unlock.ends import Asking
+from data_unlock.errors import RefusedError
 from data_unlock.message import Action
 from data_unlock.outside import PATH
 from door import locked
@@ -164,6 +165,24 @@ def test_whoever_is_not_the_owner_opens_nothing_and_keeps_nobody_out() -> None:
             assert answer.status_code == status and answer.json()["detail"].endswith(".")
         assert made.asked == [] and made.bound.members == before
         assert good.heard((await made.post(good.message)).content).state == "opened"
+
+    played(test)
+
+
+@pytest.mark.attack
+def test_forged_messages_wait_for_each_other_and_nobody_else_for_them() -> None:
+    async def test(made: Scene) -> None:
+        forged = made.asking(OTHER).message
+
+        async def refused() -> None:
+            with pytest.raises(RefusedError, match="not signed by the owner"):
+                await made.lock.take(forged)
+
+        looked_at = [asyncio.create_task(refused()) for _ in range(40)]
+        for around in range(1, 20):
+            await asyncio.sleep(0)  # whatever else the door has to do is done here
+            assert sum(each.done() for each in looked_at) <= around
+        await asyncio.gather(*looked_at)
 
     played(test)
 

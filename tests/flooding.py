@@ -1,6 +1,6 @@
 """Forged unlock messages, as many as a locked door takes: processes that send without waiting for answers.
 
-`python -m tests.release.flooding PORT CONNECTIONS` sends what it reads on standard input, again and again, and says
+`python -m tests.flooding PORT CONNECTIONS` sends what it reads on standard input, again and again, and says
 every now and then how many messages it has sent, and how many were refused.
 """
 
@@ -23,6 +23,7 @@ from data_unlock.message import Action
 from tests import leftovers
 
 BATCH = 100  # messages that are sent at once
+AHEAD = 4  # of the answers, over one connection: who sends many more is cut off (door/connections.py)
 REFUSED = b"HTTP/1.1 403"
 SAID_S = 0.1
 
@@ -97,53 +98,60 @@ class Flood:
 
 @dataclass
 class _Connection:
-    """One connection: how much of the batch is on its way, and the end of what came back."""
+    """One connection: where in the batch it is, how many answers it is owed, and the end of what came back."""
 
     socket: socket.socket
     at: int = 0
+    owed: int = 0
     tail: bytes = b""
 
 
 def _opened(port: int) -> _Connection:
-    connection = socket.create_connection(("127.0.0.1", port), 10)
-    connection.setblocking(False)
-    return _Connection(connection)
+    return _Connection(socket.create_connection(("127.0.0.1", port), 10))
 
 
 def _take(each: _Connection) -> int:
     """Refusals that came back. ConnectionError where it has ended."""
-    data = each.socket.recv(1 << 18)
+    data = each.socket.recv(1 << 16)
     if not data:
         raise ConnectionError
     text = each.tail + data
     each.tail = text[-len(REFUSED) + 1 :]
-    return text.count(REFUSED)
+    found = text.count(REFUSED)
+    each.owed -= found
+    return found
+
+
+def _give(each: _Connection, batch: bytes) -> int:
+    """Messages that are sent now: as many as may be on their way."""
+    size, count = len(batch) // BATCH, AHEAD - each.owed  # all are as long
+    each.socket.sendall(batch[each.at * size : (each.at + count) * size])
+    each.at = (each.at + count) % (BATCH - AHEAD)
+    each.owed += count
+    return count
 
 
 def main(port: int, count: int, batch: bytes) -> None:
     """Until it is killed, or nobody listens."""
-    size = len(batch) // BATCH  # all are as long
     waiting, sent, refused, said = selectors.DefaultSelector(), 0, 0, time.monotonic()
-    for _ in range(count):
+
+    def begin() -> None:
+        nonlocal sent
         each = _opened(port)
-        waiting.register(each.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, each)
+        sent += _give(each, batch)
+        waiting.register(each.socket, selectors.EVENT_READ, each)
+
+    for _ in range(count):
+        begin()
     while True:
-        for key, events in waiting.select(SAID_S):
-            each = key.data
+        for key, _ in waiting.select(SAID_S):
             try:
-                with suppress(BlockingIOError):
-                    if events & selectors.EVENT_READ:
-                        refused += _take(each)
-                    if events & selectors.EVENT_WRITE:
-                        before = each.at
-                        each.at += each.socket.send(batch[before:])
-                        sent += each.at // size - before // size
-                        each.at %= len(batch)
+                refused += _take(key.data)
+                sent += _give(key.data, batch)
             except OSError:  # the door ended it
-                waiting.unregister(each.socket)
-                each.socket.close()
-                fresh = _opened(port)
-                waiting.register(fresh.socket, selectors.EVENT_READ | selectors.EVENT_WRITE, fresh)
+                waiting.unregister(key.data.socket)
+                key.data.socket.close()
+                begin()
         if time.monotonic() - said > SAID_S:
             said = time.monotonic()
             print(sent, refused, flush=True)
