@@ -49,6 +49,7 @@ class DataDir:
     encrypted: bool = False
     taking_over: bool = False  # plain data is to become encrypted
     volume: str = ""  # the device that holds the encrypted data, in the place of the folder `encrypted/`
+    release: str = "any"  # digest of the release that is launched, as soon as it is known
 
     @property
     def kept(self) -> Path:
@@ -168,8 +169,9 @@ class DataDir:
 
     def bytecode(self, role: str) -> Path:
         """Python's bytecode cache of one role: a process must not be able to plant code for a more trusted one,
-        and code compiled before this boot is not trusted at all."""
-        return self.run / f"pycache-{self.boot}" / role
+        and code compiled before this boot is not trusted at all. Nor is another release's, whose files may be of the
+        same place, size and time."""
+        return self.run / f"pycache-{self.boot}" / self.release[:32] / role
 
     def prepare(self) -> None:
         """Make the folders; clear what belongs to one run. Raises DataError with the reason."""

@@ -52,6 +52,7 @@ def run(release: Path, environ: Mapping[str, str], allow_modified: bool, take_ov
             try:
                 supervisor.notifier.status("Comparing every file of the release with its manifest")
                 checked = check_release(release, allow_modified, supervisor)
+                data = replace(data, release=checked.manifest.digest)
                 kind, pid = _kind(chosen, release, environ), os.getpid()
                 python, compiled = interpreter.executable(), interpreter.given_bytecode()
                 launch = Launch(release, chosen, data, kind, environ, python, pid, sockets, compiled)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_bytecode_of_an_earlier_boot_goes(data: DataDir) -> None:
     later.prepare()
     assert later.bytecode("web").exists()
     assert data.bytecode("web") != data.bytecode("attester")
+    assert data.bytecode("web") != replace(data, release="another").bytecode("web")
 
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:

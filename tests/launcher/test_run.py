@@ -383,3 +383,20 @@ def test_rebooting_the_simulated_td_empties_log_and_register(start: Start, relea
     second = start(TEE_GATE="off")
     second.until(READY)
     assert len(second.log()) == len(before) and second.log() != before
+
+
+@pytest.mark.attack
+def test_another_release_in_the_same_place_runs_its_own_code(start: Start, release: Path) -> None:
+    """Archives give every file the same time, so a changed one can be of the size and the time of the one before."""
+    first = start()
+    first.until(READY)
+    first.end()
+    changed = release / "site-packages/uvicorn/__main__.py"
+    times = changed.stat()
+    changed.write_text(changed.read_text().replace("web server", "WEB SERVER"))
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    write_manifest(release)
+    second = start()
+    second.until(READY)
+    second.end()
+    assert (second.data / "logs/web-server.log").read_text().startswith("WEB SERVER")
