@@ -8,9 +8,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.axe import problems
-from tests.browser.pages import new_page, open_panel, screenshot, wait_for_round
+from tests.browser.pages import SCREENS, new_page, open_panel, screenshot, wait_for_round
 from tests.browser.running import Server
-from tests.browser.test_states import SCREENS
 from tests.ports import free_port
 from tests.release.unlocking import health, launched, references, told, until
 
