@@ -46,7 +46,7 @@ def release() -> Path | None:
 _compiled: list[Path] = []
 
 
-def _keep_bytecode(data: Path) -> None:
+def keep_bytecode(data: Path) -> None:
     """Give a new data folder the bytecode of an earlier launch, which makes half of the work of a first one."""
     if not _compiled:
         _compiled.append(data)
@@ -92,7 +92,7 @@ def serve(launcher: Path, data: Path, port: int | None = None, **settings: str) 
     """Start the release on a port of its own with the simulator and the embedded model, and stop it afterwards."""
     port = port or free_port()
     data.mkdir(parents=True, exist_ok=True)
-    _keep_bytecode(data)
+    keep_bytecode(data)
     log = data.parent / f"{data.name}.log"
     chosen: Mapping[str, str] = {
         "HOST": "127.0.0.1",

@@ -19,7 +19,7 @@ import requests
 from quote_verifier.encoding import from_base64url
 
 from tests import leftovers
-from tests.browser.running import START_S, Server
+from tests.browser.running import START_S, Server, keep_bytecode
 from tests.quote_verifier.world import platform
 
 SOURCES = Path(__file__).resolve().parents[2] / "quote_verifier" / "src"
@@ -69,6 +69,7 @@ def launched(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The release with encrypted data, once it answers, locked; stopped as a person would at the end."""
     quiet = {name: value for name, value in os.environ.items() if "SSL" not in name and "proxy" not in name.lower()}
+    keep_bytecode(server.data)
     settings = {"TDX": "simulated", "LLM": "embedded", "PORT": str(port_of(server)), "DATA_KEY": "unlock"}
     environment = quiet | settings | {"DATA_DIR": str(server.data), "DATA_OWNER": public} | more
     with open(server.data.with_suffix(".log"), "ab") as output:
