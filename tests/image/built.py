@@ -24,3 +24,13 @@ class Built:
     def folder(self) -> Path:
         """The parts that it was made of."""
         return self.cfg.stage("image")
+
+
+def flip(disk: Path, *offsets: int) -> None:
+    """Change one bit of each of these bytes."""
+    with disk.open("r+b") as file:
+        for offset in offsets:
+            file.seek(offset)
+            (byte,) = file.read(1)
+            file.seek(offset)
+            file.write(bytes([byte ^ 1]))

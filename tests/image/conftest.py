@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,9 +47,17 @@ def ovmf(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "usr/share/OVMF"
 
 
+@pytest.fixture
+def copy(built: Built, tmp_path: Path) -> Path:
+    """A disk of one's own."""
+    disk = tmp_path / "disk.raw"
+    subprocess.run(["cp", "--sparse=always", "--reflink=auto", built.disk, disk], check=True)
+    return disk
+
+
 @pytest.fixture(scope="module")
 def serving(built: Built, ovmf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Owner, Machine]]:
     """One machine that serves once its owner opens its data. Its host tries to give it a credential by SMBIOS."""
-    one = owner.new(built, ovmf, tmp_path_factory.mktemp("serving"), "none")
+    one = owner.new(built, ovmf, tmp_path_factory.mktemp("serving"))
     with one.booted("vm", SMBIOS) as machine:
         yield one, machine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import ssl
@@ -33,7 +34,10 @@ LABEL = "open-webui-tdx-data"
 
 @dataclass(frozen=True)
 class Owner:
-    """The machine's parts: `port` of this host leads to it, `disk` is its data volume, `public` the owner's key."""
+    """The machine's parts: `port` of this host leads to it, `disk` is its data volume, `public` the owner's key.
+
+    `model`: what its models volume holds; it has none where that is empty, and then no model answers.
+    """
 
     built: Built
     ovmf: Path
@@ -41,7 +45,7 @@ class Owner:
     port: int
     disk: Path
     public: str
-    llm: str
+    model: bytes
 
     @property
     def url(self) -> str:
@@ -52,12 +56,15 @@ class Owner:
     def booted(self, name: str, extra: Sequence[str] = ()) -> Iterator[Machine]:
         """Boot it; its power is cut at the end."""
         settings = {
-            "LLM": self.llm, "HOST": "0.0.0.0", "PORT": "8443", "TLS": "self-signed", "START_TIMEOUT_S": "3600",
-            "ORIGIN": self.url, "DATA_KEY": "unlock", "DATA_OWNER": self.public,
+            "LLM": "embedded" if self.model else "none", "HOST": "0.0.0.0", "PORT": "8443", "TLS": "self-signed",
+            "START_TIMEOUT_S": "3600", "ORIGIN": self.url, "DATA_KEY": "unlock", "DATA_OWNER": self.public,
         }  # fmt: skip
-        config = json.dumps({"v": 1, "settings": settings, "clock": "host"})  # its network ends at this machine
+        config: dict[str, Any] = {"v": 1, "settings": settings, "clock": "host"}  # its network ends at this machine
         options = ["-m", "6144", *added(self.disk), *extra]
-        with booted(self.folder / name, self.ovmf, self.built.disk, config, options, self.port) as machine:
+        if self.model:
+            config["model"] = described(self.model)
+            options += models_volume(self.folder, self.model)
+        with booted(self.folder / name, self.ovmf, self.built.disk, json.dumps(config), options, self.port) as machine:
             yield machine
 
     def references(self, machine: Machine) -> Path:
@@ -96,7 +103,18 @@ class Owner:
         raise AssertionError("it does not serve")
 
 
-def new(built: Built, ovmf: Path, folder: Path, llm: str) -> Owner:
+def described(model: bytes) -> dict[str, Any]:
+    """What a configuration says of a models volume's content."""
+    return {"name": "mine-1k", "bytes": len(model), "sha384": hashlib.sha384(model).hexdigest()}
+
+
+def models_volume(folder: Path, content: bytes) -> list[str]:
+    """Options that add a models volume with this content."""
+    (folder / "weights").write_bytes(content)
+    return volume(folder / "model.raw", "open-webui-tdx-model", folder / "weights")
+
+
+def new(built: Built, ovmf: Path, folder: Path, model: bytes = b"") -> Owner:
     """A machine that never ran: its data volume is empty, its owner's key is drawn."""
     content = folder / "empty"
     with content.open("wb") as file:
@@ -104,4 +122,4 @@ def new(built: Built, ovmf: Path, folder: Path, llm: str) -> Owner:
     volume(folder / "data.raw", LABEL, content)
     content.unlink()
     public = told("--new-key", str(folder / "data.key"))[1].splitlines()[0].removeprefix("DATA_OWNER=")
-    return Owner(built, ovmf, folder, free_port(), folder / "data.raw", public, llm)
+    return Owner(built, ovmf, folder, free_port(), folder / "data.raw", public, model)

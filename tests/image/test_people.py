@@ -1,4 +1,5 @@
-"""A person in a browser outside of the machine: sees the shield, chats, finds it all again after a loss of power."""
+"""A person in a browser outside of the machine: sees the shield, chats with a model of the operator's own, and finds it
+all again after a loss of power."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scripts.machine import chromium
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.pages import fill_in, send, shield
-from tests.image import owner
+from tests.image import owner, tiny_model
 from tests.image.built import Built
 from tests.image.machine import WIDER
 from tests.image.owner import FAILED, READY
@@ -58,10 +59,13 @@ def go_on(page: Page, awaited: str) -> None:
 def test_a_message_that_was_taken_is_there_after_a_loss_of_power(
     built: Built, ovmf: Path, browser: Browser, tmp_path: Path
 ) -> None:
-    one = owner.new(built, ovmf, tmp_path, "embedded")
+    weights = tiny_model.gguf()
+    one = owner.new(built, ovmf, tmp_path, weights)
     with one.booted("first", WIDER) as machine:
         assert READY in machine.wait_for(READY, FAILED)
+        assert "a model of 0 MiB is in memory, from vdc1" in machine.console()
         known = one.references(machine)
+        assert owner.described(weights)["sha384"] in known.read_text(), "the model is measured"
         assert one.unlock(known)[0] == 5, "there is nothing yet, and nothing is made unasked"
         code, said = one.unlock(known, "--create")
         assert code == 0, said
@@ -72,7 +76,7 @@ def test_a_message_that_was_taken_is_there_after_a_loss_of_power(
         expect(shield(page)).to_have_attribute("data-overall", "simulated", timeout=SLOW_MS)
         send(page, MARK)
         go_on(page, ".chat-user")
-        expect(page.locator(".chat-assistant").last).to_contain_text(re.compile(r"\w"), timeout=SLOW_MS)
+        expect(page.locator(".chat-assistant").last).to_contain_text(tiny_model.WORD, timeout=SLOW_MS)
         page.wait_for_url(re.compile("/c/"))
         chat = page.url.rpartition("/")[2]
         page.context.close()
@@ -88,4 +92,7 @@ def test_a_message_that_was_taken_is_there_after_a_loss_of_power(
         sign_in(page, f"{one.url}/auth")
         page.goto(f"{one.url}/c/{chat}")
         expect(page.locator(".chat-user").first).to_contain_text(MARK, timeout=SLOW_MS)
+        expect(page.locator(".chat-assistant").last).to_contain_text(tiny_model.WORD, timeout=SLOW_MS)
         page.context.close()
+        machine.press_power()
+        assert "reboot: Power down" in machine.ends()

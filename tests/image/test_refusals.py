@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from scripts.image import building, pe, prediction, tools
-from tests.image.built import Built
+from tests.image import owner, tiny_model
+from tests.image.built import Built, flip
 from tests.image.machine import booted, volume
 
 pytestmark = pytest.mark.image
@@ -29,23 +29,6 @@ def refused(
         assert says in shown, shown[-3000:]
         assert SERVES not in shown
         return shown
-
-
-@pytest.fixture
-def copy(built: Built, tmp_path: Path) -> Path:
-    """A disk of one's own."""
-    disk = tmp_path / "disk.raw"
-    subprocess.run(["cp", "--sparse=always", "--reflink=auto", built.disk, disk], check=True)
-    return disk
-
-
-def flip(disk: Path, offset: int, bit: int = 1) -> None:
-    """Change one bit."""
-    with disk.open("r+b") as file:
-        file.seek(offset)
-        (byte,) = file.read(1)
-        file.seek(offset)
-        file.write(bytes([byte ^ bit]))
 
 
 def place_of(disk: Path, content: bytes) -> int:
@@ -142,6 +125,18 @@ def test_volumes_that_are_not_what_the_configuration_says(built: Built, ovmf: Pa
         shown = machine.wait_for("there is a data volume (vdc1), but DATA_KEY is none", SERVES)
         assert "configuration from partition vdb1: EMBEDDED_MODEL, EMBEDDED_MODEL_SHA384, LLM" in shown
         assert SERVES not in shown
+
+
+def test_a_models_volume_with_another_content(built: Built, ovmf: Path, tmp_path: Path) -> None:
+    """Its copy is measured by the launcher, which serves nothing and says what it found."""
+    weights = tiny_model.gguf()
+    config = {"v": 1, "settings": {"LLM": "embedded"}, "model": owner.described(weights), "clock": "host"}
+    extra = ["-m", "3072", *owner.models_volume(tmp_path, weights[:-1] + b"x")]
+    with booted(tmp_path / "vm", ovmf, built.disk, json.dumps(config), extra) as machine:
+        shown = machine.wait_for(owner.FAILED, owner.READY)
+        assert "mine-1k.gguf is not what EMBEDDED_MODEL_SHA384 says: its SHA-384 is" in shown
+        assert "Nothing is served; correct the one that is wrong." in shown
+        assert owner.READY not in shown
 
 
 def test_the_disk_holds_what_the_prediction_names(built: Built) -> None:
