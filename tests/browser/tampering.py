@@ -13,7 +13,7 @@ import rfc8785
 from simulator.quotes import make_quote
 from tests.browser.proxy import Answer, Document, Proxy
 from tests.browser.running import Server
-from tests.vectors.ground import EVENTS, KEPT, OWNER, SITE, event, launch, replay
+from tests.vectors.ground import EVENTS, KEPT, OWNER, event, launch, replay
 
 Edit = Callable[[Document], Document]
 
@@ -70,7 +70,7 @@ def flip(at: int, mask: int = 1) -> Edit:
 
 def with_origin(evidence: Document, origin: str = "https://elsewhere.example") -> Document:
     """Evidence of a service that was launched for this origin, and is bound to it."""
-    plan = [event("site", SITE | {"origin": origin}) if is_site(line) else line for line in plain(evidence)]
+    plan = [with_site(line, origin=origin) if is_site(line) else line for line in plain(evidence)]
     return relaunched(evidence, plan, runtime_data={**evidence["runtime_data"], "origin": origin})
 
 
@@ -98,14 +98,14 @@ PLAIN = ("release", "python", "settings", "site", "gocryptfs", "ollama", "llm", 
 def without_doubts(evidence: Document) -> Document:
     """The same evidence of a launch that recorded nothing doubtful and keeps its data encrypted, signed anew."""
     encrypting = next(line for line in EVENTS if line.split(" ")[1] == "gocryptfs")
-    plan = [owned(line) if is_site(line) else line for line in plain(evidence)]
+    plan = [with_site(line, data_owner=OWNER) if is_site(line) else line for line in plain(evidence)]
     plan += [] if encrypting in plan else [encrypting]
     return relaunched(evidence, plan, runtime_data={**evidence["runtime_data"], "data": KEPT})
 
 
-def owned(site: str) -> str:
-    """The event `site` of the same choices, and of data that has an owner."""
-    return event("site", json.loads(site.split(" ", 2)[2]) | {"data_owner": OWNER})
+def with_site(site: str, **choices: str) -> str:
+    """The event `site` with these choices, and the others as they are."""
+    return event("site", json.loads(site.split(" ", 2)[2]) | choices)
 
 
 def of_another(evidence: Document) -> Document:
