@@ -46,7 +46,9 @@ CEILING = 1.3
 MOST_LATER_S = 2.0
 FORGED = 5000
 FLOOD_S = 5.0
-FLOODS = (2, 16, 128, 1024)  # connections
+#: Connections, and messages over each that wait for no answer: the last ones are cut off, and begun anew.
+FLOODS = ((2, 4), (16, 4), (128, 4), (1024, 4), (128, 100))
+MOST = 1024
 
 
 @dataclass(frozen=True)
@@ -171,19 +173,21 @@ def waits(url: str, count: int = 20) -> list[float]:
     return sorted(found)
 
 
-def flooded(server: Server, door: int, connections: int) -> None:
+def flooded(server: Server, door: int, connections: int, ahead: int) -> None:
     """Print what a flood over so many connections comes to, and how long others wait for an answer meanwhile."""
-    with Flood(port_of(server), unlock_key(server), connections=connections // 2) as flood:
-        until(lambda: flood.refused >= 1000, "the flood does not begin")
-        began, refused, used = time.monotonic(), flood.refused, processor_seconds(door)
+    with Flood(port_of(server), unlock_key(server), connections=connections // 2, ahead=ahead) as flood:
+        until(lambda: flood.sent >= 1000, "the flood does not begin")
+        began, sent, refused, used = time.monotonic(), flood.sent, flood.refused, processor_seconds(door)
         found = waits(server.url)
         time.sleep(max(0.0, FLOOD_S - (time.monotonic() - began)))
-        taken, took = flood.refused - refused, time.monotonic() - began
-        cost = (processor_seconds(door) - used) / taken
+        given, taken, took = flood.sent - sent, flood.refused - refused, time.monotonic() - began
+        share = (processor_seconds(door) - used) / took
     usual, most = statistics.median(found) * 1000, found[-1] * 1000
+    each = f", {share / (taken / took) * 1e6:.0f} us each" if taken else ""
     print(
-        f"{connections:4} connections: {taken / took:.0f} forged messages a second refused, {cost * 1e6:.0f} us each "
-        f"of the door's processor; /health after {usual:.0f} ms, at most {most:.0f} ms",
+        f"{connections:4} connections, {ahead:2} messages ahead: {given / took:.0f} forged messages a second sent, "
+        f"{taken / took:.0f} refused{each} (the door used {share:.0%} of a processor); /health after {usual:.0f} ms, "
+        f"at most {most:.0f} ms",
         flush=True,
     )
 
@@ -200,15 +204,15 @@ def flood(launcher: Path, folder: Path) -> None:
         began = time.monotonic()
         assert told(*usual)[0] == 5, "there is nothing yet to be opened"
         quiet, door = time.monotonic() - began, door_of(server.data)
-        for connections in FLOODS:
-            flooded(server, door, connections)
-        with Flood(port_of(server), unlock_key(server), connections=FLOODS[-1] // 2) as going:
+        for connections, ahead in FLOODS:
+            flooded(server, door, connections, ahead)
+        with Flood(port_of(server), unlock_key(server), connections=MOST // 2) as going:
             until(lambda: going.refused >= 1000, "the flood does not begin")
             began = time.monotonic()
             code, said = told(*usual, "--create", seconds=600)
             took = time.monotonic() - began
         assert code == 0, said
-        print(f"the owner's command: {took:.1f} s through {FLOODS[-1]} of them, {quiet:.1f} s without", flush=True)
+        print(f"the owner's command: {took:.1f} s through {MOST} of the connections, {quiet:.1f} s without", flush=True)
 
 
 def main() -> None:

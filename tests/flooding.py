@@ -1,7 +1,7 @@
 """Forged unlock messages, as many as a locked door takes: processes that send without waiting for answers.
 
-`python -m tests.flooding PORT CONNECTIONS` sends what it reads on standard input, again and again, and says
-every now and then how many messages it has sent, and how many were refused.
+`python -m tests.flooding PORT CONNECTIONS AHEAD` sends what it reads on standard input, again and again, at most AHEAD
+messages of a connection before their answers, and says now and then how many it has sent, and how many were refused.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ def requests(unlock_key: bytes) -> bytes:
 
 @dataclass
 class Flood:
-    """While it is entered, `processes` send to the door at `port`, each over so many connections."""
+    """While it is entered, `processes` send to the door at `port`, each over so many connections, `ahead` (at most
+    BATCH) of each one's answers."""
 
     port: int
     unlock_key: bytes
     processes: int = 2
     connections: int = 8
+    ahead: int = AHEAD
     _said: list[tuple[int, int]] = field(default_factory=list)
     _senders: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _threads: list[Thread] = field(default_factory=list)
@@ -61,7 +63,7 @@ class Flood:
         return sum(refused for _, refused in self._said)
 
     def __enter__(self) -> Flood:
-        command = [sys.executable, "-m", __name__, str(self.port), str(self.connections)]
+        command = [sys.executable, "-m", __name__, *map(str, (self.port, self.connections, self.ahead))]
         batch = requests(self.unlock_key)
         for number in range(self.processes):
             sender = subprocess.Popen(
@@ -98,10 +100,9 @@ class Flood:
 
 @dataclass
 class _Connection:
-    """One connection: where in the batch it is, how many answers it is owed, and the end of what came back."""
+    """One connection: how many answers it is owed, and the end of what came back."""
 
     socket: socket.socket
-    at: int = 0
     owed: int = 0
     tail: bytes = b""
 
@@ -122,23 +123,23 @@ def _take(each: _Connection) -> int:
     return found
 
 
-def _give(each: _Connection, batch: bytes) -> int:
+def _give(each: _Connection, batch: bytes, ahead: int) -> int:
     """Messages that are sent now: as many as may be on their way."""
-    size, count = len(batch) // BATCH, AHEAD - each.owed  # all are as long
-    each.socket.sendall(batch[each.at * size : (each.at + count) * size])
-    each.at = (each.at + count) % (BATCH - AHEAD)
+    count = ahead - each.owed
+    each.socket.sendall(batch[: count * (len(batch) // BATCH)])  # all are as long
     each.owed += count
     return count
 
 
-def main(port: int, count: int, batch: bytes) -> None:
+def main(port: int, count: int, ahead: int, batch: bytes) -> None:
     """Until it is killed, or nobody listens."""
     waiting, sent, refused, said = selectors.DefaultSelector(), 0, 0, time.monotonic()
 
     def begin() -> None:
         nonlocal sent
         each = _opened(port)
-        sent += _give(each, batch)
+        with suppress(ConnectionError):  # cut off already: that is seen when its answers are read
+            sent += _give(each, batch, ahead)
         waiting.register(each.socket, selectors.EVENT_READ, each)
 
     for _ in range(count):
@@ -147,7 +148,7 @@ def main(port: int, count: int, batch: bytes) -> None:
         for key, _ in waiting.select(SAID_S):
             try:
                 refused += _take(key.data)
-                sent += _give(key.data, batch)
+                sent += _give(key.data, batch, ahead)
             except OSError:  # the door ended it
                 waiting.unregister(key.data.socket)
                 key.data.socket.close()
@@ -159,4 +160,4 @@ def main(port: int, count: int, batch: bytes) -> None:
 
 if __name__ == "__main__":
     with suppress(OSError):
-        main(int(sys.argv[1]), int(sys.argv[2]), sys.stdin.buffer.read())
+        main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.stdin.buffer.read())
