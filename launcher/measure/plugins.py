@@ -50,7 +50,8 @@ def events(database: Path) -> list[Event]:
         return []
     found = []
     try:
-        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+        # A read-only connection could not undo what a loss of power left half written, and would read nothing then.
+        connection = sqlite3.connect(f"file:{database}?mode=rw", uri=True)
         try:
             present = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
             for kind, query in _QUERIES:

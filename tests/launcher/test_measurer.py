@@ -96,6 +96,24 @@ def test_enabled_code_is_read_from_the_database(tmp_path: Path) -> None:
     assert plugins.events(database)[0].content["sha384"] == hashlib.sha384(b"def a(): pass").hexdigest()
 
 
+@pytest.mark.parametrize(("mode", "beside"), [("delete", "journal"), ("wal", "wal")])
+def test_what_a_loss_of_power_left_half_written_is_undone(tmp_path: Path, mode: str, beside: str) -> None:
+    """Otherwise the database could not be read at all, at this launch and every later one."""
+    writing, database = tmp_path / "writing.db", tmp_path / "webui.db"
+    connection = sqlite3.connect(writing, isolation_level=None)
+    connection.execute(f"pragma journal_mode = {mode}")
+    connection.execute("create table tool (id text, content text)")
+    connection.execute("insert into tool values ('t', 'class Tools: pass')")
+    connection.execute("pragma cache_size = 1")  # what does not fit into memory is written before the transaction ends
+    connection.execute("begin")
+    connection.execute("update tool set content = 'half'")
+    connection.executemany("insert into tool values ('more', ?)", [("x" * 5000,)] * 50)
+    shutil.copy(writing, database)
+    shutil.copy(f"{writing}-{beside}", f"{database}-{beside}")
+    assert plugins.events(database) == [code_event("tool", "t", "class Tools: pass")]
+    connection.close()
+
+
 def test_a_broken_database(tmp_path: Path) -> None:
     (tmp_path / "webui.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(DataError, match=r"webui.db"):
