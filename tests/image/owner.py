@@ -27,7 +27,7 @@ from tests.release.unlocking import told
 
 # systemd shortens names on the console.
 READY = "Started open-webui-tdx.se"
-FAILED = "Failed to start open-webui-tdx"
+FAILED = "Failed to start open-webui"
 LONG_S = 1800.0  # everything in the machine is emulated
 LABEL = "open-webui-tdx-data"
 
