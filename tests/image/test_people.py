@@ -17,10 +17,17 @@ from tests.image import owner, tiny_model
 from tests.image.built import Built
 from tests.image.machine import WIDER
 from tests.image.owner import FAILED, READY
+from tests.release.unlocking import until
 
 pytestmark = pytest.mark.image
 SLOW_MS = 900_000  # everything in the machine is emulated
 MARK = "Remember heron-4711."
+#: Whether the service says that it has kept each message of a chat: an answer is kept a moment after it was shown.
+KEPT = """async (id) => {
+    const headers = {Authorization: `Bearer ${localStorage.token}`};
+    const {chat} = await (await fetch(`/api/v1/chats/${id}`, {headers})).json();
+    return Object.values(chat.history.messages).every(({content}) => content);
+}"""
 _LINK = re.compile(r"https://127\.0\.0\.1:[0-9]+/\S*administrator\S*")
 
 
@@ -79,6 +86,7 @@ def test_a_message_that_was_taken_is_there_after_a_loss_of_power(
         expect(page.locator(".chat-assistant").last).to_contain_text(tiny_model.WORD, timeout=SLOW_MS)
         page.wait_for_url(re.compile("/c/"))
         chat = page.url.rpartition("/")[2]
+        until(lambda: page.evaluate(KEPT, chat), "the answer is not kept")
         page.context.close()
     assert MARK.encode() not in one.disk.read_bytes()
     with one.booted("second", WIDER) as machine:
