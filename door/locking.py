@@ -70,14 +70,15 @@ class Lock:
     async def take(self, message: bytes) -> bytes:
         """Open one message and have the data opened; the answer. MalformedError, RefusedError: nothing was opened, and
         the key is still good, unless the owner's own signature was on what does not open."""
-        if self.given:
-            raise RefusedError(OPEN_ALREADY)
         async with self._turn:
             await asyncio.sleep(0)  # one message each time around: others are answered in between
+            if self.given:
+                raise RefusedError(OPEN_ALREADY)
+            before = self._waiting.used  # by a message that is being carried out: what comes of that is not this one's
             try:
                 opened = self._waiting.open(message)
             except RefusedError:
-                if self._waiting.used:
+                if self._waiting.used and not before:
                     await self._renew()
                 raise
         said = await self._ask(opened.action, opened.least_generation, opened.data_key, opened.new_key)

@@ -187,6 +187,32 @@ def test_forged_messages_wait_for_each_other_and_nobody_else_for_them() -> None:
     played(test)
 
 
+@pytest.mark.attack
+@pytest.mark.parametrize("said", [{"ok": True, "generation": 4}, {"ok": False, "generation": 2, "detail": "No."}])
+def test_messages_that_come_while_the_owners_is_carried_out_bind_no_other_key(said: dict[str, Any]) -> None:
+    """Its one message used the key, and they did not: whoever sends them has no say in what evidence binds."""
+
+    async def test(made: Scene) -> None:
+        made.said = said
+        made.may_answer.clear()
+        forged, opening, before = (
+            made.asking(OTHER).message,
+            asyncio.create_task(made.lock.take(made.asking().message)),
+            made.lock.bound,
+        )
+        waiting = [asyncio.create_task(made.lock.take(forged)) for _ in range(20)]
+        while not made.asked:
+            await asyncio.sleep(0.01)
+        assert made.lock.bound == made.bound.members["unlock"] == before
+        made.may_answer.set()
+        waiting += [asyncio.create_task(made.lock.take(forged)) for _ in range(20)]
+        await opening
+        assert all(isinstance(each, RefusedError) for each in await asyncio.gather(*waiting, return_exceptions=True))
+        assert made.bound.members["unlock"] == (None if said["ok"] else made.lock.bound)
+
+    played(test)
+
+
 def test_people_are_told_and_programs_too() -> None:
     async def test(made: Scene) -> None:
         for path in ("/", "/c/a-chat"):
