@@ -36,7 +36,18 @@ from data_unlock.message import Action  # noqa: E402
 from tests.browser.running import Server, release, serve  # noqa: E402
 from tests.flooding import Flood  # noqa: E402
 from tests.ports import free_port  # noqa: E402
-from tests.release.unlocking import WHO, bearer, health, launched, port_of, references, told, unlock_key, until  # noqa: E402
+from tests.release.unlocking import (  # noqa: E402
+    WHO,
+    bearer,
+    health,
+    launched,
+    new_key,
+    port_of,
+    references,
+    told,
+    unlock_key,
+    until,
+)
 
 ROUNDS = 9
 MESSAGES = 200
@@ -125,7 +136,7 @@ def unlocked(launcher: Path, folder: Path) -> Iterator[tuple[Server, float]]:
     """A service with encrypted data, and how long after its owner's message came it was healthy."""
     server, key = Server(f"http://127.0.0.1:{free_port()}", folder / "encrypted"), str(folder / "data.key")
     server.data.mkdir()
-    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    public = new_key(key)
     with launched(launcher.parent, server, public):
         held = ("--release", references(server, folder), "--key", key, "--cache", str(folder / "cache"))
         code, said = told(server.url, *held, "--accept", "simulated", "--create")
@@ -197,7 +208,7 @@ def flood(launcher: Path, folder: Path) -> None:
     verifying()
     server, key = Server(f"http://127.0.0.1:{free_port()}", folder / "flooded"), str(folder / "flooded.key")
     server.data.mkdir()
-    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    public = new_key(key)
     with launched(launcher.parent, server, public):
         held = ("--release", references(server, folder), "--key", key, "--cache", str(folder / "cache"))
         usual = (server.url, *held, "--accept", "simulated")

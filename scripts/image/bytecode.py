@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts.config import Config
+from scripts.image.tools import loaded
 from scripts.run import Runner
 from scripts.tools.reproducible import reproducible
 
@@ -21,30 +22,12 @@ _PARTS = 4
 def make(cfg: Config, run: Runner, tree: Path) -> None:
     """Compile the modules of a whole tree into it."""
     out = tree / PLACE
-    libraries = tree / "usr/lib/x86_64-linux-gnu"
-    python = [
-        libraries / "ld-linux-x86-64.so.2",
-        "--inhibit-cache",
-        "--library-path",
-        libraries,
-        tree / "usr/bin/python3.11",
-    ]
     environment: dict[str, str | None] = {**reproducible(), "PYTHONHOME": str(tree / "usr"), "LD_LIBRARY_PATH": None}
 
     def compile_part(part: int) -> None:
-        program = [
-            "-P",
-            "-s",
-            "-S",
-            "-W",
-            "ignore",
-            cfg.root / "image/compile_tree.py",
-            tree,
-            out,
-            str(part),
-            str(_PARTS),
-        ]
-        run([*python, *program], env=environment, what="compiling the image's Python", quiet=part > 0)
+        script = [cfg.root / "image/compile_tree.py", tree, out, str(part), str(_PARTS)]
+        program = [*loaded(tree, "python3.11"), "-P", "-s", "-S", "-W", "ignore", *script]
+        run(program, env=environment, what="compiling the image's Python", quiet=part > 0)
 
     with ThreadPoolExecutor(_PARTS) as pool:
         list(pool.map(compile_part, range(_PARTS)))

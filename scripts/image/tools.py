@@ -15,6 +15,13 @@ from scripts.tools.reproducible import SOURCE_DATE_EPOCH, reproducible
 _ALONE = {"LD_LIBRARY_PATH": None, "PATH": "/nonexistent"}
 
 
+def loaded(folder: Path, program: str) -> list[str | Path]:
+    """The words that start a program of an unpacked tree by the tree's own loader, with the tree's own libraries."""
+    libraries = folder / "usr/lib/x86_64-linux-gnu"
+    found = next(folder.glob(f"usr/*bin/{program}"))
+    return [libraries / "ld-linux-x86-64.so.2", "--inhibit-cache", "--library-path", libraries, found]
+
+
 @dataclass(frozen=True)
 class Tools:
     """The unpacked packages of the part `tools`."""
@@ -23,14 +30,11 @@ class Tools:
     run: Runner
 
     def __call__(self, program: str, *arguments: object, what: str, epoch: str | None = SOURCE_DATE_EPOCH) -> str:
-        """Run one of the programs; CommandError as `Runner`. The loader is theirs, and so are the libraries.
+        """Run one of the programs; CommandError as `Runner`.
 
         `epoch` None: the program is told the time by its options.
         """
-        libraries = self.folder / "usr/lib/x86_64-linux-gnu"
-        loader = libraries / "ld-linux-x86-64.so.2"
-        found = next(self.folder.glob(f"usr/*bin/{program}"))
-        command = [loader, "--inhibit-cache", "--library-path", libraries, found, *arguments]
+        command = [*loaded(self.folder, program), *arguments]
         environment = {**reproducible(), **_ALONE, "SOURCE_DATE_EPOCH": epoch}
         return self.run(command, env=environment, what=what)
 

@@ -11,7 +11,7 @@ from tests.browser.axe import problems
 from tests.browser.pages import SCREENS, new_page, open_panel, screenshot, wait_for_round
 from tests.browser.running import Server
 from tests.ports import free_port
-from tests.release.unlocking import health, launched, references, told, until
+from tests.release.unlocking import health, launched, new_key, references, told, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.release, pytest.mark.slow]
 FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
@@ -20,7 +20,7 @@ FITS = "() => document.documentElement.scrollWidth <= document.documentElement.c
 def test_the_page_says_that_it_is_locked_and_has_the_shield(launcher: Path, browser: Browser, tmp_path: Path) -> None:
     server, key = Server(f"http://127.0.0.1:{free_port()}", tmp_path / "data"), str(tmp_path / "data.key")
     server.data.mkdir()
-    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    public = new_key(key)
     nobody = f"http://127.0.0.1:{free_port()}"
     trustee = {"DATA_KEY": "trustee", "DATA_TRUSTEE_URL": nobody, "DATA_TRUSTEE_RESOURCE": "default/a/b"}
     with launched(launcher.parent, server, public, **trustee):

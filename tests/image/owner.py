@@ -23,7 +23,7 @@ from scripts.image import inside, platform
 from tests.image.built import Built
 from tests.image.machine import Machine, added, booted, volume
 from tests.ports import free_port
-from tests.release.unlocking import told
+from tests.release.unlocking import new_key, told
 
 # systemd shortens names on the console.
 READY = "Started open-webui-tdx.se"
@@ -121,5 +121,5 @@ def new(built: Built, ovmf: Path, folder: Path, model: bytes = b"") -> Owner:
         file.truncate(128 << 20)
     volume(folder / "data.raw", LABEL, content)
     content.unlink()
-    public = told("--new-key", str(folder / "data.key"))[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    public = new_key(folder / "data.key")
     return Owner(built, ovmf, folder, free_port(), folder / "data.raw", public, model)

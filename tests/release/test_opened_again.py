@@ -21,6 +21,7 @@ from tests.release.unlocking import (
     evidence,
     health,
     launched,
+    new_key,
     readable,
     references,
     told,
@@ -41,7 +42,7 @@ def test_plain_data_is_taken_over_and_gets_another_key(release: Path, tmp_path: 
     assert readable(server)
     rebooted = {"PATH": os.environ["PATH"], "DATA_DIR": str(plain)}  # that launch had other settings
     subprocess.run([release / "open-webui-tdx", "reboot-simulator"], env=rebooted, check=True, capture_output=True)
-    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    public = new_key(key)
     with launched(release, server, public, "encrypt-data") as process:
         held = ("--release", references(server, tmp_path), "--key", key, "--cache", str(tmp_path / "cache"))
         usual = (server.url, *held, "--accept", "simulated")
@@ -64,7 +65,7 @@ def test_a_trustee_opens_it_again_for_what_its_policy_knows(release: Path, tmp_p
     server = Server(f"http://127.0.0.1:{free_port()}", tmp_path / "data")
     server.data.mkdir()
     key, grant = str(tmp_path / "data.key"), tmp_path / "data.grant"
-    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    public = new_key(key)
     place, known = "default/open-webui/data-key", set()
     broker = KeyBroker(policy=lambda claims, path: measured(claims)["rtmr_3"] in known)
     with ServingBroker(broker) as trustee:

@@ -27,6 +27,7 @@ from tests.release.unlocking import (
     health,
     launched,
     left_elsewhere,
+    new_key,
     owner,
     readable,
     references,
@@ -67,7 +68,7 @@ def test_a_chat_survives_a_kill_and_nobody_else_reads_it(release: Path, tmp_path
     server = Server(f"http://127.0.0.1:{free_port()}", tmp_path / "data")
     server.data.mkdir()
     key, began = str(tmp_path / "data.key"), time.time()
-    public = told("--new-key", key)[1].splitlines()[0].removeprefix("DATA_OWNER=")
+    public = new_key(key)
     with launched(release, server, public) as process:
         nothing_runs_and_nobody_else_opens(server)
         held = references(server, tmp_path)

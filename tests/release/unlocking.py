@@ -49,6 +49,11 @@ def told(*arguments: str, seconds: float = 120) -> tuple[int, str]:
     return process.returncode, said
 
 
+def new_key(path: Path | str) -> str:
+    """Have an owner's key made there; what `DATA_OWNER` has to be for it."""
+    return told("--new-key", str(path))[1].splitlines()[0].removeprefix("DATA_OWNER=")
+
+
 def health(url: str) -> tuple[int, str]:
     with suppress(requests.RequestException):
         answer = requests.get(f"{url}/health", timeout=5)
