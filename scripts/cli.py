@@ -144,13 +144,16 @@ def check_patches() -> None:
 @app.command()
 def advisories() -> None:
     """Name the known advisories of upstream that have no row in docs/advisories.md; exit status 1 if there are any."""
-    from scripts.checks.advisories import known, missing
+    from scripts.checks.advisories import known, missing, table
 
     cfg = config()
     version = cfg.pins.release.upstream_version
     without = missing(cfg.root, version)
     for identifier in without:
         print(f"{identifier} reaches Open WebUI {version} and has no row in docs/advisories.md.")
+    for row in table(cfg.root):
+        if row.status in ("open", "unknown"):
+            print(f"{row.identifier} is {row.status}: {row.what}.")
     if without:
         raise typer.Exit(1)
     print(f"All {len(known(cfg.root, version))} known advisories that reach Open WebUI {version} have their row.")

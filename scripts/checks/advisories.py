@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.errors import MismatchError
 
 LIST, TABLE = "patches/advisories.txt", "docs/advisories.md"
-STATUSES = ("patched", "mitigated", "absent", "open")
+STATUSES = ("patched", "mitigated", "absent", "unknown", "open")
 _LINE = re.compile(r"((?:CVE|GHSA)-[0-9a-z-]+) (\?|\d+(?:\.\d+)*)")
 _ROW = re.compile(r"\| (?P<id>(?:CVE|GHSA)-\S+) \|(?P<rest>.*)\|")
 

@@ -37,7 +37,20 @@ def test_cve_2026_44571_changing_anothers_message(wide: Site, channel: str) -> N
     assert wide.ada.delete(f"{path}/delete").status_code == 200
 
 
-def test_reading_another_channels_message_as_a_thread(wide: Site, channel: str) -> None:
+def test_cve_2026_70481_whoever_may_write_changes_anothers_message(wide: Site) -> None:
+    """Who may post in a channel has the right to write it: that is no right to others' messages."""
+    members = {"user_ids": [wide.ada.id, wide.eve.id], "group_ids": []}
+    shared = make(wide, {"read": members, "write": members})
+    _, message = post(wide, "ada", shared, "as I said it")
+    assert post(wide, "eve", shared, "my own")[0] == 200
+    path = f"/api/v1/channels/{shared}/messages/{message}"
+    assert wide.eve.post(f"{path}/update", json={"content": "as eve says it"}).status_code == 403
+    assert wide.eve.delete(f"{path}/delete").status_code == 403
+    assert wide.ada.get(path).json()["content"] == "as I said it"
+    assert wide.admin.delete(f"{path}/delete").status_code == 200
+
+
+def test_cve_2026_59213_cve_2026_59215_reading_another_channels_message_as_a_thread(wide: Site, channel: str) -> None:
     closed = make(wide, {"read": {"user_ids": [wide.ada.id], "group_ids": []}})
     _, message = post(wide, "ada", closed, "between us")
     assert wide.eve.get(f"/api/v1/channels/{closed}/messages").status_code == 403

@@ -31,7 +31,7 @@ from tests.attacks.standin import PROVIDER, Standin
 from tests.ports import free_port
 
 ATTACKS = (
-    "administrators", "channels", "data_of_others", "features", "files_served", "gateway", "logs", "plugins",
+    "administrators", "availability", "channels", "data_of_others", "features", "files_served", "gateway", "logs", "plugins",
     "requests_inside", "settings", "sockets",
 )  # fmt: skip
 pytest.register_assert_rewrite(*(f"tests.attacks.{name}" for name in ATTACKS))
@@ -244,6 +244,7 @@ def site(release: Path, model: Standin, tmp_path_factory: pytest.TempPathFactory
 WIDE = {
     "ENABLE_CHANNELS": "true",
     "ENABLE_API_KEY": "true",
+    "ENABLE_EVALUATION_ARENA_MODELS": "true",
     "ENABLE_CODE_EXECUTION": "false",
     "CODE_EXECUTION_ENGINE": "jupyter",
     "USER_PERMISSIONS_WORKSPACE_TOOLS_ACCESS": "false",

@@ -61,8 +61,9 @@ def test_cve_2026_45398_a_text_lies_in_its_owners_collection(site: Site) -> None
     collections(site, hashlib.sha256(SECRET.encode()).hexdigest())  # where upstream keeps it: nothing is there
 
 
-def test_cve_2026_44570_anothers_memory(site: Site) -> None:
+def test_cve_2026_44570_cve_2026_29071_anothers_memory(site: Site) -> None:
     memory = site.ada.post("/api/v1/memories/add", json={"content": SECRET}).json()
+    assert collections(site, f"user-memory-{site.ada.id}", "ada") == 200
     assert collections(site, f"user-memory-{site.ada.id}") == 404
     changed = site.eve.post(f"/api/v1/memories/{memory['id']}/update", json={"content": "forget the tulip"})
     assert changed.status_code == 404 and SECRET not in changed.text
@@ -128,7 +129,7 @@ def test_cve_2026_45402_attaching_anothers_file(site: Site, file_of_ada: str) ->
         assert SECRET not in site.eve.get(f"/api/v1/knowledge/{answer.json()['id']}").text
 
 
-def test_removing_anothers_file_through_ones_own_base(site: Site, file_of_ada: str) -> None:
+def test_cve_2026_29070_removing_anothers_file_through_ones_own_base(site: Site, file_of_ada: str) -> None:
     base = site.eve.knowledge()
     assert site.eve.post(f"/api/v1/knowledge/{base}/file/remove", json={"file_id": file_of_ada}).status_code == 404
     assert site.ada.get(f"/api/v1/files/{file_of_ada}").status_code == 200

@@ -69,3 +69,13 @@ def test_cache_without_login(site: Site) -> None:
     )
     assert site.eve.get("/cache/audio/transcriptions/a.html").status_code == 404
     assert site.eve.get("/cache/images/%2e%2e/%2e%2e/webui.db").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["audio./etc/passwd", "page.html", "../../x", "no-end"])
+def test_cve_2026_28786_cve_2026_45315_a_recording_keeps_no_name_of_its_uploaders(site: Site, name: str) -> None:
+    """What is uploaded to be taken down is kept as what it was said to be, and its failure does not tell where."""
+    kept = site.data / "cache/audio/transcriptions"
+    before = set(kept.iterdir()) if kept.is_dir() else set()
+    answer = site.eve.post("/api/v1/audio/transcriptions", files={"file": (name, SCRIPT.encode(), "audio/wav")})
+    assert answer.status_code == 400 and str(site.data) not in answer.text
+    assert {path.suffix for path in set(kept.iterdir()) - before} <= {".wav", ".json"}

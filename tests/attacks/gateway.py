@@ -62,9 +62,29 @@ def test_cve_2026_109296_a_model_servers_whole_list(site: Site) -> None:
     assert answer.status_code == 403 and "closed-model" not in answer.text
     assert "closed-model" not in site.eve.get("/openai/models").text
     assert "closed-model" in site.admin.get("/openai/models/0").text
+    with site.anonymous() as nobody:
+        assert nobody.get("/ollama/api/version").status_code == 403
+    for path in ("tags/0", "version/0"):
+        assert site.eve.get(f"/ollama/api/{path}").status_code == 403
+    assert site.eve.get("/ollama/api/ps").status_code == 401
 
 
-def test_cve_2026_44563_ghsa_9rpj_ollamas_other_doors(site: Site) -> None:
+def test_cve_2026_54021_a_model_server_by_its_number(site: Site) -> None:
+    """A model that one may ask, of a server that is switched off, or has another one under the name."""
+    form = {"model": "open-model", "name": "open-model", "prompt": "x", "input": "x", "messages": []}
+    for path in ("api/embed", "api/embeddings", "api/generate", "api/chat", "v1/completions", "v1/chat/completions"):
+        answer = site.eve.post(f"/ollama/{path}/0", json=form)
+        assert answer.status_code == 403 and "name the model server" in answer.text, path
+    assert site.eve.get("/ollama/v1/models/0").status_code == 403
+
+
+def test_cve_2026_59225_the_arena_answers_with_models_that_one_may_ask(wide: Site) -> None:
+    asked = [wide.eve.ask("hi", model="arena-model") for _ in range(16)]
+    assert {answer.status_code for answer in asked} == {200}
+    assert {answer.json()["selected_model_id"] for answer in asked} == {"open-model"}
+
+
+def test_cve_2026_44563_ollamas_other_doors(site: Site) -> None:
     for path, form in (
         ("embed", {"model": "closed-model", "input": "x"}), ("embeddings", {"model": "closed-model", "prompt": "x"}),
         ("generate", {"model": "closed-model", "prompt": "x"}), ("show", {"name": "closed-model"}),
@@ -73,10 +93,9 @@ def test_cve_2026_44563_ghsa_9rpj_ollamas_other_doors(site: Site) -> None:
     completion = {"model": "closed-model", "prompt": "x", "messages": [{"role": "user", "content": "x"}]}
     for path in ("completions", "chat/completions"):
         assert site.eve.post(f"/ollama/v1/{path}", json=completion).status_code == 403
-    assert site.eve.get("/ollama/v1/models/0").status_code == 403
 
 
-def test_cve_2026_45351_a_models_system_prompt(site: Site) -> None:
+def test_cve_2026_45351_cve_2026_45387_a_models_system_prompt(site: Site) -> None:
     form: dict[str, Any] = {
         "id": "prompted",
         "name": "p",

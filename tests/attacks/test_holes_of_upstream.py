@@ -5,6 +5,7 @@ which `docs/advisories.md` lists.
 """
 
 from tests.attacks.administrators import *
+from tests.attacks.availability import *
 from tests.attacks.channels import *
 from tests.attacks.data_of_others import *
 from tests.attacks.features import *

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, WebSocketRoute, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Route, WebSocketRoute, expect
 
 from tests.browser.pages import home, new_page, open_panel, stored_chat, token, wait_for_round
 from tests.browser.running import Server
@@ -118,6 +118,33 @@ def test_cve_2025_64496_an_event_runs_no_code_in_the_page(browser: Browser, serv
         sockets[-1].send(f"42{json.dumps(['chat-events', event])}")
     expect(page.get_by_text("the event was heard")).to_be_visible()
     assert page.evaluate("window.stolen") is None
+    page.context.close()
+
+
+LINK = "[press](javascript:window.stolen='ran') and [fine](https://a.example)"
+
+
+@pytest.mark.attack
+def test_cve_2026_45665_cve_2026_44568_a_banner_and_a_models_description_run_nothing(
+    browser: Browser, server: Server, signed_in: Path
+) -> None:
+    """Markdown makes a link out of text that was clean before it. The page's policy is off, to see the page alone."""
+    page = new_page(browser, storage_state=signed_in, bypass_csp=True)
+
+    def describe(route: Route) -> None:
+        answer = route.fetch()
+        models = answer.json()
+        for model in models["data"]:
+            model["info"] = {**(model.get("info") or {}), "meta": {"description": LINK}}
+        route.fulfill(response=answer, json=models)
+
+    banner = {"id": "b", "type": "info", "title": "", "content": LINK, "dismissible": True, "timestamp": 1}
+    page.route("**/api/v1/configs/banners", lambda route: route.fulfill(json=[banner]))
+    page.route("**/api/models*", describe)
+    home(page, server)
+    expect(page.get_by_role("link", name="fine")).to_have_count(2)
+    links = page.get_by_text("press", exact=True).all()
+    assert len(links) == 2 and not [link for link in links if "script" in (link.get_attribute("href") or "")]
     page.context.close()
 
 

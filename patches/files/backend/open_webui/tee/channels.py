@@ -11,11 +11,12 @@ from open_webui.models.users import Users
 from open_webui.utils.access_control import has_access
 
 
-def require_author(user: Any, message: Any, channel: Any) -> None:
-    """HTTPException 403 unless the user wrote this message, keeps the channel (may write it), or is an
-    administrator."""
-    keeper = channel.access_control is not None and has_access(user.id, "write", channel.access_control)
-    if user.role != "admin" and message.user_id != user.id and not keeper:
+def require_author(user: Any, message: Any) -> None:
+    """HTTPException 403 unless the user wrote this message, or is an administrator.
+
+    Whoever may write to the channel may post there; that changes nothing of what others said (CVE-2026-70481).
+    """
+    if user.role != "admin" and message.user_id != user.id:
         raise HTTPException(403, "Only whoever wrote a message changes or deletes it.")
 
 

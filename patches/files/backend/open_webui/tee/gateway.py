@@ -38,6 +38,14 @@ def require(user: Any, model_id: str | None, bypass: bool = False) -> None:
         raise HTTPException(403, "Model not found")
 
 
+def usable(user: Any, model_ids: list[str]) -> list[str]:
+    """Of these models, those that `user` may ask; HTTPException 403 if there is none."""
+    found = [model_id for model_id in model_ids if may_use(user, model_id)]
+    if not found:
+        raise HTTPException(403, "Model not found")
+    return found
+
+
 def _may_change(user: Any, owner: str | None, access_control: Any) -> bool:
     return user.role == "admin" or user.id == owner or bool(has_access(user.id, "write", access_control))
 
@@ -62,16 +70,18 @@ def without_prompts(user: Any, models: list[dict[str, Any]]) -> list[dict[str, A
     return found
 
 
-def require_ollama(user: Any, name: str) -> None:
-    """The same for a name of Ollama's, whose tag may be left out."""
+def require_ollama(user: Any, name: str, url_idx: int | None = None) -> None:
+    """The same for a name of Ollama's, whose tag may be left out, and for the server that is to be asked by number."""
+    require_index(user, url_idx)
     if not (may_use(user, name) or may_use(user, f"{name}:latest")):
         raise HTTPException(403, "Model not found")
 
 
 def require_index(user: Any, url_idx: int | None) -> None:
-    """HTTPException 403 if somebody but an administrator names a model server, whose whole list is given unfiltered."""
+    """HTTPException 403 if somebody but an administrator names a model server: its list is not filtered, and
+    that it is in use, and has the model that was allowed, is not asked."""
     if url_idx is not None and user.role != "admin":
-        raise HTTPException(403, "Only administrators ask one model server for its list.")
+        raise HTTPException(403, "Only administrators name the model server that is asked.")
 
 
 def require_configured(url: str, configured: list[str]) -> None:

@@ -50,6 +50,15 @@ def is_public(address: Address) -> bool:
     )
 
 
+def require_judged(engine: str) -> None:
+    """OutsideError for a way of fetching pages whose addresses nobody here judges (RAG_WEB_LOADER_ENGINE)."""
+    if engine == "playwright":
+        raise OutsideError(
+            "RAG_WEB_LOADER_ENGINE=playwright fetches nothing here: its browser follows pages to addresses inside, and "
+            "nothing judges those. Use safe_web, the default."
+        )
+
+
 def local_allowed() -> bool:
     """Whether the launch allows addresses inside."""
     return os.environ.get("ENABLE_RAG_LOCAL_WEB_FETCH", "false").lower() == "true"

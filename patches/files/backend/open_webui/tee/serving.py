@@ -20,6 +20,8 @@ INERT = frozenset(
         "audio/x-wav", "image/gif", "image/jpeg", "image/png", "image/webp", "text/plain", "video/mp4", "video/webm",
     }
 )  # fmt: skip
+#: Recordings that are taken down, and the end of the name under which one is kept: never the uploader's own.
+AUDIO = {"audio/mpeg": "mp3", "audio/wav": "wav", "audio/ogg": "ogg", "audio/x-m4a": "m4a"}
 #: What lies in the cache to be shown in chats; everything else there is the server's own.
 SHOWN_CACHE = ("image/generations/", "images/", "functions/", "tools/")
 
@@ -51,6 +53,11 @@ def html(path: str | Path) -> FileResponse:
         media_type="text/html",
         headers={"Content-Security-Policy": UPLOAD_POLICY, "X-Content-Type-Options": "nosniff"},
     )
+
+
+def without_folder(error: object, folder: str | Path) -> str:
+    """What an error says, without where the server keeps its data."""
+    return str(error).replace(f"{folder}/", "")
 
 
 Scope = MutableMapping[str, Any]

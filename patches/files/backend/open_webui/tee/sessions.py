@@ -84,3 +84,12 @@ def token_of(request: Any) -> str | None:
     header = str(request.headers.get("authorization", ""))
     bearer = header.removeprefix("Bearer ") if header.startswith("Bearer ") else None
     return request.cookies.get("token") or bearer
+
+
+def require_script(request: Any) -> None:
+    """HTTPException 403 unless a script of the page asks: a picture, a frame or a link cannot name a type.
+
+    For what changes something and is asked with GET: a message's picture could ask for it with its reader's cookie.
+    """
+    if request.headers.get("content-type") != "application/json":
+        raise HTTPException(403, "Pictures and links do not sign anybody out: ask with the header Content-Type: application/json.")

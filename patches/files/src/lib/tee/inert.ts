@@ -20,6 +20,11 @@ export function fileOf(html: unknown): string | undefined {
 	return typeof html === 'string' ? FILE.exec(html)?.[1] : undefined;
 }
 
+/** What Markdown became, without what runs: cleaned last, since Markdown makes links out of text that had none. */
+export function cleanHtml(html: string): string {
+	return DOMPurify.sanitize(html);
+}
+
 /** A drawing (a diagram, an SVG of a model's) without scripts, event handlers and links that run something. */
 export function cleanSvg(svg: string): string {
 	return DOMPurify.sanitize(svg, {
