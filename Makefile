@@ -14,7 +14,7 @@ TESTS := $(PYTHON) scripts/bootstrap.py $(ANY) --tests --
 STAGES := fetch patch plugin web nodemodules frontend backend assemble
 STAGE_TARGETS := $(addprefix stage-,$(STAGES))
 
-.PHONY: help instance deploy test-deploy image image-reference test-image lock-image fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock tdx stages $(STAGE_TARGETS)
+.PHONY: help instance deploy test-deploy image image-reference test-image lock-image fetch frontend backend plugin build run test test-attacks test-fast test-reproducible test-python mutants unpatched fuzz advisories lint bench bench-build doctor patch edit refresh port check-patches release reference clean lock tdx stages $(STAGE_TARGETS)
 .DEFAULT_GOAL := help
 # The value of a variable that a target cannot do without.
 given = $(or $($(1)),$(error $@ needs $(1)=; see `make help`))
@@ -103,6 +103,9 @@ fuzz: ## random questions to both verifiers: N=20000 SEED=; shows where their an
 
 mutants: ## change one token at a time, and tell which test notices: COUNT=60 SEED=<default: this commit>
 	@$(TESTS) -m tests.mutants --count $(or $(COUNT),60) --seed $(or $(SEED),$(shell git rev-parse HEAD))
+
+unpatched: build ## take each patch of the backend away, and see the attacks of its rows get through: PATCH=name.patch
+	@$(TESTS) -m tests.unpatched $(if $(PATCH),--only $(PATCH))
 
 advisories: ## known advisories of Open WebUI that have no row in docs/advisories.md
 	@$(TOOL) advisories

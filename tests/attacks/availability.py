@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-
 from pathlib import Path
 
 import pytest

@@ -31,8 +31,8 @@ from tests.attacks.standin import PROVIDER, Standin
 from tests.ports import free_port
 
 ATTACKS = (
-    "administrators", "availability", "channels", "data_of_others", "features", "files_served", "gateway", "logs", "plugins",
-    "requests_inside", "settings", "sockets",
+    "administrators", "availability", "channels", "data_of_others", "features", "files_served", "gateway", "logs",
+    "plugins", "requests_inside", "settings", "sockets",
 )  # fmt: skip
 pytest.register_assert_rewrite(*(f"tests.attacks.{name}" for name in ATTACKS))
 SERVE = Path(__file__).with_name("serve.py")

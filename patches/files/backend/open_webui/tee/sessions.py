@@ -92,4 +92,6 @@ def require_script(request: Any) -> None:
     For what changes something and is asked with GET: a message's picture could ask for it with its reader's cookie.
     """
     if request.headers.get("content-type") != "application/json":
-        raise HTTPException(403, "Pictures and links do not sign anybody out: ask with the header Content-Type: application/json.")
+        raise HTTPException(
+            403, "Pictures and links do not sign anybody out: ask with the header Content-Type: application/json."
+        )
