@@ -29,7 +29,11 @@ CEILING = 1.3
 STARTING = "Starting open-webui-tdx.se"  # systemd shortens names on the console
 PACKAGES = "systemd,systemd-sysv,udev,dbus,python3,libgomp1,linux-image-cloud-amd64,initramfs-tools"
 SETTINGS = {"LLM": "none", "HOST": "0.0.0.0", "PORT": "8443", "TLS": "self-signed", "START_TIMEOUT_S": "3600"}
-APPEND = "root=/dev/vdb rw console=ttyS0 systemd.show_status=yes systemd.default_timeout_start_sec=1800"
+# While somebody may sign in there, systemd says nothing more on that console: nobody may.
+APPEND = (
+    "root=/dev/vdb rw console=ttyS0 systemd.show_status=yes systemd.default_timeout_start_sec=1800 "
+    "systemd.mask=serial-getty@ttyS0.service"
+)
 ROOM = 4 << 30  # bytes of the plain machine's disk
 
 
