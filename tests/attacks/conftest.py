@@ -133,7 +133,7 @@ def environment(release: Path, data: Path, url: str, model: Standin, changed: di
     }  # fmt: skip
     return effective.pin(ours) | {
         "PATH": os.environ["PATH"], "HOME": str(data), "ENV": "prod", "DATA_DIR": str(data),
-        "STATIC_DIR": str(data / "static"),
+        "STATIC_DIR": str(data / "static"), "FONTS_DIR": str(release / "backend/open_webui/static/fonts"),
         "FRONTEND_BUILD_DIR": str(release / "backend/open_webui/frontend"), "WEBUI_SECRET_KEY": "only for this test",
         "HF_HUB_OFFLINE": "1", "ANONYMIZED_TELEMETRY": "false",
         "TEE_LOCKED_SETTINGS": ",".join(effective.locked(ours)),
@@ -147,6 +147,7 @@ def start(release: Path, data: Path, model: Standin, changed: dict[str, str]) ->
     port = free_port()
     url, log = f"http://127.0.0.1:{port}", data.with_suffix(".log")
     (data / "static" / "fonts").mkdir(parents=True, exist_ok=True)
+    shutil.copytree(release / "backend/open_webui/static/assets", data / "static/assets", dirs_exist_ok=True)
     command = [
         python,
         "-I",

@@ -78,10 +78,13 @@ def test_cve_2026_54021_a_model_server_by_its_number(site: Site) -> None:
     assert site.eve.get("/ollama/v1/models/0").status_code == 403
 
 
-def test_cve_2026_59225_the_arena_answers_with_models_that_one_may_ask(wide: Site) -> None:
-    asked = [wide.eve.ask("hi", model="arena-model") for _ in range(16)]
-    assert {answer.status_code for answer in asked} == {200}
-    assert {answer.json()["selected_model_id"] for answer in asked} == {"open-model"}
+def test_cve_2026_59225_the_arena_is_for_administrators(wide: Site) -> None:
+    """It answers with any model. The one that there is where it is on is an administrator's, and there is no other."""
+    assert wide.eve.ask("hi", model="arena-model").status_code in (400, 403)
+    assert "selected_model_id" in wide.admin.ask("hi", model="arena-model").json()
+    everybodys = {"id": "mine", "name": "m", "meta": {"access_control": None, "model_ids": ["closed-model"]}}
+    form = {"ENABLE_EVALUATION_ARENA_MODELS": True, "EVALUATION_ARENA_MODELS": [everybodys]}
+    assert wide.admin.post("/api/v1/evaluations/config", json=form).status_code == 403
 
 
 def test_cve_2026_44563_ollamas_other_doors(site: Site) -> None:

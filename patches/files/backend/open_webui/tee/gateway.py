@@ -38,14 +38,6 @@ def require(user: Any, model_id: str | None, bypass: bool = False) -> None:
         raise HTTPException(403, "Model not found")
 
 
-def usable(user: Any, model_ids: list[str]) -> list[str]:
-    """Of these models, those that `user` may ask; HTTPException 403 if there is none."""
-    found = [model_id for model_id in model_ids if may_use(user, model_id)]
-    if not found:
-        raise HTTPException(403, "Model not found")
-    return found
-
-
 def _may_change(user: Any, owner: str | None, access_control: Any) -> bool:
     return user.role == "admin" or user.id == owner or bool(has_access(user.id, "write", access_control))
 
