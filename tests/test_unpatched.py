@@ -17,10 +17,14 @@ def test_each_attack_is_tried_without_the_patch_of_its_row() -> None:
     assert len(found) > 12
 
 
-def test_imports_that_stay_are_not_told(tmp_path: Path) -> None:
-    (tmp_path / "a.py.rej").write_text(
-        "--- a.py\n+++ a.py\n@@ -1 +1 @@\n-from open_webui import a, b\n+from open_webui import a\n-    ask_first()\n"
-    )
+def test_a_hunk_is_parted_where_it_imports_our_modules() -> None:
+    head = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n"
+    hunk = "@@ -1,3 +1,5 @@\n import os\n+from open_webui.tee import access\n from b import (\n+    asked,\n     c,\n"
+    assert unpatched.without_imports(head + hunk) == head + "@@ -1,2 +1,3 @@\n from b import (\n+    asked,\n     c,\n"
+
+
+def test_what_stays_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.py.rej").write_text("--- a.py\n+++ a.py\n@@ -1 +1 @@\n-    ask_first()\n")
     assert list(unpatched.left(tmp_path)) == ["a.py: -    ask_first()"]
 
 

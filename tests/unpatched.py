@@ -1,9 +1,9 @@
 """Would each attack get through without the patch that stops it? `python -m tests.unpatched [--only PATCH]`
 
 For each patch of the backend that docs/advisories.md names, in turn: a release without it, and on that the attacks of
-its rows, each of which must fail. A hunk that does not come off any more, since a later patch wrote beside it, is left
-where it only imports. Needs a build (`make build`). Patches of the frontend, which a build would have to be made
-without, and tests outside of tests/attacks are named and not run. Exit status 1 if an attack was stopped all the same.
+its rows, each of which must fail. Imports of our own modules stay: later patches use them and write beside them. Needs
+a build (`make build`). Patches of the frontend, which a build would have to be made without, and tests outside of
+tests/attacks are named and not run. Exit status 1 if an attack was stopped all the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from tests.compiled import ROOT
 
 _ROW = re.compile(r"\|.*\| `(?P<patch>[a-z-]+\.patch)` \| `(?P<test>test_\w+)` \|")
 _TEST = re.compile(r"^def (test_\w+)", re.MULTILINE)
-_IMPORTS = re.compile(r"[-+](?:from .* import .*|import .*|    \w+,|)")
+_IMPORT = re.compile(r"[-+ ](?:from (?:open_webui\.tee|attestation)\S* import .*)")
+_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@.*")
 
 
 def rows(root: Path) -> dict[str, list[str]]:
@@ -37,11 +38,37 @@ def rows(root: Path) -> dict[str, list[str]]:
     return {patch: found[patch] for patch in series(root / "patches") if patch in found}
 
 
+def _parts(body: list[str]) -> Iterator[list[str]]:
+    part: list[str] = []
+    for line in body:
+        if _IMPORT.fullmatch(line):
+            yield part
+            part = []
+        else:
+            part.append(line)
+    yield part
+
+
+def without_imports(diff: str) -> str:
+    """A unified diff without its lines that import our own modules: a hunk is parted where such a line stands."""
+    made: list[str] = []
+    for hunk in re.split(r"^(?=@@ |diff --git )", diff, flags=re.MULTILINE):
+        head, *body = hunk.splitlines()[:] or [""]
+        if not (match := _HUNK.fullmatch(head)):
+            made += hunk.splitlines()
+            continue
+        for part in _parts(body):
+            if any(line[:1] in "-+" for line in part):
+                old, new = (sum(line[:1] != sign for line in part) for sign in "+-")
+                made += [f"@@ -{match[1]},{old} +{match[2]},{new} @@", *part]
+    return "\n".join(made) + "\n"
+
+
 def left(tree: Path) -> Iterator[str]:
-    """The lines, other than imports, of hunks that did not come off."""
+    """The lines of hunks that did not come off."""
     for path in tree.rglob("*.rej"):
         for line in path.read_text(encoding="utf-8").splitlines():
-            if line[:1] in "+-" and not line.startswith(("+++", "---")) and not _IMPORTS.fullmatch(line):
+            if line[:1] in "+-" and not line.startswith(("+++", "---")):
                 yield f"{path.name.removesuffix('.rej')}: {line}"
 
 
@@ -53,7 +80,7 @@ def without(cfg: Config, patch: str, place: Path) -> list[str]:
         if entry.name != "backend":
             (release / entry.name).symlink_to(entry)
     shutil.copytree(cfg.release / "backend", release / "backend", symlinks=True)
-    diff = (cfg.root / "patches" / patch).read_text(encoding="utf-8").partition("\n---\n")[2]
+    diff = without_imports((cfg.root / "patches" / patch).read_text(encoding="utf-8").partition("\n---\n")[2])
     subprocess.run(
         ["patch", "--reverse", "--strip=1", "--force", "--fuzz=3", "--silent", "--no-backup-if-mismatch"],
         input=diff, text=True, cwd=release, stdout=subprocess.DEVNULL, check=False,

@@ -21,8 +21,8 @@ def test_cve_2024_7983_markdown_that_takes_a_minute(site: Site) -> None:
 
 
 LONG = {
-    "code/format": {"code": "x = [" + "1, " * 60_000 + "]"},
-    "pdf": {"title": "t", "messages": [{"role": "user", "content": "word " * 100_000}]},
+    "code/format": {"code": "x = [" + "1, " * 30_000 + "]"},
+    "pdf": {"title": "t", "messages": [{"role": "user", "content": "word " * 30_000}]},
 }
 
 
@@ -35,7 +35,7 @@ def test_others_are_answered_while_one_persons_text_is_made_ready(site: Site, pa
         while not long.done():
             answered += nobody.get("/health").status_code == 200
         assert long.result().status_code == 200
-    assert answered > 5
+    assert answered > 30
 
 
 LIMIT_S = 90

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from tests.attacks.conftest import Person, Site
+from tests.attacks.standin import SLOW
 
 
 class Socket:
@@ -87,7 +88,7 @@ def test_models_in_use_told_by_the_socket(site: Site) -> None:
     assert "open-model" in told and "closed-model" not in told
 
 
-def _ask(site: Site, who: Person, session_id: str | None) -> None:
+def _chat(who: Person) -> str:
     chat = {
         "title": "t",
         "history": {
@@ -95,8 +96,11 @@ def _ask(site: Site, who: Person, session_id: str | None) -> None:
             "messages": {"m": {"id": "m", "role": "assistant", "content": "", "parentId": None}},
         },
     }
-    chat_id = who.post("/api/v1/chats/new", json={"chat": chat}).json()["id"]
-    answer = who.ask("```print(1)```", chat_id=chat_id, id="m", session_id=session_id, stream=False)
+    return str(who.post("/api/v1/chats/new", json={"chat": chat}).json()["id"])
+
+
+def _ask(site: Site, who: Person, session_id: str | None) -> None:
+    answer = who.ask("```print(1)```", chat_id=_chat(who), id="m", session_id=session_id, stream=False)
     assert answer.status_code == 200, answer.text
 
 
@@ -109,6 +113,24 @@ def test_cve_2026_59216_events_into_anothers_page(site: Site) -> None:
 
     told = asyncio.run(attack())
     assert "chat-events" not in told and "other" not in told
+
+
+def test_cve_2025_63681_anothers_tasks(site: Site) -> None:
+    """An answer that is still being written is a task."""
+
+    async def attack() -> None:
+        async with Socket(site, site.ada.token) as ada:
+            form = {"chat_id": _chat(site.ada), "id": "m", "session_id": ada.sid, "stream": True, "features": {}}
+            task = (await asyncio.to_thread(site.ada.ask, SLOW, **form)).json()["task_id"]
+            assert (await asyncio.to_thread(site.eve.get, "/api/tasks")).json() == {"tasks": []}
+            assert (await asyncio.to_thread(site.eve.post, f"/api/tasks/stop/{task}")).status_code == 404
+            assert (await asyncio.to_thread(site.ada.get, "/api/tasks")).json() == {"tasks": [task]}
+            assert (await asyncio.to_thread(site.ada.post, f"/api/tasks/stop/{task}")).status_code == 200
+
+    try:
+        asyncio.run(attack())
+    finally:
+        site.model.go_on.set()
 
 
 def test_events_reach_the_page_of_whoever_asks(site: Site) -> None:

@@ -13,6 +13,7 @@ MODELS = ("open-model", "closed-model")
 #: Where it stands in for a provider of sign-ins (OpenID Connect Discovery 1.0): a code is good, and its bearer's name.
 PROVIDER = "/oidc"
 PICTURE = "/picture-inside"
+SLOW = "take your time"
 SECRET = "what only machines inside may read"
 
 
@@ -42,6 +43,7 @@ class Standin:
     def __init__(self) -> None:
         self.paths: list[str] = []
         self.prompts: list[dict[str, Any]] = []
+        self.go_on = threading.Event()  # an answer to SLOW waits for it after its first words
         standin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -91,6 +93,14 @@ class Standin:
                     self.answer(json.dumps({**shape, "choices": [choice]}).encode())
                     return
                 chunk = {**shape, "choices": [{"index": 0, "delta": {"content": said}, "finish_reason": None}]}
+                if SLOW in said:
+                    self.send_response(200)
+                    self.send_header("Content-Type", "text/event-stream")
+                    self.end_headers()
+                    self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+                    standin.go_on.wait(60)
+                    self.wfile.write(b"data: [DONE]\n\n")
+                    return
                 self.answer(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
