@@ -56,8 +56,8 @@ results = [{"url": f"https://{name}/x"} for name in
 said["hosts"] = [entry["url"] for entry in get_filtered_results(results, ["corp.example"])]
 try:
     said["playwright"] = type(get_web_loader("https://example.com/")).__name__
-except ValueError as error:
-    said["playwright"] = str(error)
+except Exception as error:
+    said["playwright"] = str(error) or type(error).__name__
 circle = {"a": {"id": "a", "parentId": "b"}, "b": {"id": "b", "parentId": "a"}}
 print(json.dumps(said), flush=True)
 print(json.dumps([entry["id"] for entry in get_message_list(circle, "a")]))
