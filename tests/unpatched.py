@@ -53,7 +53,7 @@ def without_imports(diff: str) -> str:
     """A unified diff without its lines that import our own modules: a hunk is parted where such a line stands."""
     made: list[str] = []
     for hunk in re.split(r"^(?=@@ |diff --git )", diff, flags=re.MULTILINE):
-        head, *body = hunk.splitlines()[:] or [""]
+        head, *body = hunk.splitlines() or [""]
         if not (match := _HUNK.fullmatch(head)):
             made += hunk.splitlines()
             continue
@@ -121,7 +121,10 @@ def main() -> int:
     cfg = from_environment(ROOT)
     here = {name for path in (ROOT / "tests/attacks").glob("*.py") for name in _TEST.findall(path.read_text("utf-8"))}
     stopped = 0
-    for patch, tests in rows(ROOT).items():
+    table = rows(ROOT)
+    if only not in (None, *table):
+        parser.error(f"{only} is no patch that a row of docs/advisories.md names with a test: {', '.join(table)}.")
+    for patch, tests in table.items():
         if only not in (None, patch):
             continue
         print(patch, flush=True)

@@ -155,6 +155,7 @@ def test_where_other_machines_listen_the_channel_is_required(host: str, channel:
         {"HOST": "0.0.0.0", "ENABLE_WEBSOCKET_SUPPORT": "False"},
         {"TEE_CHANNEL": "offer", "WEBUI_AUTH_TRUSTED_EMAIL_HEADER": "X-Email"},  # which anybody could seal
         {"WEBUI_AUTH_TRUSTED_EMAIL_HEADER": "X-Email"},
+        {"RAG_WEB_LOADER_ENGINE": "playwright"},
     ],
 )
 def test_settings_that_do_not_fit_together(environ: dict[str, str]) -> None:
