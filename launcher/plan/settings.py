@@ -314,8 +314,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         raise SettingError("TEE_SERVICE_URL or TEE_SERVICE_KEY is set, but TEE_SERVICE is none.")
     if environ.get("RAG_WEB_LOADER_ENGINE") == "playwright":
         raise SettingError(
-            "RAG_WEB_LOADER_ENGINE=playwright: its browser follows pages to addresses inside, which nothing here judges, "
-            "so this release fetches nothing with it. Use safe_web, the default."
+            "RAG_WEB_LOADER_ENGINE=playwright: its browser follows pages to addresses inside, and nothing here judges "
+            "those, so this release fetches nothing with it. Use safe_web, the default."
         )
     tls_settings.check(settings)
     channel_settings.check(settings, environ)
