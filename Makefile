@@ -104,7 +104,7 @@ fuzz: ## random questions to both verifiers: N=20000 SEED=; shows where their an
 mutants: ## change one token at a time, and tell which test notices: COUNT=60 SEED=<default: this commit>
 	@$(TESTS) -m tests.mutants --count $(or $(COUNT),60) --seed $(or $(SEED),$(shell git rev-parse HEAD))
 
-unpatched: build ## take each patch of the backend away, and see the attacks of its rows get through: PATCH=name.patch
+unpatched: build ## take each of the backend's patches away, and see its attacks get through: PATCH=name.patch
 	@$(TESTS) -m tests.unpatched $(if $(PATCH),--only $(PATCH))
 
 advisories: ## known advisories of Open WebUI that have no row in docs/advisories.md

@@ -73,7 +73,7 @@ def told(release: Path, model: Standin, tmp_path_factory: pytest.TempPathFactory
     (folder / "static/fonts").mkdir(parents=True)
     try:
         said = subprocess.run(
-            [str(python), "-I", "-S", "-c", ASKED, str(release)],
+            [str(python), "-I", "-S", "-B", "-c", ASKED, str(release)],
             env={**os.environ, **settings}, cwd=folder, stdout=subprocess.PIPE, timeout=LIMIT_S, check=False,
         ).stdout  # fmt: skip
     except subprocess.TimeoutExpired as late:

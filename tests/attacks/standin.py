@@ -37,6 +37,17 @@ def token(form: bytes) -> bytes:
     return json.dumps({"access_token": code, "token_type": "Bearer", "expires_in": 3600}).encode()
 
 
+def stream(handler: BaseHTTPRequestHandler, chunk: dict[str, Any], wait: threading.Event | None) -> None:
+    """A streamed answer of one chunk, whose end waits for `wait`."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/event-stream")
+    handler.end_headers()
+    handler.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+    if wait is not None:
+        wait.wait(60)
+    handler.wfile.write(b"data: [DONE]\n\n")
+
+
 class Standin:
     """`paths`: what was asked for, in order. `prompts`: the bodies of chats."""
 
@@ -93,15 +104,7 @@ class Standin:
                     self.answer(json.dumps({**shape, "choices": [choice]}).encode())
                     return
                 chunk = {**shape, "choices": [{"index": 0, "delta": {"content": said}, "finish_reason": None}]}
-                if SLOW in said:
-                    self.send_response(200)
-                    self.send_header("Content-Type", "text/event-stream")
-                    self.end_headers()
-                    self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
-                    standin.go_on.wait(60)
-                    self.wfile.write(b"data: [DONE]\n\n")
-                    return
-                self.answer(f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream")
+                stream(self, chunk, standin.go_on if SLOW in said else None)
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
