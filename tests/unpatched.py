@@ -19,11 +19,11 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.checks import advisories
 from scripts.config import Config, from_environment
 from scripts.patches.patchqueue import series
 from tests.compiled import ROOT
 
-_ROW = re.compile(r"\|.*\| `(?P<patch>[a-z-]+\.patch)` \| `(?P<test>test_\w+)` \|")
 _TEST = re.compile(r"^def (test_\w+)", re.MULTILINE)
 _IMPORT = re.compile(r"[-+ ](?:from (?:open_webui\.tee|attestation)\S* import .*)")
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@.*")
@@ -32,9 +32,9 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@.*")
 def rows(root: Path) -> dict[str, list[str]]:
     """The tests that docs/advisories.md names for each patch, by patch, in the order of the series."""
     found: dict[str, list[str]] = {}
-    for line in (root / "docs/advisories.md").read_text(encoding="utf-8").splitlines():
-        if (match := _ROW.fullmatch(line)) and match["test"] not in found.setdefault(match["patch"], []):
-            found[match["patch"]].append(match["test"])
+    for row in (*advisories.table(root), *advisories.nameless(root)):
+        if row.test and row.test not in found.setdefault(row.patch, []):
+            found[row.patch].append(row.test)
     return {patch: found[patch] for patch in series(root / "patches") if patch in found}
 
 

@@ -11,6 +11,8 @@ from scripts.errors import MismatchError
 LIST, TABLE = "patches/advisories.txt", "docs/advisories.md"
 STATUSES = ("patched", "mitigated", "absent", "unknown", "open")
 _LINE = re.compile(r"((?:CVE|GHSA)-[0-9a-z-]+) (\?|\d+(?:\.\d+)*)")
+FOUND = "## Found while reading"
+_NAMELESS = re.compile(rf"\| (.*) \| ({'|'.join(STATUSES)}) \| `([^`]+)` \| `([^`]+)` \|")
 _ROW = re.compile(r"\| (?P<id>(?:CVE|GHSA)-\S+) \|(?P<rest>.*)\|")
 
 
@@ -59,6 +61,12 @@ def table(root: Path) -> list[Row]:
             )
         rows.append(Row(match["id"], *cells))
     return rows
+
+
+def nameless(root: Path) -> list[Row]:
+    """The rows of docs/advisories.md without an identifier: what was found while reading."""
+    text = (root / TABLE).read_text(encoding="utf-8").partition(FOUND)[2]
+    return [Row("", *match.groups()) for match in map(_NAMELESS.fullmatch, text.splitlines()) if match]
 
 
 def missing(root: Path, version: str) -> list[str]:

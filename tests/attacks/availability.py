@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.attacks.conftest import Site, environment
+from tests.attacks.conftest import Site, environment, python
 from tests.attacks.standin import Standin
 
 
@@ -68,12 +67,11 @@ print(json.dumps([entry["id"] for entry in get_message_list(circle, "a")]))
 def told(release: Path, model: Standin, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What upstream's own functions answer, in a process that may not run for long."""
     folder = tmp_path_factory.mktemp("functions")
-    python = shutil.which(f"python{json.loads((release / 'release.json').read_bytes())['python']}")
     settings = environment(release, folder, "http://127.0.0.1", model, {"RAG_WEB_LOADER_ENGINE": "playwright"})
     (folder / "static/fonts").mkdir(parents=True)
     try:
         said = subprocess.run(
-            [str(python), "-I", "-S", "-B", "-c", ASKED, str(release)],
+            [*python(release, folder), "-c", ASKED, str(release)],
             env={**os.environ, **settings}, cwd=folder, stdout=subprocess.PIPE, timeout=LIMIT_S, check=False,
         ).stdout  # fmt: skip
     except subprocess.TimeoutExpired as late:

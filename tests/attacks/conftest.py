@@ -28,6 +28,7 @@ from launcher.plan import effective
 from scripts.config import from_environment
 from tests import leftovers
 from tests.attacks.standin import PROVIDER, Standin
+from tests.interpreter import release_python
 from tests.ports import free_port
 
 ATTACKS = (
@@ -140,24 +141,17 @@ def environment(release: Path, data: Path, url: str, model: Standin, changed: di
     }  # fmt: skip
 
 
+def python(release: Path, folder: Path) -> list[str]:
+    """The release's Python, which keeps what it compiles beside `folder`: for all, and never in the release."""
+    return [release_python(release), "-I", "-S", "-X", f"pycache_prefix={folder.parent}/attacks-bytecode"]
+
+
 def start(release: Path, data: Path, model: Standin, changed: dict[str, str]) -> tuple[Site, subprocess.Popen[bytes]]:
-    wanted = json.loads((release / "release.json").read_bytes())["python"]
-    python = shutil.which(f"python{wanted}")
-    assert python is not None, f"this release needs python{wanted}, which is not here"
     port = free_port()
     url, log = f"http://127.0.0.1:{port}", data.with_suffix(".log")
     (data / "static" / "fonts").mkdir(parents=True, exist_ok=True)
     shutil.copytree(release / "backend/open_webui/static/assets", data / "static/assets", dirs_exist_ok=True)
-    command = [
-        python,
-        "-I",
-        "-S",
-        "-X",
-        f"pycache_prefix={data.parent.parent}/attacks-bytecode",
-        str(SERVE),
-        str(release),
-        str(port),
-    ]
+    command = [*python(release, data.parent), str(SERVE), str(release), str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from scripts.config import Config, from_environment
+from tests import interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,9 +27,4 @@ def release(cfg: Config) -> Path:
 
 @pytest.fixture(scope="session")
 def release_python(release: Path) -> str:
-    """A Python of the minor version that the release was built for."""
-    wanted = json.loads((release / "release.json").read_bytes())["python"]
-    found = shutil.which(f"python{wanted}")
-    if found is None:
-        pytest.fail(f"This release needs python{wanted}, which is not here.", pytrace=False)
-    return found
+    return interpreter.release_python(release)

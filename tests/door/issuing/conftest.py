@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 from scripts.config import from_environment
+from tests import interpreter
 from tests.door.issuing.pebble import Pebble
 from tests.ports import free_port
 
@@ -84,12 +84,7 @@ def packages() -> Path:
 
 @pytest.fixture(scope="session")
 def release_python(packages: Path) -> str:
-    """A Python of the minor version that the release was built for."""
-    wanted = json.loads((packages.parent / "release.json").read_bytes())["python"]
-    found = shutil.which(f"python{wanted}")
-    if found is None:
-        pytest.fail(f"This release needs python{wanted}, which is not here.", pytrace=False)
-    return found
+    return interpreter.release_python(packages.parent)
 
 
 @pytest.fixture
