@@ -25,6 +25,23 @@ LONG = {
 }
 
 
+def test_others_are_answered_while_nobodys_passwords_are_compared(site: Site) -> None:
+    """Whoever has no account has the server do as much for a sign-in as whoever has one, as often as they like."""
+    form = {"email": "nobody@example.com", "password": "a password"}
+
+    def sign_in() -> list[int]:
+        with site.anonymous() as stranger:
+            return [stranger.post("/api/v1/auths/signin", json=form).status_code for _ in range(12)]
+
+    answered = 0
+    with ThreadPoolExecutor(1) as pool, site.anonymous() as nobody:
+        asked = pool.submit(sign_in)
+        while not asked.done():
+            answered += nobody.get("/health").status_code == 200
+        assert asked.result() == [400] * 12
+    assert answered > 100
+
+
 @pytest.mark.parametrize("path", LONG)
 def test_others_are_answered_while_one_persons_text_is_made_ready(site: Site, path: str) -> None:
     """The server answers others meanwhile: it is seen by who is answered first, not by any time."""
